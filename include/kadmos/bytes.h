@@ -1,0 +1,41 @@
+// Byte strings: the currency between rooms. Owning bytes are `Bytes`, borrowed ones `ByteView`;
+// whoever keeps data beyond a call copies it.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kadmos {
+
+using Byte = std::uint8_t;
+using Bytes = std::vector<Byte>;
+using ByteView = std::span<const Byte>;
+template <std::size_t N>
+using ByteArray = std::array<Byte, N>;
+
+// The same memory seen as bytes; valid as long as `text`.
+inline ByteView view_of(std::string_view text) {
+  return {reinterpret_cast<const Byte*>(text.data()), text.size()};
+}
+
+// The same memory seen as text (which need not be UTF-8); valid as long as `bytes`.
+inline std::string_view text_of(ByteView bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+inline Bytes to_bytes(std::string_view text) { return {text.begin(), text.end()}; }
+inline Bytes to_bytes(ByteView bytes) { return {bytes.begin(), bytes.end()}; }
+
+// Lower-case hexadecimal, two digits a byte.
+std::string to_hex(ByteView bytes);
+
+// The inverse of to_hex; accepts upper case too. Nothing if the length is odd or a digit is not one.
+std::optional<Bytes> from_hex(std::string_view hex);
+
+}  // namespace kadmos

@@ -1,0 +1,62 @@
+// How to reach a node: its public key and up to one endpoint an address family.
+#pragma once
+
+#include <compare>
+#include <cstddef>
+#include <string>
+
+#include "kadmos/endpoint.h"
+#include "kadmos/identity.h"
+
+namespace kadmos {
+
+// At most one IPv4 and one IPv6 endpoint, in that order; a second of a family is not taken. Two
+// contacts with one key but other endpoints are different contacts: hearsay about an address never
+// replaces an address that was verified.
+class Endpoints {
+ public:
+  static constexpr std::size_t kMax = 2;
+
+  Endpoints() = default;
+  explicit Endpoints(const Endpoint& only) { add(only); }
+
+  // False (and no change) if the family is there already.
+  bool add(const Endpoint& endpoint);
+
+  const Endpoint* begin() const { return list_.data(); }
+  const Endpoint* end() const { return list_.data() + size_; }
+  std::size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+  const Endpoint& front() const { return list_.front(); }
+
+  friend auto operator<=>(const Endpoints&, const Endpoints&) = default;
+
+ private:
+  std::array<Endpoint, kMax> list_{};
+  std::uint8_t size_ = 0;
+};
+
+struct Contact {
+  PublicKey key;
+  Endpoints endpoints;
+
+  // "<first 12 digits of the key>@<endpoint>", for people.
+  std::string text() const;
+  friend auto operator<=>(const Contact&, const Contact&) = default;
+};
+
+// Where to enter a network: an endpoint, and the key expected there if it is known.
+struct Bootstrap {
+  Endpoint endpoint;
+  std::optional<PublicKey> key;
+  friend auto operator<=>(const Bootstrap&, const Bootstrap&) = default;
+};
+
+// A peer whose possession of `contact.key` the transport has proved.
+struct Peer {
+  Contact contact;       // endpoints empty: it told of none and cannot be dialled
+  bool client = false;   // it said it must not enter tables
+  bool reached = false;  // we dialled one of `contact.endpoints` and its key answered there
+};
+
+}  // namespace kadmos

@@ -1,0 +1,45 @@
+// Where a node listens: an IP address and a TCP port.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "kadmos/bytes.h"
+
+namespace kadmos {
+
+// An IPv4 address is kept IPv4-mapped (::ffff:a.b.c.d), so one layout serves both families.
+struct Endpoint {
+  ByteArray<16> ip{};
+  std::uint16_t port = 0;
+
+  static Endpoint v4(Byte a, Byte b, Byte c, Byte d, std::uint16_t port);
+
+  // "1.2.3.4:5" or "[2001:db8::1]:5"; numeric only (names are resolved outside the core).
+  static std::optional<Endpoint> parse(std::string_view text);
+  std::string text() const;
+
+  bool is_v4() const;
+  // 0.0.0.0 or ::, which a node that listens everywhere has.
+  bool is_unspecified() const;
+  // Loopback, private (RFC 1918, RFC 4193) or link-local: no address-group cap applies to these.
+  bool is_local() const;
+  // What one party plausibly controls: the /24 of IPv4, the /48 of IPv6. Caps count by it.
+  std::uint64_t group() const;
+
+  friend auto operator<=>(const Endpoint&, const Endpoint&) = default;
+};
+
+// "host:port" or "[v6]:port" cut in two, host unresolved. Nothing if there is no port 1..65535
+// (0 too when `allow_zero`).
+struct HostPort {
+  std::string host;
+  std::uint16_t port = 0;
+};
+std::optional<HostPort> parse_host_port(std::string_view text, bool allow_zero = false);
+
+}  // namespace kadmos

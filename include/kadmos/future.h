@@ -1,0 +1,223 @@
+// Future<T>: the one type for "a Result<T>, later". Single-threaded: a future, its promise and every
+// continuation live on the thread of the loop they belong to.
+//
+//   node.get(key).then([](Result<Found> r) { … }).detach();     // callbacks
+//   Result<Found> r = co_await node.get(key);                    // coroutines
+//
+// Whoever holds the future holds the operation: dropping or cancelling it ends the whole operation
+// at once, and no continuation of it runs afterwards. (The idea, and the term "drop cancels", are
+// KJ's.)
+#pragma once
+
+#include <coroutine>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "kadmos/result.h"
+
+namespace kadmos {
+
+template <class T>
+class Future;
+template <class T>
+class Promise;
+
+namespace detail {
+
+template <class T>
+struct FutureState {
+  std::optional<Result<T>> result;
+  std::function<void(Result<T>)> continuation;
+  std::function<void()> on_cancel;
+  bool dropped = false;  // no future looks at it any more
+
+  void resolve(Result<T> value) {
+    if (result || dropped) return;
+    on_cancel = nullptr;
+    if (continuation) {
+      auto run = std::exchange(continuation, nullptr);
+      dropped = true;
+      run(std::move(value));
+    } else {
+      result.emplace(std::move(value));
+    }
+  }
+  void drop() {
+    if (dropped) return;
+    dropped = true;
+    // Both may own the last reference to things whose destructors call back: move out first.
+    auto gone = std::exchange(continuation, nullptr);
+    auto cancel = std::exchange(on_cancel, nullptr);
+    if (!result && cancel) cancel();
+  }
+};
+
+// What `then` makes of what f returns: R, Result<R> and Future<R> all become Future<R>.
+template <class R>
+struct Flatten {
+  using type = R;
+};
+template <class R>
+struct Flatten<Result<R>> {
+  using type = R;
+};
+template <class R>
+struct Flatten<Future<R>> {
+  using type = R;
+};
+
+}  // namespace detail
+
+// The end that resolves. Movable. Destroyed unresolved, it resolves with Errc::closed.
+template <class T>
+class Promise {
+ public:
+  Promise() : state_(std::make_shared<detail::FutureState<T>>()) {}
+  Promise(Promise&&) noexcept = default;
+  Promise& operator=(Promise&& other) noexcept {
+    if (this != &other) {
+      abandon();
+      state_ = std::move(other.state_);
+    }
+    return *this;
+  }
+  ~Promise() { abandon(); }
+
+  // Called at most once.
+  Future<T> future() { return Future<T>(state_); }
+  // Runs the continuation, if there is one, before it returns. Later calls do nothing.
+  void resolve(Result<T> value) {
+    if (auto state = state_) state->resolve(std::move(value));
+  }
+  // `hook` runs once if the future is cancelled or dropped before it is resolved.
+  void on_cancel(std::function<void()> hook) { state_->on_cancel = std::move(hook); }
+  // Nobody waits any more: it was dropped, cancelled or resolved.
+  bool done() const { return !state_ || state_->dropped || state_->result.has_value(); }
+
+ private:
+  void abandon() {
+    if (state_ && !done()) resolve(Error(Errc::closed, "abandoned before it was resolved"));
+  }
+  std::shared_ptr<detail::FutureState<T>> state_;
+};
+
+// The end that waits. Movable, not copyable.
+template <class T>
+class [[nodiscard]] Future {
+ public:
+  using value_type = T;
+
+  Future(Future&&) noexcept = default;
+  Future& operator=(Future&& other) noexcept {
+    if (this != &other) {
+      if (state_) state_->drop();
+      state_ = std::move(other.state_);
+    }
+    return *this;
+  }
+  ~Future() {
+    if (state_) state_->drop();
+  }
+
+  static Future resolved(Result<T> value) {
+    Promise<T> promise;
+    auto future = promise.future();
+    promise.resolve(std::move(value));
+    return future;
+  }
+
+  bool ready() const { return state_ && state_->result.has_value(); }
+  // The result of a ready future, once.
+  Result<T> take() && {
+    auto state = std::move(state_);
+    return *std::move(state->result);
+  }
+
+  // Ends the operation now; the future becomes ready with Errc::cancelled. A ready one stays as is.
+  void cancel() {
+    if (!state_ || state_->result) return;
+    auto hook = std::exchange(state_->on_cancel, nullptr);
+    state_->result.emplace(Error(Errc::cancelled, "cancelled by the caller"));
+    if (hook) hook();
+  }
+
+  // Lets the operation run on with nobody watching.
+  void detach() && {
+    if (!state_) return;
+    if (!state_->result) state_->continuation = [](Result<T>) {};
+    state_.reset();
+  }
+
+  // f(Result<T>) runs when the result is there: at once if it is already, otherwise from the node's
+  // pump, never from inside the engine. f may return R, Result<R>, Future<R> or void. Dropping the
+  // future that `then` gives cancels what came before it and f never runs.
+  template <class F>
+  auto then(F f) && -> Future<typename detail::Flatten<std::invoke_result_t<F, Result<T>>>::type>;
+
+  auto operator co_await() && {
+    struct Awaiter {
+      Future future;
+      std::optional<Result<T>> result;
+      bool await_ready() const noexcept { return future.ready(); }
+      void await_suspend(std::coroutine_handle<> handle) {
+        future.state_->continuation = [this, handle](Result<T> value) {
+          result.emplace(std::move(value));
+          handle.resume();
+        };
+      }
+      Result<T> await_resume() {
+        return result ? *std::move(result) : std::move(future).take();
+      }
+    };
+    return Awaiter{std::move(*this), std::nullopt};
+  }
+
+ private:
+  friend class Promise<T>;
+  template <class>
+  friend class Future;
+  explicit Future(std::shared_ptr<detail::FutureState<T>> state) : state_(std::move(state)) {}
+
+  std::shared_ptr<detail::FutureState<T>> state_;
+};
+
+template <class T>
+template <class F>
+auto Future<T>::then(F f) && -> Future<
+    typename detail::Flatten<std::invoke_result_t<F, Result<T>>>::type> {
+  using R = std::invoke_result_t<F, Result<T>>;
+  using U = typename detail::Flatten<R>::type;
+  auto promise = std::make_shared<Promise<U>>();
+  Future<U> out = promise->future();
+  auto run = [f = std::move(f), promise](Result<T> value) mutable {
+    if constexpr (std::is_void_v<R>) {
+      f(std::move(value));
+      promise->resolve(Result<void>());
+    } else if constexpr (std::is_same_v<R, Future<U>>) {
+      auto inner = std::make_shared<Future<U>>(f(std::move(value)));
+      if (inner->ready()) {
+        promise->resolve(std::move(*inner).take());
+      } else {
+        auto state = inner->state_;
+        promise->on_cancel([inner] { Future<U> gone = std::move(*inner); });
+        state->continuation = [promise](Result<U> r) { promise->resolve(std::move(r)); };
+      }
+    } else {
+      promise->resolve(f(std::move(value)));
+    }
+  };
+  if (ready()) {
+    run(std::move(*this).take());
+  } else {
+    auto state = state_;
+    auto self = std::make_shared<Future<T>>(std::move(*this));
+    promise->on_cancel([self] { Future<T> gone = std::move(*self); });
+    state->continuation = std::move(run);
+  }
+  return out;
+}
+
+}  // namespace kadmos

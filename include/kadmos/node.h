@@ -1,0 +1,113 @@
+// Node: one member of the network, as a library. Not thread-safe: one thread owns it (its loop's).
+//
+// Every verb answers with a Future. Dropping the future cancels the operation; every operation ends
+// exactly once and by its deadline. Results arrive after the node's engine has come to rest, so a
+// continuation may call any verb, or destroy the node.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kadmos/config.h"
+#include "kadmos/future.h"
+#include "kadmos/results.h"
+#include "kadmos/seams.h"
+
+namespace kadmos {
+
+struct SetOptions {
+  std::optional<std::chrono::milliseconds> ttl;     // default Config::ttl
+  std::optional<Duration> timeout;                  // default Config::operation_timeout
+  // Sign as this owner instead of as the node. Must outlive the operation. Such records are not
+  // republished, since the node does not keep the key.
+  const Identity* owner = nullptr;
+};
+
+struct PutOptions {
+  std::optional<std::chrono::milliseconds> ttl;
+  std::optional<Duration> timeout;
+};
+
+struct GetOptions {
+  // Answer with the first valid record instead of the latest among r = target - w + 1 answers.
+  bool first = false;
+  std::optional<Duration> timeout;
+};
+
+// The world a node lives in; it owns it.
+struct Seams {
+  std::unique_ptr<Clock> clock;
+  std::unique_ptr<Random> random;
+  std::unique_ptr<Transport> transport;
+  std::unique_ptr<Storage> storage;
+};
+
+// What the node wants a log to know; never secrets or values.
+struct Notice {
+  enum class Level : std::uint8_t { debug, info, warning } level = Level::info;
+  std::string_view what;  // a stable word: "joined", "equivocation", …
+  std::string detail;
+};
+
+// Contacts known by many nodes are kept once; a simulation shares one book among its nodes.
+class ContactBook;
+
+class Node {
+ public:
+  // Starts the transport (errors: those of Transport::start, or invalid_argument for a config that
+  // contradicts itself). `book` must outlive the node; null: the node makes its own.
+  static Result<std::unique_ptr<Node>> create(Identity identity, Config config, Seams seams,
+                                              ContactBook* book = nullptr);
+  ~Node();
+
+  const PublicKey& public_key() const;
+  const Id& id() const;
+  // How others can reach this node; endpoints are empty for a client.
+  Contact contact() const;
+  const Config& config() const;
+
+  // Enters the network through Config::bootstrap and what add_bootstrap gave, then searches for the
+  // own id. With none it succeeds at once: a network of one. Errors: unreachable (no entry answered;
+  // the node keeps trying in the background, with backoff), timeout.
+  Future<Closest> join();
+  // One more way in, used whenever the table is empty.
+  void add_bootstrap(const Bootstrap& bootstrap);
+
+  // Signs `value` under `name` with the next sequence and stores it on the closest nodes. Ok means
+  // at least Receipt::quorum replicas made it durable. The node republishes it while it runs.
+  // Errors: too_large, invalid_argument, quorum_not_met (with the receipt), timeout, unreachable.
+  Future<Receipt> set(std::string_view name, ByteView value, SetOptions options = {});
+  // Deletes an owned name: a signed tombstone with the next sequence. Errors as set.
+  Future<Receipt> del(std::string_view name, SetOptions options = {});
+  // Stores immutable content under its hash, `content_key(value)`.
+  Future<Receipt> put(ByteView value, PutOptions options = {});
+  // Reads the own store, then the network. Immutable content: the first answer that fits. Owned
+  // names (`owned_key(owner, name)`): the latest among enough answers to meet every acknowledged
+  // set. Errors: not_found (which never proves absence), timeout, unreachable, with whom it asked.
+  Future<Found> get(const Key& key, GetOptions options = {});
+  // The k closest live nodes to a target.
+  Future<Closest> find_node(const Id& target);
+  // Proves that somebody lives at an endpoint, and who.
+  Future<Pong> ping(const Bootstrap& where);
+
+  // The routing table, nearest to this node first.
+  std::vector<Contact> contacts() const;
+  Stats stats() const;
+  // Called for each notice; replaces the former listener.
+  void on_notice(std::function<void(const Notice&)> listener);
+
+  // Ends every operation with Errc::closed, flushes and closes the transport. Later calls of a verb
+  // give Errc::closed.
+  void close();
+
+ private:
+  class Impl;
+  explicit Node(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace kadmos

@@ -1,0 +1,80 @@
+// What operations answer: receipts and findings that say which node did what.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kadmos/contact.h"
+#include "kadmos/id.h"
+#include "kadmos/record.h"
+#include "kadmos/time.h"
+
+namespace kadmos {
+
+// What a peer that was asked did.
+enum class Outcome : std::uint8_t {
+  stored,       // a replica took it, not yet durably
+  durable,      // a replica made it durable
+  extended,     // it had the same version; it now lives as long as ours, durably
+  superseded,   // it holds a newer version (`sequence`)
+  refused,      // it said no (`detail`)
+  busy,         // it is at a bound
+  unreachable,  // could not be dialled, or did not prove its key
+  silent,       // reached perhaps, but no answer in time
+  found,        // answered a get with a valid record (`sequence`)
+  absent,       // answered a get: it holds nothing
+  invalid,      // answered with something that failed verification
+};
+std::string_view name_of(Outcome outcome);
+
+struct Asked {
+  Contact peer;
+  Outcome outcome = Outcome::silent;
+  std::uint64_t sequence = 0;  // where the outcome says so
+  Duration elapsed{};          // from asking to the outcome
+  std::string detail;          // the peer's or the transport's words; may be empty
+};
+
+// What became of a set, put or del.
+struct Receipt {
+  Key key;
+  std::uint64_t sequence = 0;   // 0 for immutable content
+  WallTime expiry{};            // as signed
+  int target = 0;               // replicas wanted: min(k, nodes found alive)
+  int quorum = 0;               // w = ceil(2/3 target): what OK promises
+  int durable = 0;              // replicas that have it durably (durable or extended)
+  int hops = 0;                 // depth of the lookup that found the replicas
+  Duration elapsed{};
+  std::vector<Asked> replicas;  // one entry a node asked, this node included if it is a replica
+};
+
+// What a get found.
+struct Found {
+  Record record;
+  Contact from;             // who gave the version returned; this node's own contact if local
+  bool local = false;       // answered from this node's own store
+  int hops = 0;             // 0 if local
+  int agreeing = 0;         // answers that had exactly this version
+  int answers = 0;          // valid answers counted, "absent" included
+  Duration elapsed{};
+  std::vector<Asked> asked;
+};
+
+// What a join or a plain search for nodes found.
+struct Closest {
+  Key target;
+  std::vector<Contact> contacts;  // nearest first; only nodes that answered
+  int hops = 0;
+  int asked = 0;                  // requests it cost
+  Duration elapsed{};
+};
+
+struct Pong {
+  Contact peer;
+  Duration elapsed{};
+};
+
+}  // namespace kadmos

@@ -1,0 +1,141 @@
+// The four seams: what a Node needs from the world. src/uv/ and src/store/ implement them for real,
+// simulations/ virtually. All calls happen on the one thread that owns the node; no implementation
+// may call a listener from inside a call made to it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kadmos/contact.h"
+#include "kadmos/record.h"
+#include "kadmos/result.h"
+#include "kadmos/stats.h"
+#include "kadmos/time.h"
+
+namespace kadmos {
+
+// ---- Clock: two readings and one alarm.
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  virtual Now now() = 0;
+  // Whom to call when the alarm rings. Set once, before set_alarm.
+  virtual void on_alarm(std::function<void()> listener) = 0;
+  // Rings once, at or after `when` (a time in the past: as soon as possible). Replaces the former
+  // alarm; nothing disarms it.
+  virtual void set_alarm(std::optional<TimePoint> when) = 0;
+};
+
+// ---- Random: where seeds come from; the core's own generators grow from it.
+class Random {
+ public:
+  virtual ~Random() = default;
+  virtual std::uint64_t next() = 0;
+};
+
+// ---- Transport: whole frames to and from authenticated peers.
+enum class Unreachable : std::uint8_t {
+  refused,        // nobody listens there
+  timed_out,      // the dial or the handshake took too long
+  wrong_key,      // somebody else answered
+  foreign,        // another network or protocol version
+  misbehaved,     // broke framing or the protocol
+  overloaded,     // a bound of ours: too many dials, connections or queued bytes
+  closed,         // the connection ended before the frame was known to be delivered
+  no_endpoint,    // the contact cannot be dialled and no connection to it is open
+};
+std::string_view name_of(Unreachable why);
+
+class TransportListener {
+ public:
+  virtual ~TransportListener() = default;
+  // A whole frame. `frame` is valid during the call only.
+  virtual void on_frame(const Peer& from, ByteView frame) = 0;
+  // A probe succeeded: `peer.reached` is true and its key was proved.
+  virtual void on_reached(const Bootstrap& probed, const Peer& peer) = 0;
+  virtual void on_probe_failed(const Bootstrap& probed, Unreachable why) = 0;
+  // Frames sent to `key` may be lost. Once per broken or failed connection, not per frame.
+  virtual void on_unreachable(const PublicKey& key, Unreachable why) = 0;
+};
+
+class Transport {
+ public:
+  virtual ~Transport() = default;
+  // Begins to deliver. `hello` is what each connection says of this node.
+  virtual Result<void> start(TransportListener& listener) = 0;
+  // Queues one frame over the kept connection to `to.key`, dialling `to.endpoints` if there is
+  // none. Never blocks. Delivery is in order and at most once; failure is reported later by
+  // on_unreachable(to.key).
+  virtual void send(const Contact& to, Bytes frame) = 0;
+  // Dials `where` even if a connection to its key is open, to prove that it can be dialled. Answers
+  // once, by on_reached or on_probe_failed. The connection is kept if none to that key is open.
+  virtual void probe(const Bootstrap& where) = 0;
+  // What the transport listens on and would tell peers; empty for a client.
+  virtual Endpoints listening() const = 0;
+  // Adds the transport's counters.
+  virtual void add_stats(Stats& stats) const = 0;
+  // Sends what is queued as far as the kernel takes it, closes every connection, stops listening.
+  // Calls no listener any more.
+  virtual void close() = 0;
+};
+
+// ---- Storage: records on memory or disk.
+struct StoredRecord {
+  Record record;
+  WallTime expiry{};     // when this replica drops it: min(record.expiry, the receiver's cap)
+  bool own = false;      // set by this node's user: exempt from eviction, republished
+  std::uint64_t group = 0;  // address group of the storing peer, 0 for local and exempt ones
+};
+
+struct Write {
+  Key key;
+  std::optional<StoredRecord> record;  // nothing: erase
+};
+
+using CommitId = std::uint64_t;
+
+// One atomic batch: all of it becomes durable, or none.
+struct Commit {
+  CommitId id = 0;
+  std::vector<Write> writes;
+};
+
+struct StorageUsage {
+  std::size_t records = 0;
+  std::size_t bytes = 0;  // values + names + a fixed overhead a record
+};
+
+class Storage {
+ public:
+  virtual ~Storage() = default;
+  // Set once, before commit. Called once per commit, in commit order, when it is durable or failed.
+  virtual void on_committed(std::function<void(CommitId, Result<void>)> listener) = 0;
+  // Queues a batch. Reads see it at the latest when it is reported.
+  virtual void commit(Commit commit) = 0;
+
+  // Reads. `find` verifies nothing; what it gives was verified when it was stored.
+  virtual Result<std::optional<StoredRecord>> find(const Key& key) const = 0;
+  // Up to n keys in key order, the first one > `after` (from the smallest if nothing).
+  virtual std::vector<Key> keys_after(const std::optional<Key>& after, std::size_t n) const = 0;
+  // Up to n keys whose expiry is <= `wall`, earliest first.
+  virtual std::vector<Key> expired(WallTime wall, std::size_t n) const = 0;
+  virtual std::optional<WallTime> next_expiry() const = 0;
+  // The keys of own records, in key order.
+  virtual std::vector<Key> own_keys() const = 0;
+  // The key farthest from `id` by XOR among those not own; nothing if there is none.
+  virtual std::optional<Key> farthest(const Id& id) const = 0;
+  virtual std::size_t count_of_owner(const PublicKey& owner) const = 0;
+  virtual std::size_t count_of_group(std::uint64_t group) const = 0;
+  virtual StorageUsage usage() const = 0;
+};
+
+// Records in this process's memory: durable as long as the process lives, which is what a store
+// acknowledged by it promises.
+std::unique_ptr<Storage> make_memory_storage();
+
+}  // namespace kadmos

@@ -1,0 +1,110 @@
+// The routing table: the contacts this node verified itself, in k-buckets (Kademlia 2002, sections
+// 2.2 and 2.4). It decides nothing about the network: it is told who was seen and who failed, and
+// asked whom it knows.
+//
+// Invariants: every entry was reached and proved its key; a bucket covers one prefix of the id space
+// and holds at most k entries, least recently seen first; only the bucket that covers the own id
+// splits; a full bucket never drops an entry that has not failed twice in a row; the own id is never
+// inside. A contact that finds its bucket full waits in the bucket's replacement cache (at most k,
+// most recently seen last) and takes the place of an entry that died.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/contact_book.h"
+#include "base/prng.h"
+#include "base/rtt.h"
+#include "kadmos/id.h"
+#include "kadmos/time.h"
+
+namespace kadmos {
+
+class RoutingTable {
+ public:
+  struct Options {
+    int k = 20;
+    std::size_t per_group = 10;  // contacts of one address group in one bucket; local ones exempt
+    Duration refresh_interval = std::chrono::hours(1);
+    int max_failures = 2;        // in a row, and the entry goes
+  };
+  enum class Seen : std::uint8_t {
+    added,       // new in the table
+    updated,     // was there; now the most recently seen of its bucket
+    cached,      // its bucket is full; it waits in the replacement cache
+    group_full,  // its address group has its share of the bucket
+    self,        // the own id
+  };
+
+  RoutingTable(const Id& self, Options options, ContactBook& book);
+  ~RoutingTable();
+  RoutingTable(const RoutingTable&) = delete;
+  RoutingTable& operator=(const RoutingTable&) = delete;
+
+  // `contact` was reached just now and proved its key. An entry of the same id takes the new
+  // endpoints. Clears its failures; `round_trip`, if measured, updates its estimate. Amortised
+  // O(k).
+  Seen on_seen(TimePoint now, ContactRef contact, std::optional<Duration> round_trip);
+
+  // The contact with this id did not answer, or could not be reached. Returns true if that removed
+  // it (a replacement, if any waits, moved up). Unknown ids: nothing happens.
+  bool on_failed(const Id& id);
+
+  // A full bucket's least recently seen entry that should prove itself because somebody waits in
+  // the cache; nothing if no bucket asks. Each is given once until it is seen or fails; on_seen
+  // (cached) can make it non-empty.
+  std::optional<ContactRef> poll_check();
+
+  // Whether `contact` would help: its bucket has room, or would split, and its id is not inside.
+  // Used to decide whether an inbound peer is worth a dial-back.
+  bool wants(const Id& id) const;
+
+  // The entry's contact as verified; nothing if the id is not inside.
+  std::optional<ContactRef> find(const Id& id) const;
+  // The estimate of an entry; null if unknown or never measured. Valid until the next change.
+  const Rtt* rtt(const Id& id) const;
+
+  // Up to n entries nearest to target, nearest first, exactly as a sort of the whole table would
+  // give; entries that failed once come only after all that did not (when `healthy_first`).
+  // References are borrowed: retain what is kept beyond the next change. O(buckets + n log n).
+  std::vector<ContactRef> closest(const Id& target, std::size_t n, bool healthy_first = false) const;
+  // The same for a reply to a peer: entries without failures only.
+  std::vector<ContactRef> closest_healthy(const Id& target, std::size_t n) const;
+
+  // Every entry, bucket by bucket from the farthest, least recently seen first.
+  std::vector<ContactRef> all() const;
+  std::size_t size() const { return size_; }
+  std::size_t buckets() const { return buckets_.size(); }
+  bool empty() const { return size_ == 0; }
+
+  // Refresh (section 2.3): a lookup for `target` keeps its bucket fresh.
+  void on_lookup(TimePoint now, const Id& target);
+  // When the first bucket falls due.
+  TimePoint next_refresh() const;
+  // A random id inside a bucket that is due at `now`, which then counts as looked up.
+  std::optional<Id> poll_refresh(TimePoint now, Prng& prng);
+
+ private:
+  struct Entry {
+    ContactRef contact;
+    Rtt rtt;
+    std::uint8_t failures = 0;
+  };
+  struct Bucket {
+    std::vector<Entry> entries;       // least recently seen first
+    std::vector<ContactRef> waiting;  // the replacement cache, most recently seen last
+    TimePoint looked_up{};
+    bool checking = false;            // its first entry was given by poll_check
+    bool wants_check = false;
+  };
+
+  Id self_;
+  Options options_;
+  ContactBook& book_;
+  std::vector<Bucket> buckets_;  // [i] shares i bits with self; the last shares i or more
+  std::size_t size_ = 0;
+};
+
+}  // namespace kadmos

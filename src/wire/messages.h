@@ -1,0 +1,80 @@
+// The messages of the protocol as values. One struct a message; docs/protocol.md gives their bytes.
+// A request carries an id chosen by its sender; the reply repeats it. `Hello` opens a connection and
+// belongs to the transport; every other message belongs to the engine.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "kadmos/contact.h"
+#include "kadmos/record.h"
+
+namespace kadmos::wire {
+
+inline constexpr std::uint32_t kVersion = 1;
+
+struct Hello {
+  std::uint32_t version = kVersion;
+  std::string network;
+  Endpoints endpoints;  // where the sender listens; an unspecified address: "the one you see"
+  bool client = false;  // must not enter tables
+  friend bool operator==(const Hello&, const Hello&) = default;
+};
+
+// ---- Requests
+struct Ping {
+  friend bool operator==(const Ping&, const Ping&) = default;
+};
+struct FindNode {
+  Id target;
+  friend bool operator==(const FindNode&, const FindNode&) = default;
+};
+struct FindValue {
+  Key key;
+  friend bool operator==(const FindValue&, const FindValue&) = default;
+};
+struct Store {
+  Record record;
+  friend bool operator==(const Store&, const Store&) = default;
+};
+
+// ---- Replies
+struct Pong {
+  friend bool operator==(const Pong&, const Pong&) = default;
+};
+// To find_node and find_value: the closest contacts the peer verified itself, nearest first, and
+// for find_value the record if it holds one.
+struct Nodes {
+  std::vector<Contact> contacts;
+  std::optional<Record> record;
+  friend bool operator==(const Nodes&, const Nodes&) = default;
+};
+enum class StoreStatus : std::uint8_t { durable = 0, extended = 1, superseded = 2 };
+struct Stored {
+  StoreStatus status = StoreStatus::durable;
+  std::uint64_t sequence = 0;  // what the replica now holds
+  friend bool operator==(const Stored&, const Stored&) = default;
+};
+enum class FailureCode : std::uint8_t {
+  busy = 1,      // at a bound; try later
+  refused = 2,   // never: invalid, expired, too large, not a replica
+  storage = 3,   // the replica's disk failed
+};
+struct Failure {
+  FailureCode code = FailureCode::refused;
+  std::string detail;  // at most 200 bytes of text
+  friend bool operator==(const Failure&, const Failure&) = default;
+};
+
+using Body = std::variant<Ping, FindNode, FindValue, Store, Pong, Nodes, Stored, Failure>;
+
+struct Message {
+  std::uint64_t request = 0;
+  Body body;
+  friend bool operator==(const Message&, const Message&) = default;
+};
+
+}  // namespace kadmos::wire
