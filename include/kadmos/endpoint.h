@@ -19,7 +19,8 @@ struct Endpoint {
 
   static Endpoint v4(Byte a, Byte b, Byte c, Byte d, std::uint16_t port);
 
-  // "1.2.3.4:5" or "[2001:db8::1]:5"; numeric only (names are resolved outside the core).
+  // "1.2.3.4:5" or "[2001:db8::1]:5"; numeric only (names are resolved outside the core),
+  // port 0 included. The inverse of text().
   static std::optional<Endpoint> parse(std::string_view text);
   std::string text() const;
 
@@ -29,6 +30,7 @@ struct Endpoint {
   // Loopback, private (RFC 1918, RFC 4193) or link-local: no address-group cap applies to these.
   bool is_local() const;
   // What one party plausibly controls: the /24 of IPv4, the /48 of IPv6. Caps count by it.
+  // Never 0.
   std::uint64_t group() const;
 
   friend auto operator<=>(const Endpoint&, const Endpoint&) = default;

@@ -54,6 +54,8 @@ class Id {
   }
   friend constexpr auto operator<=>(const Id&, const Id&) = default;
   friend constexpr bool operator==(const Id&, const Id&) = default;
+  friend int shared_prefix(const Id& a, const Id& b);
+  friend bool closer(const Id& target, const Id& a, const Id& b);
 
  private:
   static constexpr std::size_t kWords = kBytes / sizeof(std::uint64_t);

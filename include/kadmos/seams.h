@@ -117,6 +117,10 @@ class Storage {
   virtual void on_committed(std::function<void(CommitId, Result<void>)> listener) = 0;
   // Queues a batch. Reads see it at the latest when it is reported.
   virtual void commit(Commit commit) = 0;
+  // Reports what has become durable since the last call; the one place that may call the listener
+  // from inside a call. The node calls it after every batch of commits. A storage that learns of
+  // durability later than that reports by itself, from the loop.
+  virtual void pump() = 0;
 
   // Reads. `find` verifies nothing; what it gives was verified when it was stored.
   virtual Result<std::optional<StoredRecord>> find(const Key& key) const = 0;
