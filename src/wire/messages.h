@@ -1,6 +1,6 @@
 // The messages of the protocol as values. One struct a message; docs/protocol.md gives their bytes.
-// A request carries an id chosen by its sender; the reply repeats it. `Hello` opens a connection and
-// belongs to the transport; every other message belongs to the engine.
+// A request carries an id chosen by its sender; the reply repeats it. `Hello` opens a connection
+// and belongs to the transport; every other message belongs to the engine.
 #pragma once
 
 #include <cstdint>
@@ -59,9 +59,9 @@ struct Stored {
   friend bool operator==(const Stored&, const Stored&) = default;
 };
 enum class FailureCode : std::uint8_t {
-  busy = 1,      // at a bound; try later
-  refused = 2,   // never: invalid, expired, too large, not a replica
-  storage = 3,   // the replica's disk failed
+  busy = 1,     // at a bound; try later
+  refused = 2,  // never: invalid, expired, too large, not a replica
+  storage = 3,  // the replica's disk failed
 };
 struct Failure {
   FailureCode code = FailureCode::refused;

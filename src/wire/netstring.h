@@ -4,7 +4,7 @@
 
 #include <cstddef>
 #include <functional>
-#include <optional>
+#include <string>
 
 #include "kadmos/bytes.h"
 #include "kadmos/result.h"
@@ -24,7 +24,8 @@ class NetstringReader {
   void set_max(std::size_t max_payload) { max_ = max_payload; }
 
   // Feeds bytes; calls `sink` for each whole payload (valid during the call). `sink` returns false
-  // to stop, after which the rest of `data` is dropped and the reader must not be fed again.
+  // to stop, after which the rest of `data` is dropped and the reader must not be fed again;
+  // before it returns false it may also destroy the reader.
   // Errors: protocol, with the reason.
   Result<void> feed(ByteView data, const std::function<bool(ByteView)>& sink);
 
@@ -40,6 +41,10 @@ class NetstringReader {
   std::size_t length_ = 0;
   int digits_ = 0;
   Bytes buffer_;
+  std::string fault_;  // why the stream is dead
+
+  Result<void> die(std::string fault);
+  Result<void> take_length(Byte byte);
 };
 
 }  // namespace kadmos::wire

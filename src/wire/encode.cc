@@ -1,0 +1,142 @@
+// Messages to msgpack. Lengths and integers always take their shortest form.
+#include <algorithm>
+#include <msgpack/pack.hpp>
+
+#include "base/check.h"
+#include "wire/codec.h"
+#include "wire/schema.h"
+
+namespace kadmos::wire {
+namespace {
+
+struct Sink {
+  Bytes& out;
+  void write(const char* data, std::size_t size) { out.insert(out.end(), data, data + size); }
+};
+
+class Encoder {
+ public:
+  explicit Encoder(Bytes& out) : sink_{out}, packer_(sink_) {}
+
+  void operator()(const Ping&) {}
+  void operator()(const FindNode& m) { bin(m.target.bytes()); }
+  void operator()(const FindValue& m) { bin(m.key.bytes()); }
+  void operator()(const Store& m) { record(m.record); }
+  void operator()(const Pong&) {}
+  void operator()(const Nodes& m) {
+    array(m.contacts.size());
+    for (const Contact& contact : m.contacts) {
+      array(2);
+      bin(contact.key.bytes);
+      endpoints(contact.endpoints);
+    }
+    if (m.record) {
+      record(*m.record);
+    } else {
+      packer_.pack_nil();
+    }
+  }
+  void operator()(const Stored& m) {
+    uint(static_cast<std::uint64_t>(m.status));
+    uint(m.sequence);
+  }
+  void operator()(const Failure& m) {
+    uint(static_cast<std::uint64_t>(m.code));
+    std::string detail = m.detail.substr(0, kDetailBytes);
+    std::replace_if(
+        detail.begin(), detail.end(), [](char c) { return !is_printable(c); }, '?');
+    packer_.pack_str(static_cast<std::uint32_t>(detail.size()));
+    packer_.pack_str_body(detail.data(), static_cast<std::uint32_t>(detail.size()));
+  }
+
+  void head(std::size_t arity, Type type) {
+    array(arity);
+    uint(static_cast<std::uint64_t>(type));
+  }
+  void array(std::size_t arity) { packer_.pack_array(static_cast<std::uint32_t>(arity)); }
+  void uint(std::uint64_t value) { packer_.pack_uint64(value); }
+  void boolean(bool value) { value ? packer_.pack_true() : packer_.pack_false(); }
+  void bin(ByteView bytes) {
+    packer_.pack_bin(static_cast<std::uint32_t>(bytes.size()));
+    packer_.pack_bin_body(text_of(bytes).data(), static_cast<std::uint32_t>(bytes.size()));
+  }
+  void endpoints(const Endpoints& list) {
+    array(list.size());
+    for (const Endpoint& endpoint : list) {
+      array(2);
+      bin(ByteView(endpoint.ip).subspan(endpoint.is_v4() ? 12 : 0));
+      uint(endpoint.port);
+    }
+  }
+
+ private:
+  void time(WallTime when) {
+    const auto ms = static_cast<std::uint64_t>(when.time_since_epoch().count());
+    check(ms <= kMaxTime);
+    uint(ms);
+  }
+  void record(const Record& r) {
+    const bool content = r.type == RecordType::content;
+    const bool tombstone = r.type == RecordType::tombstone;
+    array(content ? 3 : tombstone ? 6 : 7);
+    uint(static_cast<std::uint64_t>(r.type));
+    if (!content) {
+      bin(r.owner.bytes);
+      bin(r.name);
+      uint(r.sequence);
+    }
+    time(r.expiry);
+    if (!tombstone) bin(r.value);
+    if (!content) bin(r.signature);
+  }
+
+  Sink sink_;
+  msgpack::packer<Sink> packer_;
+};
+
+// Type and arity, indexed like Body.
+struct Head {
+  Type type;
+  std::size_t arity;
+};
+constexpr Head kHeads[] = {{Type::ping, 2},   {Type::find_node, 3}, {Type::find_value, 3},
+                           {Type::store, 3},  {Type::pong, 2},      {Type::nodes, 4},
+                           {Type::stored, 4}, {Type::failure, 4}};
+static_assert(std::size(kHeads) == std::variant_size_v<Body>);
+
+// Enough for nearly every message, so that encoding allocates once.
+std::size_t expected_size(const Message& message) {
+  constexpr std::size_t kFields = 256;
+  constexpr std::size_t kContact = 64;
+  const auto of = [](const Record& r) { return r.name.size() + r.value.size(); };
+  if (const auto* store = std::get_if<Store>(&message.body)) return kFields + of(store->record);
+  const auto* nodes = std::get_if<Nodes>(&message.body);
+  if (nodes == nullptr) return kFields;
+  return kFields + nodes->contacts.size() * kContact + (nodes->record ? of(*nodes->record) : 0);
+}
+
+}  // namespace
+
+Bytes encode(const Message& message) {
+  Bytes out;
+  out.reserve(expected_size(message));
+  Encoder encoder(out);
+  const Head& head = kHeads[message.body.index()];
+  encoder.head(head.arity, head.type);
+  encoder.uint(message.request);
+  std::visit(encoder, message.body);
+  return out;
+}
+
+Bytes encode(const Hello& hello) {
+  Bytes out;
+  Encoder encoder(out);
+  encoder.head(5, Type::hello);
+  encoder.uint(hello.version);
+  encoder.bin(view_of(hello.network));
+  encoder.endpoints(hello.endpoints);
+  encoder.boolean(hello.client);
+  return out;
+}
+
+}  // namespace kadmos::wire

@@ -1,0 +1,31 @@
+// The numbers of the wire format, shared by the encoder and the decoder. docs/protocol.md explains
+// them; changing one makes another protocol.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace kadmos::wire {
+
+// The first element of every message.
+enum class Type : std::uint8_t {
+  hello = 0,
+  ping = 1,
+  find_node = 2,
+  find_value = 3,
+  store = 4,
+  pong = 33,
+  nodes = 34,
+  stored = 35,
+  failure = 36,
+};
+
+inline constexpr std::size_t kNetworkBytes = 64;
+inline constexpr std::size_t kDetailBytes = 200;
+// Times fit a double, and sums of two never overflow.
+inline constexpr std::uint64_t kMaxTime = (std::uint64_t{1} << 53) - 1;
+
+// What a failure's detail may hold, so that it can be logged and printed as it is.
+constexpr bool is_printable(char c) { return c >= ' ' && c <= '~'; }
+
+}  // namespace kadmos::wire
