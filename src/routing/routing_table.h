@@ -2,11 +2,12 @@
 // 2.2 and 2.4). It decides nothing about the network: it is told who was seen and who failed, and
 // asked whom it knows.
 //
-// Invariants: every entry was reached and proved its key; a bucket covers one prefix of the id space
-// and holds at most k entries, least recently seen first; only the bucket that covers the own id
-// splits; a full bucket never drops an entry that has not failed twice in a row; the own id is never
-// inside. A contact that finds its bucket full waits in the bucket's replacement cache (at most k,
-// most recently seen last) and takes the place of an entry that died.
+// Invariants: every entry was reached and proved its key; a bucket covers one prefix of the id
+// space and holds at most k entries, least recently seen first; only the bucket that covers the own
+// id splits; a full bucket never drops an entry that has not failed twice in a row; the own id is
+// never inside; an address group has at most its share of a bucket, cache included. A contact that
+// finds its bucket full waits in the bucket's replacement cache (at most k, most recently seen
+// last; only full buckets have one) and takes the place of an entry that died.
 #pragma once
 
 #include <cstddef>
@@ -28,14 +29,14 @@ class RoutingTable {
     int k = 20;
     std::size_t per_group = 10;  // contacts of one address group in one bucket; local ones exempt
     Duration refresh_interval = std::chrono::hours(1);
-    int max_failures = 2;        // in a row, and the entry goes
+    int max_failures = 2;  // in a row, and the entry goes
   };
   enum class Seen : std::uint8_t {
     added,       // new in the table
     updated,     // was there; now the most recently seen of its bucket
     cached,      // its bucket is full; it waits in the replacement cache
-    group_full,  // its address group has its share of the bucket
-    self,        // the own id
+    group_full,  // its address group has its share of the bucket; nothing changed
+    self,        // the own id; nothing changed
   };
 
   RoutingTable(const Id& self, Options options, ContactBook& book);
@@ -49,12 +50,13 @@ class RoutingTable {
   Seen on_seen(TimePoint now, ContactRef contact, std::optional<Duration> round_trip);
 
   // The contact with this id did not answer, or could not be reached. Returns true if that removed
-  // it (a replacement, if any waits, moved up). Unknown ids: nothing happens.
+  // it (the replacement seen last, if any waits, moved up and counts as just seen). One that only
+  // waits is forgotten. Unknown ids: nothing happens.
   bool on_failed(const Id& id);
 
   // A full bucket's least recently seen entry that should prove itself because somebody waits in
-  // the cache; nothing if no bucket asks. Each is given once until it is seen or fails; on_seen
-  // (cached) can make it non-empty.
+  // the cache; nothing if no bucket asks. Each is given once until it is seen or fails. on_seen
+  // (cached) can make it non-empty, and so can on_failed while somebody waits.
   std::optional<ContactRef> poll_check();
 
   // Whether `contact` would help: its bucket has room, or would split, and its id is not inside.
@@ -69,7 +71,8 @@ class RoutingTable {
   // Up to n entries nearest to target, nearest first, exactly as a sort of the whole table would
   // give; entries that failed once come only after all that did not (when `healthy_first`).
   // References are borrowed: retain what is kept beyond the next change. O(buckets + n log n).
-  std::vector<ContactRef> closest(const Id& target, std::size_t n, bool healthy_first = false) const;
+  std::vector<ContactRef> closest(const Id& target, std::size_t n,
+                                  bool healthy_first = false) const;
   // The same for a reply to a peer: entries without failures only.
   std::vector<ContactRef> closest_healthy(const Id& target, std::size_t n) const;
 
@@ -81,9 +84,12 @@ class RoutingTable {
 
   // Refresh (section 2.3): a lookup for `target` keeps its bucket fresh.
   void on_lookup(TimePoint now, const Id& target);
-  // When the first bucket falls due.
+  // When the first bucket falls due; TimePoint::max() while the table is empty. A bucket that was
+  // never looked up is due at once, also one just split off: so a join, which looks up the own id,
+  // goes on to refresh what lies farther away, as the paper asks.
   TimePoint next_refresh() const;
-  // A random id inside a bucket that is due at `now`, which then counts as looked up.
+  // A random id inside a bucket that is due at `now`, which then counts as looked up; it falls due
+  // again after the (jittered) interval.
   std::optional<Id> poll_refresh(TimePoint now, Prng& prng);
 
  private:
@@ -92,13 +98,28 @@ class RoutingTable {
     Rtt rtt;
     std::uint8_t failures = 0;
   };
+  static_assert(sizeof(Entry) <= 16);
+  enum class Check : std::uint8_t { idle, wanted, given };  // of a bucket's first entry
   struct Bucket {
     std::vector<Entry> entries;       // least recently seen first
     std::vector<ContactRef> waiting;  // the replacement cache, most recently seen last
-    TimePoint looked_up{};
-    bool checking = false;            // its first entry was given by poll_check
-    bool wants_check = false;
+    TimePoint due{};                  // for a refresh
+    Check check = Check::idle;
   };
+
+  std::size_t index_of(const Id& id) const;
+  const Entry* entry(const Id& id) const;
+  bool full(const Bucket& bucket) const;
+  Seen update(Bucket& bucket, std::size_t at, ContactRef contact,
+              std::optional<Duration> round_trip);
+  Seen cache(Bucket& bucket, ContactRef contact);
+  void split_last(TimePoint now);
+  void remove(Bucket& bucket, std::size_t at);
+  void forget_waiting(Bucket& bucket, std::size_t at);
+  bool group_full(const Bucket& bucket, ContactRef contact) const;
+  void limit_waiting(Bucket& bucket, ContactRef contact);
+  template <class Accept>
+  void collect(const Id& target, std::size_t n, Accept accept, std::vector<ContactRef>& out) const;
 
   Id self_;
   Options options_;
