@@ -107,15 +107,23 @@ struct Commit {
 
 struct StorageUsage {
   std::size_t records = 0;
-  std::size_t bytes = 0;  // values + names + a fixed overhead a record
+  std::size_t bytes = 0;  // as stored_bytes counts
 };
+
+// What a record weighs against Limits::record_bytes, wherever it is kept: its value, its name and a
+// fixed overhead for keys, signature and indexes.
+inline constexpr std::size_t kRecordOverhead = 512;
+inline std::size_t stored_bytes(const Record& record) {
+  return record.value.size() + record.name.size() + kRecordOverhead;
+}
 
 class Storage {
  public:
   virtual ~Storage() = default;
   // Set once, before commit. Called once per commit, in commit order, when it is durable or failed.
   virtual void on_committed(std::function<void(CommitId, Result<void>)> listener) = 0;
-  // Queues a batch. Reads see it at the latest when it is reported.
+  // Queues a batch. `find` sees it at the latest when it is reported; everything else below changes
+  // exactly then, so that whoever queues can count ahead.
   virtual void commit(Commit commit) = 0;
   // Reports what has become durable since the last call; the one place that may call the listener
   // from inside a call. The node calls it after every batch of commits. A storage that learns of
@@ -131,8 +139,9 @@ class Storage {
   virtual std::optional<WallTime> next_expiry() const = 0;
   // The keys of own records, in key order.
   virtual std::vector<Key> own_keys() const = 0;
-  // The key farthest from `id` by XOR among those not own; nothing if there is none.
-  virtual std::optional<Key> farthest(const Id& id) const = 0;
+  // Up to n keys of records that are not own, the farthest from `id` by XOR first.
+  virtual std::vector<Key> farthest(const Id& id, std::size_t n) const = 0;
+  // How many records (content has no owner), and how many stored by peers of a group (0: none).
   virtual std::size_t count_of_owner(const PublicKey& owner) const = 0;
   virtual std::size_t count_of_group(std::uint64_t group) const = 0;
   virtual StorageUsage usage() const = 0;

@@ -3,7 +3,7 @@
 //
 // A record offered here has been verified already (kadmos::verify). An accepted one becomes part of
 // the next commit and is durable once that commit is reported; until then it decides about later
-// offers for the same key, but readers do not see it.
+// offers for the same key and counts against the bounds, but readers do not see it.
 #pragma once
 
 #include <map>
@@ -24,12 +24,13 @@ class RecordStore {
     extended,    // the version held, now to live longer (durable with `commit`), or as long already
                  // (`commit` empty, unless the same version is still being committed)
     superseded,  // a newer version is held; nothing changes
-    refused,     // never: expired, lifetime or size out of bounds
-    busy,        // a bound; nothing changes
+    refused,     // never: expired, or too large
+    busy,        // a bound is reached or storage cannot be read; nothing changes
   };
   struct Verdict {
     Status status = Status::refused;
-    std::optional<CommitId> commit;  // what must become durable before this may be acknowledged
+    std::optional<CommitId> commit;  // what must become durable before this may be acknowledged;
+                                     // also of a superseded one, if the newer is being committed
     std::uint64_t sequence = 0;      // of the version now held (or being committed)
     bool equivocation = false;       // the owner signed two contents under one sequence
     std::string detail;
@@ -39,8 +40,18 @@ class RecordStore {
   RecordStore(const Config& config, const Id& self, Storage& storage, Stats& stats);
 
   // Offers a verified record for `key`. `group`: the address group of the peer that stores it, 0 if
-  // no cap applies. Own records are exempt from the bounds on count and from eviction; others may
-  // evict expired records first, then those farthest from the own id if they are farther than `key`.
+  // no cap applies; a newer version stays with the group (and the ownness) of the first.
+  //
+  // A record whose expiry is not after now.wall is refused. Any other is kept until its expiry, but
+  // no longer than ttl_max + clock_skew from now: the skew, so that an owner whose clock is ahead
+  // gets the lifetime it signed. A later offer of the same version can move that cap on, never past
+  // the expiry the owner signed.
+  //
+  // Own records are exempt from the bounds (not from those on size) and from eviction. Others may
+  // evict expired records first, then those farthest from the own id if they are farther than
+  // `key`.
+  //
+  // Counts records_refused, records_busy, records_evicted and equivocations.
   Verdict offer(Now now, const Key& key, const Record& record, bool own, std::uint64_t group);
 
   // Durable and unexpired at `now`; nothing otherwise. Storage errors are reported as they are.
@@ -48,8 +59,9 @@ class RecordStore {
   // As find, but the version being committed if there is one: what the next offer is held against.
   Result<std::optional<StoredRecord>> newest(Now now, const Key& key) const;
 
-  // Erases up to `budget` expired records (through the next commit). next_expiry says when the next
-  // falls due.
+  // Erases up to `budget` expired records, own ones too (through the next commit), and counts them
+  // in records_expired. next_expiry says when the next falls due; nothing while that one is already
+  // being written, or while the last commit failed: a failing disk is not asked again at once.
   void expire(Now now, std::size_t budget);
   std::optional<WallTime> next_expiry() const;
 
@@ -62,21 +74,55 @@ class RecordStore {
 
   // The batch of everything accepted since the last call; nothing if there is nothing.
   std::optional<Commit> poll_commit();
-  // Storage reported the commit. A failed one never happened.
+  // Storage reported the commit. A failed one never happened (commits_failed).
   void on_committed(CommitId id, bool ok);
 
  private:
   struct Pending {
-    CommitId commit;
-    std::optional<StoredRecord> record;
+    CommitId commit = 0;
+    std::optional<StoredRecord> record;  // nothing: being erased
   };
+  // One record more or less, as the bounds count.
+  struct Change {
+    std::ptrdiff_t records = 0;  // +1 or -1
+    std::ptrdiff_t bytes = 0;
+    PublicKey owner;  // all zero: content
+    std::uint64_t group = 0;
+  };
+  struct Batch {
+    std::vector<Key> keys;
+    std::vector<Change> changes;
+  };
+
+  Verdict judge(Now now, const Key& key, const Record& record, bool own, std::uint64_t group);
+  Verdict refresh(const Key& key, const StoredRecord& held, const StoredRecord& offered);
+  Verdict admit(Now now, const Key& key, StoredRecord fresh,
+                const std::optional<StoredRecord>& held);
+  std::string over_caps(const StoredRecord& fresh) const;
+  bool make_room(Now now, const Key& key, std::size_t records, std::size_t bytes);
+  // The newest version written, expired or not, reported or not.
+  Result<std::optional<StoredRecord>> present(const Key& key) const;
+  std::optional<CommitId> commit_of(const Key& key) const;
+  // Adds a write to the batch being collected; `held` is what present(key) gives.
+  void write(const Key& key, std::optional<StoredRecord> record,
+             const std::optional<StoredRecord>& held);
+  void count(Batch& batch, const StoredRecord& record, int sign);
+  void apply(const Change& change, int sign);
 
   const Config& config_;
   Id self_;
   Storage& storage_;
   Stats& stats_;
-  std::map<Key, Pending> pending_;  // newest uncommitted write of a key
-  Commit next_;
+  std::map<Key, Pending> pending_;     // newest write of a key that is not reported yet
+  std::map<CommitId, Batch> batches_;  // not reported yet; the last may still be collecting
+  CommitId next_ = 1;                  // of the batch being collected
+  bool failing_ = false;               // the last commit reported failed
+
+  // What the unreported changes add to the storage's own counts.
+  std::ptrdiff_t records_ahead_ = 0;
+  std::ptrdiff_t bytes_ahead_ = 0;
+  std::map<PublicKey, std::ptrdiff_t> owners_ahead_;
+  std::map<std::uint64_t, std::ptrdiff_t> groups_ahead_;
 };
 
 }  // namespace kadmos

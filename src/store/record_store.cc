@@ -1,0 +1,266 @@
+#include "store/record_store.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+
+namespace kadmos {
+namespace {
+
+using Status = RecordStore::Status;
+using Verdict = RecordStore::Verdict;
+
+Verdict verdict(Status status, std::string detail) {
+  return {status, std::nullopt, 0, false, std::move(detail)};
+}
+
+}  // namespace
+
+RecordStore::RecordStore(const Config& config, const Id& self, Storage& storage, Stats& stats)
+    : config_(config), self_(self), storage_(storage), stats_(stats) {}
+
+Verdict RecordStore::offer(Now now, const Key& key, const Record& record, bool own,
+                           std::uint64_t group) {
+  Verdict out = judge(now, key, record, own, group);
+  if (out.status == Status::refused) ++stats_.records_refused;
+  if (out.status == Status::busy) ++stats_.records_busy;
+  if (out.equivocation) ++stats_.equivocations;
+  return out;
+}
+
+Verdict RecordStore::judge(Now now, const Key& key, const Record& record, bool own,
+                           std::uint64_t group) {
+  const Limits& limits = config_.limits;
+  if (record.expiry <= now.wall) return verdict(Status::refused, "expired");
+  if (record.value.size() > limits.value_bytes || record.name.size() > limits.name_bytes) {
+    return verdict(Status::refused, "larger than a record may be");
+  }
+  auto found = present(key);
+  if (!found) return verdict(Status::busy, found.error().text());
+  std::optional<StoredRecord>& held = *found;
+  if (held && held->expiry <= now.wall) {
+    write(key, std::nullopt, held);
+    ++stats_.records_expired;
+    held.reset();
+  }
+
+  const WallTime cap = now.wall + config_.ttl_max + config_.clock_skew;
+  StoredRecord fresh{record, std::min(record.expiry, cap), own, own ? 0 : group};
+  if (!held) return admit(now, key, std::move(fresh), held);
+
+  fresh.own = own || held->own;
+  fresh.group = fresh.own ? 0 : held->group;
+  const bool equivocation = equivocates(record, held->record);
+  if (record.sequence == held->record.sequence && !equivocation) return refresh(key, *held, fresh);
+  if (order(record, held->record) < 0) {
+    return {Status::superseded, commit_of(key), held->record.sequence, equivocation,
+            "a newer version is held"};
+  }
+  Verdict out = admit(now, key, std::move(fresh), held);
+  out.equivocation = equivocation;
+  return out;
+}
+
+// The version held is offered again: it may live longer, or become own.
+Verdict RecordStore::refresh(const Key& key, const StoredRecord& held,
+                             const StoredRecord& offered) {
+  StoredRecord merged = offered;
+  if (held.record.expiry > offered.record.expiry) merged.record = held.record;
+  merged.expiry = std::max(held.expiry, offered.expiry);
+  if (merged.expiry > held.expiry || merged.own != held.own) write(key, std::move(merged), held);
+  return {Status::extended, commit_of(key), held.record.sequence, false, {}};
+}
+
+Verdict RecordStore::admit(Now now, const Key& key, StoredRecord fresh,
+                           const std::optional<StoredRecord>& held) {
+  const std::size_t size = stored_bytes(fresh.record);
+  const std::size_t held_size = held ? stored_bytes(held->record) : 0;
+  if (!fresh.own) {
+    if (!held) {
+      if (auto full = over_caps(fresh); !full.empty()) return verdict(Status::busy, full);
+    }
+    if (!make_room(now, key, held ? 0 : 1, size > held_size ? size - held_size : 0)) {
+      return verdict(Status::busy, "the store is full of records that belong here more");
+    }
+  }
+  const std::uint64_t sequence = fresh.record.sequence;
+  write(key, std::move(fresh), held);
+  return {Status::accepted, commit_of(key), sequence, false, {}};
+}
+
+// Which cap on a party leaves no place for one more record of it; empty if none.
+std::string RecordStore::over_caps(const StoredRecord& fresh) const {
+  const auto total = [](std::size_t stored, const auto& ahead, const auto& of) {
+    const auto it = ahead.find(of);
+    return static_cast<std::ptrdiff_t>(stored) + (it == ahead.end() ? 0 : it->second);
+  };
+  const PublicKey& owner = fresh.record.owner;
+  if (fresh.record.type != RecordType::content &&
+      total(storage_.count_of_owner(owner), owners_ahead_, owner) >=
+          static_cast<std::ptrdiff_t>(config_.limits.records_per_owner)) {
+    return "its owner has as many records here as one may have";
+  }
+  if (fresh.group != 0 && total(storage_.count_of_group(fresh.group), groups_ahead_, fresh.group) >=
+                              static_cast<std::ptrdiff_t>(config_.limits.records_per_group)) {
+    return "your address group has stored as much here as one may";
+  }
+  return {};
+}
+
+// Makes room for so many records and bytes more at `key`. False, with nothing evicted, if that
+// would cost records nearer to this node than `key`.
+bool RecordStore::make_room(Now now, const Key& key, std::size_t records, std::size_t bytes) {
+  const StorageUsage usage = storage_.usage();
+  const auto excess = [](std::size_t stored, std::ptrdiff_t ahead, std::size_t more,
+                         std::size_t bound) {
+    if (more == 0) return std::ptrdiff_t{0};
+    return static_cast<std::ptrdiff_t>(stored + more) + ahead - static_cast<std::ptrdiff_t>(bound);
+  };
+  std::ptrdiff_t records_over =
+      excess(usage.records, records_ahead_, records, config_.limits.records);
+  std::ptrdiff_t bytes_over = excess(usage.bytes, bytes_ahead_, bytes, config_.limits.record_bytes);
+  const auto enough = [&] { return records_over <= 0 && bytes_over <= 0; };
+  // How many keys to ask for: one record frees kRecordOverhead at least, and those with a write
+  // under way do not help.
+  const auto candidates = [&] {
+    const auto by_bytes = bytes_over / static_cast<std::ptrdiff_t>(kRecordOverhead) + 1;
+    return pending_.size() + 1 + static_cast<std::size_t>(std::max(records_over, by_bytes));
+  };
+  const auto take = [&](const Key& candidate) -> std::optional<StoredRecord> {
+    if (pending_.contains(candidate)) return std::nullopt;
+    auto found = storage_.find(candidate);
+    if (!found || !*found) return std::nullopt;
+    --records_over;
+    bytes_over -= static_cast<std::ptrdiff_t>(stored_bytes((*found)->record));
+    return *std::move(found);
+  };
+
+  if (enough()) return true;
+  for (const Key& candidate : storage_.expired(now.wall, candidates())) {
+    if (enough()) return true;
+    if (auto gone = take(candidate)) {
+      write(candidate, std::nullopt, gone);
+      ++stats_.records_expired;
+    }
+  }
+  std::vector<std::pair<Key, StoredRecord>> victims;
+  for (const Key& candidate : storage_.farthest(self_, candidates())) {
+    if (enough() || !closer(self_, key, candidate)) break;
+    if (auto victim = take(candidate)) victims.emplace_back(candidate, *std::move(victim));
+  }
+  if (!enough()) return false;
+  for (auto& [victim, record] : victims) {
+    write(victim, std::nullopt, std::move(record));
+    ++stats_.records_evicted;
+  }
+  return true;
+}
+
+Result<std::optional<StoredRecord>> RecordStore::find(Now now, const Key& key) const {
+  auto found = storage_.find(key);
+  if (found && *found && (*found)->expiry <= now.wall) return std::optional<StoredRecord>();
+  return found;
+}
+
+Result<std::optional<StoredRecord>> RecordStore::newest(Now now, const Key& key) const {
+  auto found = present(key);
+  if (found && *found && (*found)->expiry <= now.wall) return std::optional<StoredRecord>();
+  return found;
+}
+
+Result<std::optional<StoredRecord>> RecordStore::present(const Key& key) const {
+  const auto it = pending_.find(key);
+  if (it != pending_.end()) return it->second.record;
+  return storage_.find(key);
+}
+
+void RecordStore::expire(Now now, std::size_t budget) {
+  for (const Key& key : storage_.expired(now.wall, budget + pending_.size())) {
+    if (budget == 0) break;
+    if (pending_.contains(key)) continue;
+    const auto found = storage_.find(key);
+    if (!found || !*found) continue;
+    write(key, std::nullopt, *found);
+    ++stats_.records_expired;
+    --budget;
+  }
+}
+
+std::optional<WallTime> RecordStore::next_expiry() const {
+  const auto first = storage_.expired(WallTime::max(), 1);
+  if (failing_ || first.empty() || pending_.contains(first.front())) return std::nullopt;
+  return storage_.next_expiry();
+}
+
+std::vector<Key> RecordStore::keys_after(const std::optional<Key>& after, std::size_t n) const {
+  return storage_.keys_after(after, n);
+}
+
+std::vector<Key> RecordStore::own_keys() const { return storage_.own_keys(); }
+
+StorageUsage RecordStore::usage() const { return storage_.usage(); }
+
+void RecordStore::disown(Now now, const Key& key) {
+  const auto held = newest(now, key);
+  if (!held || !*held || !(*held)->own) return;
+  StoredRecord released = **held;
+  released.own = false;
+  write(key, std::move(released), *held);
+}
+
+std::optional<Commit> RecordStore::poll_commit() {
+  const auto it = batches_.find(next_);
+  if (it == batches_.end()) return std::nullopt;
+  Commit out{next_++, {}};
+  out.writes.reserve(it->second.keys.size());
+  for (const Key& key : it->second.keys) out.writes.push_back({key, pending_.at(key).record});
+  return out;
+}
+
+void RecordStore::on_committed(CommitId id, bool ok) {
+  const auto batch = batches_.extract(id);
+  check(!batch.empty() && id < next_);
+  for (const Key& key : batch.mapped().keys) {
+    const auto it = pending_.find(key);
+    if (it != pending_.end() && it->second.commit == id) pending_.erase(it);
+  }
+  for (const Change& change : batch.mapped().changes) apply(change, -1);
+  failing_ = !ok;
+  if (!ok) ++stats_.commits_failed;
+}
+
+std::optional<CommitId> RecordStore::commit_of(const Key& key) const {
+  const auto it = pending_.find(key);
+  return it == pending_.end() ? std::nullopt : std::optional(it->second.commit);
+}
+
+void RecordStore::write(const Key& key, std::optional<StoredRecord> record,
+                        const std::optional<StoredRecord>& held) {
+  Batch& batch = batches_[next_];
+  if (held) count(batch, *held, -1);
+  if (record) count(batch, *record, +1);
+  const auto [it, added] = pending_.try_emplace(key);
+  if (added || it->second.commit != next_) batch.keys.push_back(key);
+  it->second = {next_, std::move(record)};
+}
+
+void RecordStore::count(Batch& batch, const StoredRecord& record, int sign) {
+  batch.changes.push_back({sign, sign * static_cast<std::ptrdiff_t>(stored_bytes(record.record)),
+                           record.record.owner, record.group});
+  apply(batch.changes.back(), +1);
+}
+
+void RecordStore::apply(const Change& change, int sign) {
+  const auto add = [](auto& counts, const auto& of, std::ptrdiff_t n) {
+    const auto it = counts.try_emplace(of, 0).first;
+    it->second += n;
+    if (it->second == 0) counts.erase(it);
+  };
+  records_ahead_ += sign * change.records;
+  bytes_ahead_ += sign * change.bytes;
+  if (change.owner != PublicKey{}) add(owners_ahead_, change.owner, sign * change.records);
+  if (change.group != 0) add(groups_ahead_, change.group, sign * change.records);
+}
+
+}  // namespace kadmos
