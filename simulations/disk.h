@@ -1,0 +1,50 @@
+// A node's virtual disk: writes become durable some time after they were asked for. It outlives the
+// node's process: what was reported durable is there after a restart, what was not is lost.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+
+#include "kadmos/seams.h"
+#include "simulations/event_queue.h"
+
+namespace kadmos::sim {
+
+class Disk {
+ public:
+  // With no latency a write is durable at once, as in memory, and costs no event.
+  Disk(EventQueue& queue, NodeIndex self, Duration latency);
+  Disk(const Disk&) = delete;
+  Disk& operator=(const Disk&) = delete;
+
+  // The disk as the Storage of a process; one at a time. Destroying it is the process's end: writes
+  // not yet durable are lost.
+  std::unique_ptr<Storage> mount();
+  void wipe();
+  // Every write from now on fails (or works again).
+  void set_failing(bool on) { failing_ = on; }
+
+  // The event `committed` is due.
+  void deliver(const Event& event);
+
+ private:
+  friend class MountedDisk;
+  struct Pending {
+    std::uint64_t number;
+    Commit commit;
+  };
+  void commit(Commit commit);
+  void unmount();
+
+  EventQueue& queue_;
+  NodeIndex self_;
+  Duration latency_;
+  bool failing_ = false;
+  std::unique_ptr<Storage> durable_;
+  std::deque<Pending> pending_;
+  std::uint64_t next_ = 0;
+  std::function<void(CommitId, Result<void>)> listener_;
+};
+
+}  // namespace kadmos::sim

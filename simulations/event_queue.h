@@ -1,0 +1,108 @@
+// The future of the world: a binary heap of events ordered by (time, source, sequence). Time moves
+// only by taking the next event. Each source numbers its own events, so the order of two events of
+// one instant never depends on who else is in the world.
+//
+// Cost: the heap moves 24-byte entries; events (frames included) lie still in a pool.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "kadmos/bytes.h"
+#include "kadmos/seams.h"
+#include "kadmos/time.h"
+
+namespace kadmos::sim {
+
+using NodeIndex = std::uint32_t;
+// The source of what the test does; comes after the nodes.
+inline constexpr NodeIndex kOutside = std::numeric_limits<NodeIndex>::max();
+
+struct Event {
+  enum class Kind : std::uint8_t {
+    syn,        // a dial reaches its target; `number` is the dial
+    accepted,   // the target's handshake reaches the dialler
+    failed,     // the dial `number` failed: `why`
+    deadline,   // the dial `number` has taken too long
+    opened,     // the dialler's part of the handshake reaches the target: a connection
+    frame,      // on the connection between the two
+    closed,     // the other end hung up at time `number`
+    dropped,    // a frame to the key in `frame` found no way out: `why`
+    alarm,      // a node's clock rings
+    committed,  // a node's disk made write `number` durable
+    action,     // the test's own function `number`
+  };
+  Kind kind = Kind::action;
+  Unreachable why = Unreachable::refused;
+  NodeIndex from = 0;
+  NodeIndex to = 0;
+  std::uint64_t number = 0;
+  Bytes frame;
+};
+
+class EventQueue {
+ public:
+  TimePoint now() const { return now_; }
+  bool empty() const { return heap_.empty(); }
+  std::size_t size() const { return heap_.size(); }
+  // When the next event is due; only if not empty.
+  TimePoint next() const { return heap_.front().when; }
+  // Moves time on to where nothing is due before.
+  void advance(TimePoint when) { now_ = std::max(now_, when); }
+
+  // Happens at `when`, or now if that has passed. `source` caused it.
+  void push(TimePoint when, NodeIndex source, Event event) {
+    std::uint32_t slot = 0;
+    if (free_.empty()) {
+      slot = static_cast<std::uint32_t>(pool_.size());
+      pool_.push_back(std::move(event));
+    } else {
+      slot = free_.back();
+      free_.pop_back();
+      pool_[slot] = std::move(event);
+    }
+    heap_.push_back({std::max(when, now_), sequence_of(source)++, source, slot});
+    std::push_heap(heap_.begin(), heap_.end(), later);
+  }
+
+  // Takes the next event; time is then its time. Only if not empty.
+  Event pop() {
+    std::pop_heap(heap_.begin(), heap_.end(), later);
+    const Entry entry = heap_.back();
+    heap_.pop_back();
+    now_ = entry.when;
+    free_.push_back(entry.slot);
+    return std::move(pool_[entry.slot]);
+  }
+
+ private:
+  struct Entry {
+    TimePoint when;
+    std::uint64_t sequence;
+    std::uint32_t source;
+    std::uint32_t slot;
+  };
+  std::uint64_t& sequence_of(NodeIndex source) {
+    if (source == kOutside) return outside_;
+    if (source >= sequences_.size()) sequences_.resize(source + std::size_t{1});
+    return sequences_[source];
+  }
+  static bool later(const Entry& a, const Entry& b) {
+    if (a.when != b.when) return a.when > b.when;
+    if (a.source != b.source) return a.source > b.source;
+    return a.sequence > b.sequence;
+  }
+
+  TimePoint now_{};
+  std::vector<Entry> heap_;
+  std::vector<Event> pool_;
+  std::vector<std::uint32_t> free_;
+  std::vector<std::uint64_t> sequences_;
+  std::uint64_t outside_ = 0;
+};
+
+}  // namespace kadmos::sim

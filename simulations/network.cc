@@ -1,0 +1,390 @@
+#include "simulations/network.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/check.h"
+
+namespace kadmos::sim {
+
+using Kind = Event::Kind;
+
+class VirtualTransport final : public Transport {
+ public:
+  VirtualTransport(Network& network, NodeIndex self) : network_(network), self_(self) {}
+  ~VirtualTransport() override { close(); }
+
+  Result<void> start(TransportListener& listener) override {
+    network_.listen(self_, listener);
+    return {};
+  }
+  void send(const Contact& to, Bytes frame) override { network_.send(self_, to, std::move(frame)); }
+  void probe(const Bootstrap& where) override { network_.probe(self_, where); }
+  Endpoints listening() const override {
+    if (network_.hosts_[self_]->self.client) return {};
+    return Endpoints(network_.address(self_));
+  }
+  void add_stats(Stats& stats) const override { network_.add_stats(self_, stats); }
+  void close() override { network_.close(self_); }
+
+ private:
+  Network& network_;
+  NodeIndex self_;
+};
+
+std::size_t Network::HashKey::operator()(const PublicKey& key) const {
+  std::uint64_t word = 0;
+  std::memcpy(&word, key.bytes.data(), sizeof word);
+  return word;
+}
+
+Network::Network(std::uint64_t seed, NetworkOptions options, EventQueue& queue)
+    : options_(options), queue_(queue), prng_(seed) {}
+
+Network::~Network() = default;
+
+// ---- Hosts
+
+NodeIndex Network::add_host(const PublicKey& key, const Endpoint& address) {
+  const auto index = static_cast<NodeIndex>(hosts_.size());
+  hosts_.push_back(std::make_unique<Host>(key, address, Prng(prng_.next())));
+  Host& host = *hosts_.back();
+  host.position = options_.latency.place(host.prng);
+  host.self.contact = {key, Endpoints(address)};
+  check(by_key_.emplace(key, index).second);
+  check(by_address_.emplace(address, index).second);
+  return index;
+}
+
+std::unique_ptr<Transport> Network::make_transport(NodeIndex index, const Config& config) {
+  Host& host = *hosts_[index];
+  check(host.listener == nullptr);
+  host.network = config.network;
+  host.self.client = config.client;
+  host.self.contact.endpoints =
+      config.client ? Endpoints()
+                    : (config.advertise.empty() ? Endpoints(host.address) : config.advertise);
+  host.max_links = config.limits.connections;
+  host.max_dials = config.limits.dials;
+  host.max_queued = config.limits.queued_bytes;
+  host.stats = {};
+  return std::make_unique<VirtualTransport>(*this, index);
+}
+
+const Contact& Network::contact(NodeIndex host) const { return hosts_[host]->self.contact; }
+const PublicKey& Network::key(NodeIndex host) const { return hosts_[host]->key; }
+const Endpoint& Network::address(NodeIndex host) const { return hosts_[host]->address; }
+
+std::optional<NodeIndex> Network::find(const PublicKey& key) const {
+  const auto it = by_key_.find(key);
+  if (it == by_key_.end()) return std::nullopt;
+  return it->second;
+}
+
+void Network::close(NodeIndex self) {
+  Host& host = *hosts_[self];
+  host.listener = nullptr;
+  host.dials.clear();
+  for (Link& link : host.links) {
+    if (!idle(link)) hang_up(self, link.peer, link.arrival);
+  }
+  host.links.clear();
+}
+
+void Network::cut(NodeIndex host, bool on) { hosts_[host]->cut = on; }
+void Network::set_dialable(NodeIndex host, bool on) { hosts_[host]->dialable = on; }
+
+void Network::listen(NodeIndex self, TransportListener& listener) {
+  hosts_[self]->listener = &listener;
+}
+
+void Network::add_stats(NodeIndex self, Stats& stats) const {
+  const Host& host = *hosts_[self];
+  for (const Link& link : host.links) stats.connections += idle(link) ? 0U : 1U;
+  stats.connections_accepted += host.stats.connections_accepted;
+  stats.connections_dialled += host.stats.connections_dialled;
+  stats.connections_evicted += host.stats.connections_evicted;
+  stats.dials_failed += host.stats.dials_failed;
+  stats.peers_wrong_key += host.stats.peers_wrong_key;
+  stats.hellos_refused += host.stats.hellos_refused;
+  stats.bytes_sent += host.stats.bytes_sent;
+  stats.bytes_received += host.stats.bytes_received;
+}
+
+// ---- Calls of the transport
+
+void Network::send(NodeIndex self, const Contact& to, Bytes frame) {
+  Host& host = *hosts_[self];
+  if (host.listener == nullptr) return;
+  if (const auto peer = find(to.key)) {
+    if (Link* link = find_link(host, *peer)) {
+      if (!idle(*link)) return transmit(self, *link, Kind::frame, std::move(frame));
+      erase_link(host, *peer);
+    }
+  }
+  if (to.endpoints.empty()) return drop(self, to.key, Unreachable::no_endpoint);
+  for (Dial& dial : host.dials) {
+    if (dial.probe || dial.where.key != to.key) continue;
+    if (dial.bytes + frame.size() > host.max_queued) {
+      return drop(self, to.key, Unreachable::overloaded);
+    }
+    dial.bytes += frame.size();
+    dial.waiting.push_back(std::move(frame));
+    return;
+  }
+  if (host.dials.size() >= host.max_dials) return drop(self, to.key, Unreachable::overloaded);
+  Dial dial;
+  dial.where = {to.endpoints.front(), to.key};  // a host has one address, so the first will do
+  dial.bytes = frame.size();
+  dial.waiting.push_back(std::move(frame));
+  begin_dial(self, std::move(dial));
+}
+
+void Network::probe(NodeIndex self, const Bootstrap& where) {
+  if (hosts_[self]->listener == nullptr) return;
+  Dial dial;
+  dial.where = where;
+  dial.probe = true;
+  begin_dial(self, std::move(dial));
+}
+
+void Network::drop(NodeIndex self, const PublicKey& to, Unreachable why) {
+  Event event{Kind::dropped, why, self, self, 0, Bytes(to.bytes.begin(), to.bytes.end())};
+  queue_.push(queue_.now(), self, std::move(event));
+}
+
+// ---- Dials
+
+void Network::begin_dial(NodeIndex self, Dial dial) {
+  Host& host = *hosts_[self];
+  dial.number = host.next_dial++;
+  dial.deadline = queue_.now() + options_.dial_timeout;
+  const std::uint64_t number = dial.number;
+  const auto target = by_address_.find(dial.where.endpoint);
+  host.dials.push_back(std::move(dial));
+  if (target != by_address_.end()) {
+    carry({Kind::syn, {}, self, target->second, number, {}}, 1);
+    return;
+  }
+  Event event{Kind::failed, Unreachable::refused, self, self, number, {}};
+  if (options_.unknown_refuse) {
+    carry(std::move(event), 2);
+  } else {
+    held(event);
+  }
+}
+
+void Network::on_syn(const Event& event) {
+  const Host& target = *hosts_[event.to];
+  if (!target.dialable && event.from != event.to) return held(event);
+  if (target.listener == nullptr) {
+    carry({Kind::failed, Unreachable::refused, event.to, event.from, event.number, {}}, 1);
+  } else {
+    // The rest of TCP's and TLS 1.3's two round trips.
+    carry({Kind::accepted, {}, event.to, event.from, event.number, {}}, 3);
+  }
+}
+
+void Network::on_accepted(const Event& event) {
+  const NodeIndex self = event.to;
+  const NodeIndex peer = event.from;
+  Host& host = *hosts_[self];
+  const Dial* pending = find_dial(host, event.number);
+  if (pending == nullptr) return;  // given up
+  const Host& target = *hosts_[peer];
+  if (pending->where.key && *pending->where.key != target.key) {
+    ++host.stats.peers_wrong_key;
+    return fail_dial(self, event.number, Unreachable::wrong_key);
+  }
+  if (peer == self) return fail_dial(self, event.number, Unreachable::wrong_key);
+  if (target.network != host.network) {
+    ++host.stats.hellos_refused;
+    ++hosts_[peer]->stats.hellos_refused;
+    return fail_dial(self, event.number, Unreachable::foreign);
+  }
+  Dial dial = take_dial(host, event.number);
+  ++host.stats.connections_dialled;
+  Link* link = find_link(host, peer);
+  if (link == nullptr || idle(*link)) {
+    link = &open(self, peer);
+    transmit(self, *link, Kind::opened, {});
+  }
+  const Endpoints& claimed = target.self.contact.endpoints;
+  link->reached = link->reached ||
+                  std::find(claimed.begin(), claimed.end(), dial.where.endpoint) != claimed.end();
+  for (Bytes& frame : dial.waiting) transmit(self, *link, Kind::frame, std::move(frame));
+  if (dial.probe) host.listener->on_reached(dial.where, as_peer(peer, link->reached));
+}
+
+void Network::fail_dial(NodeIndex self, std::uint64_t number, Unreachable why) {
+  Host& host = *hosts_[self];
+  if (find_dial(host, number) == nullptr) return;
+  const Dial dial = take_dial(host, number);
+  ++host.stats.dials_failed;
+  if (dial.probe) {
+    host.listener->on_probe_failed(dial.where, why);
+  } else {
+    host.listener->on_unreachable(*dial.where.key, why);
+  }
+}
+
+void Network::held(const Event& event) {
+  if (event.kind != Kind::syn && event.kind != Kind::accepted && event.kind != Kind::failed) return;
+  const NodeIndex dialler = event.kind == Kind::syn ? event.from : event.to;
+  if (const Dial* dial = find_dial(*hosts_[dialler], event.number)) {
+    queue_.push(dial->deadline, dialler, {Kind::deadline, {}, dialler, dialler, event.number, {}});
+  }
+}
+
+Network::Dial* Network::find_dial(Host& host, std::uint64_t number) {
+  for (Dial& dial : host.dials) {
+    if (dial.number == number) return &dial;
+  }
+  return nullptr;
+}
+
+Network::Dial Network::take_dial(Host& host, std::uint64_t number) {
+  Dial* found = find_dial(host, number);
+  check(found != nullptr);
+  Dial dial = std::move(*found);
+  host.dials.erase(host.dials.begin() + (found - host.dials.data()));
+  return dial;
+}
+
+// ---- Connections
+
+void Network::on_opened(const Event& event) {
+  Host& host = *hosts_[event.to];
+  if (host.listener == nullptr) return hang_up(event.to, event.from, {});
+  ++host.stats.connections_accepted;
+  // Of two simultaneous dials one connection is left: the one that is there.
+  Link* link = find_link(host, event.from);
+  if (link == nullptr || idle(*link)) open(event.to, event.from);
+}
+
+void Network::on_frame(Event& event) {
+  Host& host = *hosts_[event.to];
+  Link* link = find_link(host, event.from);
+  if (link == nullptr) return hang_up(event.to, event.from, {});
+  link->used = queue_.now();
+  host.stats.bytes_received += event.frame.size();
+  host.listener->on_frame(as_peer(event.from, link->reached), event.frame);
+}
+
+void Network::on_closed(const Event& event) {
+  Host& host = *hosts_[event.to];
+  const Link* link = find_link(host, event.from);
+  // One opened after the other end hung up is another connection.
+  if (link == nullptr || link->opened.time_since_epoch().count() > Duration::rep(event.number)) {
+    return;
+  }
+  const bool was_idle = idle(*link);
+  erase_link(host, event.from);
+  if (!was_idle) host.listener->on_unreachable(hosts_[event.from]->key, Unreachable::closed);
+}
+
+void Network::deliver(Event& event) {
+  Host& host = *hosts_[event.to];
+  const bool local = event.kind == Kind::deadline || event.kind == Kind::dropped;
+  if (host.cut && !local) return held(event);
+  switch (event.kind) {
+    case Kind::syn:
+      return on_syn(event);
+    case Kind::accepted:
+      return on_accepted(event);
+    case Kind::failed:
+      return fail_dial(event.to, event.number, event.why);
+    case Kind::deadline:
+      return fail_dial(event.to, event.number, Unreachable::timed_out);
+    case Kind::opened:
+      return on_opened(event);
+    case Kind::frame:
+      return on_frame(event);
+    case Kind::closed:
+      return on_closed(event);
+    case Kind::dropped: {
+      PublicKey key;
+      std::copy(event.frame.begin(), event.frame.end(), key.bytes.begin());
+      if (host.listener != nullptr) host.listener->on_unreachable(key, event.why);
+      return;
+    }
+    default:
+      check(false);
+  }
+}
+
+Network::Link& Network::open(NodeIndex self, NodeIndex peer) {
+  Host& host = *hosts_[self];
+  if (find_link(host, peer) != nullptr) erase_link(host, peer);
+  evict(self, peer);
+  const auto at = std::lower_bound(host.links.begin(), host.links.end(), peer,
+                                   [](const Link& link, NodeIndex i) { return link.peer < i; });
+  return *host.links.insert(at, {queue_.now(), queue_.now(), {}, peer, false});
+}
+
+void Network::evict(NodeIndex self, NodeIndex except) {
+  Host& host = *hosts_[self];
+  while (!host.links.empty() && host.links.size() >= host.max_links) {
+    const auto oldest =
+        std::min_element(host.links.begin(), host.links.end(),
+                         [](const Link& a, const Link& b) { return a.used < b.used; });
+    check(oldest->peer != except);
+    if (!idle(*oldest)) {
+      ++host.stats.connections_evicted;
+      hang_up(self, oldest->peer, oldest->arrival);
+    }
+    host.links.erase(oldest);
+  }
+}
+
+bool Network::idle(const Link& link) const {
+  return queue_.now() - link.used >= options_.idle_timeout;
+}
+
+Network::Link* Network::find_link(Host& host, NodeIndex peer) {
+  const auto at = std::lower_bound(host.links.begin(), host.links.end(), peer,
+                                   [](const Link& link, NodeIndex i) { return link.peer < i; });
+  return at != host.links.end() && at->peer == peer ? &*at : nullptr;
+}
+
+void Network::erase_link(Host& host, NodeIndex peer) {
+  const Link* link = find_link(host, peer);
+  host.links.erase(host.links.begin() + (link - host.links.data()));
+}
+
+void Network::transmit(NodeIndex self, Link& link, Kind kind, Bytes frame) {
+  link.used = queue_.now();
+  hosts_[self]->stats.bytes_sent += frame.size();
+  link.arrival = carry({kind, {}, self, link.peer, 0, std::move(frame)}, 1, link.arrival);
+}
+
+// Also what a host answers to a frame of a connection it does not have.
+void Network::hang_up(NodeIndex self, NodeIndex peer, TimePoint earliest) {
+  const auto when = static_cast<std::uint64_t>(queue_.now().time_since_epoch().count());
+  carry({Kind::closed, Unreachable::closed, self, peer, when, {}}, 1, earliest);
+}
+
+Peer Network::as_peer(NodeIndex peer, bool reached) const {
+  Peer out = hosts_[peer]->self;
+  out.reached = reached;
+  return out;
+}
+
+TimePoint Network::carry(Event event, int trips, TimePoint earliest) {
+  Host& from = *hosts_[event.from];
+  const Host& to = *hosts_[event.to];
+  if (from.cut || to.cut) {
+    held(event);
+    return earliest;
+  }
+  // The place for loss (which TCP turns into delay), clogged links and partitions.
+  TimePoint arrival = queue_.now();
+  for (int i = 0; i < trips; ++i) {
+    arrival += options_.latency.one_way(from.position, to.position, from.prng);
+  }
+  arrival = std::max(arrival, earliest);
+  queue_.push(arrival, event.from, std::move(event));
+  return arrival;
+}
+
+}  // namespace kadmos::sim
