@@ -9,7 +9,7 @@ namespace {
 
 bool in_group(const Contact& contact, std::uint64_t group) {
   return std::any_of(contact.endpoints.begin(), contact.endpoints.end(),
-                     [&](const Endpoint& e) { return !e.is_local() && e.group() == group; });
+                     [&](const Endpoint& e) { return e.group() == group; });
 }
 
 }  // namespace

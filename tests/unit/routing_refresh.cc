@@ -96,6 +96,9 @@ TEST_CASE("a refresh looks for a random id inside the bucket that is due") {
       CHECK((bucket < 2 ? shared == bucket : shared >= bucket));
       targets.push_back(*target);
     }
+    const auto own_half = [&](const Id& target) { return !target.bit(bucket); };
+    const auto n = std::count_if(targets.begin(), targets.end(), own_half);
+    CHECK((bucket < 2 ? n == 0 : n > 0 && n < 50));  // the last bucket is both halves
     std::sort(targets.begin(), targets.end());
     CHECK(std::adjacent_find(targets.begin(), targets.end()) == targets.end());
   }
