@@ -14,7 +14,8 @@ constexpr std::size_t kKeptBuffer = 4096;
 
 void append_netstring(Bytes& out, ByteView payload) {
   const std::string length = std::to_string(payload.size());
-  out.reserve(out.size() + length.size() + payload.size() + 2);
+  const std::size_t size = out.size() + length.size() + payload.size() + 2;
+  if (size > out.capacity()) out.reserve(std::max(size, 2 * out.capacity()));
   out.insert(out.end(), length.begin(), length.end());
   out.push_back(':');
   out.insert(out.end(), payload.begin(), payload.end());
