@@ -62,7 +62,13 @@ struct Error {
   std::string text() const;
 };
 
-// A T or an Error. value() of an error is a programming error and ends the program.
+namespace detail {
+// Ends the program, saying what was asked of which result. `error`: what it holds, if anything.
+[[noreturn]] void misused_result(const Error* error);
+}  // namespace detail
+
+// A T or an Error. value() of an error, or error() of a value, is a programming error and ends the
+// program.
 template <class T>
 class [[nodiscard]] Result {
  public:
@@ -71,17 +77,29 @@ class [[nodiscard]] Result {
 
   bool ok() const { return state_.index() == 0; }
   explicit operator bool() const { return ok(); }
-  T& value() & { return std::get<0>(state_); }
-  const T& value() const& { return std::get<0>(state_); }
-  T&& value() && { return std::get<0>(std::move(state_)); }
+  T& value() & {
+    if (!ok()) detail::misused_result(std::get_if<1>(&state_));
+    return *std::get_if<0>(&state_);
+  }
+  const T& value() const& {
+    if (!ok()) detail::misused_result(std::get_if<1>(&state_));
+    return *std::get_if<0>(&state_);
+  }
+  T&& value() && { return std::move(value()); }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
   T&& operator*() && { return std::move(*this).value(); }
   T* operator->() { return &value(); }
   const T* operator->() const { return &value(); }
-  Error& error() & { return std::get<1>(state_); }
-  const Error& error() const& { return std::get<1>(state_); }
-  Error&& error() && { return std::get<1>(std::move(state_)); }
+  Error& error() & {
+    if (ok()) detail::misused_result(nullptr);
+    return *std::get_if<1>(&state_);
+  }
+  const Error& error() const& {
+    if (ok()) detail::misused_result(nullptr);
+    return *std::get_if<1>(&state_);
+  }
+  Error&& error() && { return std::move(error()); }
 
  private:
   std::variant<T, Error> state_;
@@ -95,10 +113,18 @@ class [[nodiscard]] Result<void> {
 
   bool ok() const { return !error_.has_value(); }
   explicit operator bool() const { return ok(); }
-  void value() const {}
-  Error& error() & { return *error_; }
-  const Error& error() const& { return *error_; }
-  Error&& error() && { return *std::move(error_); }
+  void value() const {
+    if (!ok()) detail::misused_result(&*error_);
+  }
+  Error& error() & {
+    if (ok()) detail::misused_result(nullptr);
+    return *error_;
+  }
+  const Error& error() const& {
+    if (ok()) detail::misused_result(nullptr);
+    return *error_;
+  }
+  Error&& error() && { return std::move(error()); }
 
  private:
   std::optional<Error> error_;

@@ -1,8 +1,22 @@
 #include "kadmos/result.h"
 
+#include <cstdio>
+#include <cstdlib>
+
 #include "kadmos/results.h"
 
 namespace kadmos {
+
+void detail::misused_result(const Error* error) {
+  if (error != nullptr) {
+    std::fprintf(stderr, "kadmos: value() of a result that is an error: %s (from %s:%u)\n",
+                 error->text().c_str(), error->where.file,
+                 static_cast<unsigned>(error->where.line));
+  } else {
+    std::fprintf(stderr, "kadmos: error() of a result that is none\n");
+  }
+  std::abort();
+}
 
 std::string_view name_of(Errc code) {
   switch (code) {
