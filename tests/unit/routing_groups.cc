@@ -117,3 +117,11 @@ TEST_CASE("an entry that moves into a group takes the share from those who wait"
   CHECK_FALSE(g.has(0x90));
   CHECK(g.table.size() == 4);
 }
+
+TEST_CASE("those who wait at local addresses are exempt too") {
+  Groups g;
+  for (const int id : {0x80, 0x81, 0x82, 0x83, 0x40, 0x90, 0x91, 0x92, 0x93}) {
+    g.see(static_cast<std::uint8_t>(id), Endpoint::v4(10, 0, 0, 1, static_cast<Byte>(id)));
+  }
+  CHECK(g.book.size() == 9);
+}
