@@ -1,0 +1,71 @@
+// Memory storage whose disk fails on demand: batches that never happen, reads that give an error.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "kadmos/seams.h"
+
+namespace kadmos {
+
+class FailingStorage final : public Storage {
+ public:
+  bool fail_reads = false;
+  std::function<bool()> fail_commit = [] { return false; };
+  std::size_t pump_at_most = static_cast<std::size_t>(-1);  // batches a pump
+
+  FailingStorage() {
+    memory_->on_committed([this](CommitId id, Result<void> result) { listener_(id, result); });
+  }
+
+  void on_committed(std::function<void(CommitId, Result<void>)> listener) override {
+    listener_ = std::move(listener);
+  }
+  void commit(Commit commit) override { queue_.push_back(std::move(commit)); }
+  void pump() override {
+    for (std::size_t i = 0; i < pump_at_most && !queue_.empty(); ++i) {
+      Commit commit = std::move(queue_.front());
+      queue_.pop_front();
+      if (fail_commit()) {
+        listener_(commit.id, Error(Errc::storage_failed, "the disk is full"));
+      } else {
+        memory_->commit(std::move(commit));
+        memory_->pump();
+      }
+    }
+  }
+  std::size_t queued() const { return queue_.size(); }
+
+  Result<std::optional<StoredRecord>> find(const Key& key) const override {
+    if (fail_reads) return Error(Errc::storage_failed, "the disk cannot be read");
+    return memory_->find(key);
+  }
+  std::vector<Key> keys_after(const std::optional<Key>& after, std::size_t n) const override {
+    return memory_->keys_after(after, n);
+  }
+  std::vector<Key> expired(WallTime wall, std::size_t n) const override {
+    return memory_->expired(wall, n);
+  }
+  std::optional<WallTime> next_expiry() const override { return memory_->next_expiry(); }
+  std::vector<Key> own_keys() const override { return memory_->own_keys(); }
+  std::vector<Key> farthest(const Id& id, std::size_t n) const override {
+    return memory_->farthest(id, n);
+  }
+  std::size_t count_of_owner(const PublicKey& owner) const override {
+    return memory_->count_of_owner(owner);
+  }
+  std::size_t count_of_group(std::uint64_t group) const override {
+    return memory_->count_of_group(group);
+  }
+  StorageUsage usage() const override { return memory_->usage(); }
+
+ private:
+  std::unique_ptr<Storage> memory_ = make_memory_storage();
+  std::function<void(CommitId, Result<void>)> listener_;
+  std::deque<Commit> queue_;
+};
+
+}  // namespace kadmos

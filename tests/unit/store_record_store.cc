@@ -1,0 +1,511 @@
+// The store believes that what it is offered was verified, so these tests put records at keys a
+// reader can follow by eye.
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "store/record_store.h"
+#include "support/failing_storage.h"
+#include "support/readable.h"
+#include "support/records.h"
+
+using namespace kadmos;
+using namespace kadmos::records;
+using namespace std::chrono_literals;
+using Status = RecordStore::Status;
+
+namespace {
+
+const Key kA = readable::id(0x10);
+const Key kB = readable::id(0x20);
+const Key kC = readable::id(0x40);
+const Key kFar = readable::id(0xf0);
+
+// A store of the node with id 0, so that a smaller key is a closer one.
+struct Fixture {
+  Fixture() {
+    storage.on_committed(
+        [this](CommitId id, const Result<void>& result) { store.on_committed(id, result.ok()); });
+  }
+  RecordStore::Verdict offer(const Key& key, const Record& record, bool own = false,
+                             std::uint64_t group = 0) {
+    return store.offer(now, key, record, own, group);
+  }
+  // Hands what was accepted to the storage.
+  void commit() {
+    if (auto batch = store.poll_commit()) storage.commit(*std::move(batch));
+  }
+  // … and has it made durable.
+  void settle() {
+    commit();
+    storage.pump();
+  }
+  Status put(const Key& key, const Record& record, bool own = false, std::uint64_t group = 0) {
+    const Status status = offer(key, record, own, group).status;
+    settle();
+    return status;
+  }
+  bool holds(const Key& key) const { return (*store.find(now, key)).has_value(); }
+  std::string value(const Key& key) const {
+    const auto found = *store.find(now, key);
+    return found ? std::string(text_of(found->record.value)) : "nothing";
+  }
+
+  Now now{TimePoint{}, kNoon};
+  Config config;
+  Stats stats;
+  FailingStorage storage;
+  RecordStore store{config, Id{}, storage, stats};
+  Identity alice = identity(1);
+};
+
+}  // namespace
+
+// ---- Versions
+
+TEST_CASE_FIXTURE(Fixture, "an accepted record is read only once its commit was reported") {
+  const auto verdict = offer(kA, content("v"));
+  CHECK(verdict.status == Status::accepted);
+  REQUIRE(verdict.commit);
+  CHECK(!holds(kA));
+  auto batch = store.poll_commit();
+  REQUIRE(batch);
+  CHECK(batch->id == *verdict.commit);
+  CHECK(batch->writes.size() == 1);
+  CHECK(!store.poll_commit());
+  storage.commit(*std::move(batch));
+  CHECK(!holds(kA));
+  storage.pump();
+  CHECK(value(kA) == "v");
+}
+
+TEST_CASE_FIXTURE(Fixture, "everything accepted between two polls is one batch") {
+  const auto first = offer(kA, content("a"));
+  const auto second = offer(kB, content("b"));
+  CHECK(first.commit == second.commit);
+  CHECK(store.poll_commit()->writes.size() == 2);
+  const auto third = offer(kC, content("c"));
+  CHECK(third.commit != first.commit);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a higher sequence replaces a lower one and never the other way round") {
+  CHECK(put(kA, owned(alice, "n", 2, "two")) == Status::accepted);
+  const auto older = offer(kA, owned(alice, "n", 1, "one"));
+  CHECK(older.status == Status::superseded);
+  CHECK(older.sequence == 2);
+  CHECK(!older.commit);
+  CHECK(put(kA, owned(alice, "n", 3, "three")) == Status::accepted);
+  CHECK(value(kA) == "three");
+  CHECK(put(kA, tombstone(alice, "n", 4)) == Status::accepted);
+  CHECK((*store.find(now, kA))->record.type == RecordType::tombstone);
+  CHECK(put(kA, owned(alice, "n", 3, "three")) == Status::superseded);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a version that is still being committed decides about the next") {
+  const auto two = offer(kA, owned(alice, "n", 2, "two"));
+  commit();
+  const auto one = offer(kA, owned(alice, "n", 1, "one"));
+  CHECK(one.status == Status::superseded);
+  CHECK(one.commit == two.commit);
+  const auto again = offer(kA, owned(alice, "n", 2, "two"));
+  CHECK(again.status == Status::extended);
+  CHECK(again.commit == two.commit);
+  CHECK((*store.newest(now, kA))->record.sequence == 2);
+  CHECK(!holds(kA));
+  storage.pump();
+  CHECK(value(kA) == "two");
+}
+
+TEST_CASE_FIXTURE(Fixture, "of several versions in one batch only the last is written") {
+  offer(kA, owned(alice, "n", 1, "one"));
+  offer(kA, owned(alice, "n", 2, "two"));
+  const auto batch = store.poll_commit();
+  REQUIRE(batch);
+  REQUIRE(batch->writes.size() == 1);
+  CHECK(batch->writes[0].record->record.sequence == 2);
+}
+
+TEST_CASE_FIXTURE(Fixture, "the same version lives longer if its owner signed that") {
+  put(kA, owned(alice, "n", 1, "v", kNoon + 1h));
+  const auto longer = offer(kA, owned(alice, "n", 1, "v", kNoon + 2h));
+  CHECK(longer.status == Status::extended);
+  CHECK(longer.commit);
+  CHECK(longer.sequence == 1);
+  settle();
+  const auto held = *store.find(now, kA);
+  CHECK(held->expiry == kNoon + 2h);
+  CHECK(held->record.expiry == kNoon + 2h);
+}
+
+TEST_CASE_FIXTURE(Fixture, "the same version again changes nothing and needs no commit") {
+  put(kA, owned(alice, "n", 1, "v", kNoon + 2h));
+  for (const auto expiry : {kNoon + 2h, kNoon + 1h}) {
+    const auto again = offer(kA, owned(alice, "n", 1, "v", expiry));
+    CHECK(again.status == Status::extended);
+    CHECK(!again.commit);
+  }
+  CHECK(!store.poll_commit());
+  CHECK((*store.find(now, kA))->expiry == kNoon + 2h);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "of two values under one sequence every order leaves the same and is counted") {
+  const Record x = owned(alice, "n", 1, "x");
+  const Record y = owned(alice, "n", 1, "y");
+  put(kA, x);
+  const auto at_a = offer(kA, y);
+  put(kB, y);
+  const auto at_b = offer(kB, x);
+  settle();
+  CHECK(at_a.equivocation);
+  CHECK(at_b.equivocation);
+  CHECK(at_a.status != at_b.status);
+  CHECK(value(kA) == value(kB));
+  CHECK(stats.equivocations == 2);
+  CHECK(!offer(kA, owned(alice, "n", 2, "z")).equivocation);
+}
+
+// ---- Commits that fail
+
+TEST_CASE_FIXTURE(Fixture, "a failed commit never happened") {
+  put(kA, owned(alice, "n", 1, "one"));
+  storage.fail_commit = [] { return true; };
+  CHECK(put(kA, owned(alice, "n", 2, "two")) == Status::accepted);
+  CHECK(stats.commits_failed == 1);
+  CHECK(value(kA) == "one");
+  CHECK((*store.newest(now, kA))->record.sequence == 1);
+
+  storage.fail_commit = [] { return false; };
+  CHECK(put(kA, owned(alice, "n", 2, "two")) == Status::accepted);
+  CHECK(value(kA) == "two");
+}
+
+TEST_CASE_FIXTURE(Fixture, "a commit that fails leaves the later one of the same key standing") {
+  bool first = true;
+  storage.fail_commit = [&] { return std::exchange(first, false); };
+  offer(kA, owned(alice, "n", 1, "one"));
+  commit();
+  offer(kA, owned(alice, "n", 2, "two"));
+  commit();
+  storage.pump_at_most = 1;
+  storage.pump();
+  CHECK((*store.newest(now, kA))->record.sequence == 2);
+  CHECK(!holds(kA));
+  storage.pump();
+  CHECK(value(kA) == "two");
+}
+
+TEST_CASE_FIXTURE(Fixture, "failed commits leave no trace in the counts") {
+  config.limits.records = 1;
+  storage.fail_commit = [] { return true; };
+  for (int i = 0; i < 5; ++i) CHECK(put(kA, content("v"), false, 7) == Status::accepted);
+  storage.fail_commit = [] { return false; };
+  CHECK(put(kB, content("w"), false, 7) == Status::accepted);
+  CHECK(store.usage().records == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a store that cannot be read is busy and says why") {
+  storage.fail_reads = true;
+  const auto verdict = offer(kA, content("v"));
+  CHECK(verdict.status == Status::busy);
+  CHECK(verdict.detail.find("cannot be read") != std::string::npos);
+  CHECK(!store.find(now, kA));
+  CHECK(!store.newest(now, kA));
+  store.disown(now, kA);
+  CHECK(!store.poll_commit());
+}
+
+// ---- Lifetimes
+
+TEST_CASE_FIXTURE(Fixture, "a record is refused from the moment it expires") {
+  CHECK(offer(kA, content("v", kNoon)).status == Status::refused);
+  CHECK(offer(kA, content("v", kNoon - 1h), true).status == Status::refused);
+  CHECK(stats.records_refused == 2);
+  CHECK(put(kA, content("v", kNoon + 1ms)) == Status::accepted);
+  CHECK(holds(kA));
+  now.wall += 1ms;
+  CHECK(!holds(kA));
+  CHECK(!*store.newest(now, kA));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a lifetime is capped at the longest allowed plus the skew of clocks") {
+  const auto cap = config.ttl_max + config.clock_skew;
+  put(kA, content("v", kNoon + 10 * cap));
+  put(kB, content("w", kNoon + config.ttl_max + config.clock_skew / 2));
+  CHECK((*store.find(now, kA))->expiry == kNoon + cap);
+  CHECK((*store.find(now, kA))->record.expiry == kNoon + 10 * cap);
+  CHECK((*store.find(now, kB))->expiry == kNoon + config.ttl_max + config.clock_skew / 2);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "offering a record again moves the cap on but never past what was signed") {
+  const auto cap = config.ttl_max + config.clock_skew;
+  const Record record = owned(alice, "n", 1, "v", kNoon + cap + 1h);
+  put(kA, record);
+  now.wall += 30min;
+  CHECK(put(kA, record) == Status::extended);
+  CHECK((*store.find(now, kA))->expiry == kNoon + cap + 30min);
+  now.wall += 10h;
+  CHECK(put(kA, record) == Status::extended);
+  CHECK((*store.find(now, kA))->expiry == kNoon + cap + 1h);
+  now.wall += 1h;
+  CHECK(!offer(kA, record).commit);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a shorter wish for the same content never shortens its life") {
+  put(kA, content("v", kNoon + 2h));
+  CHECK(put(kA, content("v", kNoon + 1h)) == Status::extended);
+  CHECK((*store.find(now, kA))->expiry == kNoon + 2h);
+}
+
+TEST_CASE_FIXTURE(Fixture, "expired records are erased earliest first within the budget") {
+  put(kA, content("a", kNoon + 1s));
+  put(kB, content("b", kNoon + 2s), true);
+  put(kC, content("c", kNoon + 3s));
+  CHECK(store.next_expiry() == kNoon + 1s);
+  now.wall += 2s;
+  store.expire(now, 1);
+  settle();
+  CHECK(store.usage().records == 2);
+  CHECK(store.next_expiry() == kNoon + 2s);
+  store.expire(now, 9);
+  settle();
+  CHECK(store.keys_after(std::nullopt, 9) == std::vector<Key>{kC});
+  CHECK(store.own_keys().empty());
+  CHECK(stats.records_expired == 2);
+  store.expire(now, 9);
+  CHECK(!store.poll_commit());
+}
+
+TEST_CASE_FIXTURE(Fixture, "an erasure under way is neither repeated nor waited for") {
+  put(kA, content("a", kNoon + 1s));
+  put(kB, content("b", kNoon + 2s));
+  now.wall += 5s;
+  store.expire(now, 1);
+  CHECK(!store.next_expiry());
+  commit();
+  CHECK(!store.next_expiry());
+  store.expire(now, 1);
+  CHECK(stats.records_expired == 2);
+  settle();
+  CHECK(store.usage().records == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a record about to be renewed is not erased") {
+  put(kA, owned(alice, "n", 1, "v", kNoon + 1s));
+  offer(kA, owned(alice, "n", 1, "v", kNoon + 1h));
+  commit();
+  now.wall += 2s;
+  CHECK(!store.next_expiry());
+  store.expire(now, 9);
+  CHECK(!store.poll_commit());
+  storage.pump();
+  CHECK(holds(kA));
+  CHECK(store.next_expiry() == kNoon + 1h);
+}
+
+TEST_CASE_FIXTURE(Fixture, "after a failed commit expiry waits for one that succeeds") {
+  put(kA, content("a", kNoon + 1s));
+  now.wall += 2s;
+  storage.fail_commit = [] { return true; };
+  store.expire(now, 9);
+  settle();
+  CHECK(!store.next_expiry());
+  storage.fail_commit = [] { return false; };
+  put(kB, content("b"));
+  CHECK(store.next_expiry() == kNoon + 1s);
+  store.expire(now, 9);
+  settle();
+  CHECK(store.usage().records == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a record may come anew after the one before it expired") {
+  put(kA, owned(alice, "n", 5, "five", kNoon + 1s), true);
+  now.wall += 2s;
+  CHECK(put(kA, owned(alice, "n", 1, "one"), false, 7) == Status::accepted);
+  const auto held = *store.find(now, kA);
+  CHECK(held->record.sequence == 1);
+  CHECK(!held->own);
+  CHECK(held->group == 7);
+  CHECK(store.usage().records == 1);
+  CHECK(stats.records_expired == 1);
+}
+
+// ---- Own records
+
+TEST_CASE_FIXTURE(Fixture, "own records stay own when a peer brings a newer version") {
+  put(kA, owned(alice, "n", 1, "one"), true);
+  CHECK(store.own_keys() == std::vector<Key>{kA});
+  put(kA, owned(alice, "n", 2, "two"), false, 7);
+  CHECK(store.own_keys() == std::vector<Key>{kA});
+  CHECK((*store.find(now, kA))->group == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a held record becomes own when this node sets it") {
+  put(kA, content("v"), false, 7);
+  const auto verdict = offer(kA, content("v"), true);
+  CHECK(verdict.status == Status::extended);
+  CHECK(verdict.commit);
+  settle();
+  CHECK(store.own_keys() == std::vector<Key>{kA});
+  CHECK(storage.count_of_group(7) == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a disowned record is kept but no longer own") {
+  put(kA, content("v"), true);
+  store.disown(now, kA);
+  settle();
+  CHECK(store.own_keys().empty());
+  CHECK(value(kA) == "v");
+  store.disown(now, kA);
+  store.disown(now, kB);
+  CHECK(!store.poll_commit());
+}
+
+// ---- Bounds
+
+TEST_CASE_FIXTURE(Fixture, "a value or name above its cap is refused even if own") {
+  config.limits.value_bytes = 4;
+  config.limits.name_bytes = 2;
+  CHECK(offer(kA, content("12345")).status == Status::refused);
+  CHECK(offer(kA, content("12345"), true).status == Status::refused);
+  CHECK(offer(kA, owned(alice, "abc", 1, "v")).status == Status::refused);
+  CHECK(stats.records_refused == 3);
+  CHECK(offer(kA, content("1234")).status == Status::accepted);
+  CHECK(offer(kB, owned(alice, "ab", 1, "v")).status == Status::accepted);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a full store gives up its farthest record for a closer one only") {
+  config.limits.records = 2;
+  put(kA, content("a"));
+  put(kFar, content("far"));
+  CHECK(put(readable::id(0xff), content("farther")) == Status::busy);
+  CHECK(stats.records_busy == 1);
+  CHECK(holds(kFar));
+  CHECK(put(kB, content("b")) == Status::accepted);
+  CHECK(!holds(kFar));
+  CHECK(holds(kA));
+  CHECK(stats.records_evicted == 1);
+  CHECK(store.usage().records == 2);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a full store gives up expired records before live ones") {
+  config.limits.records = 2;
+  put(kA, content("a", kNoon + 1s));
+  put(kFar, content("far"));
+  now.wall += 2s;
+  CHECK(put(readable::id(0xff), content("farther")) == Status::accepted);
+  CHECK(holds(kFar));
+  CHECK(stats.records_evicted == 0);
+  CHECK(stats.records_expired == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "records not yet durable count against the bound") {
+  config.limits.records = 2;
+  CHECK(offer(kA, content("a")).status == Status::accepted);
+  commit();
+  CHECK(offer(kB, content("b")).status == Status::accepted);
+  CHECK(offer(kFar, content("far")).status == Status::busy);
+  settle();
+  CHECK(offer(kFar, content("far")).status == Status::busy);
+  CHECK(store.usage().records == 2);
+}
+
+TEST_CASE_FIXTURE(Fixture, "two records never take the place of one that is going already") {
+  config.limits.records = 2;
+  put(kC, content("c"));
+  put(kFar, content("far"));
+  CHECK(offer(kB, content("b")).status == Status::accepted);
+  commit();
+  CHECK(offer(kA, content("a")).status == Status::accepted);
+  settle();
+  CHECK(store.keys_after(std::nullopt, 9) == std::vector<Key>{kA, kB});
+  CHECK(stats.records_evicted == 2);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a large record may take the place of several small ones") {
+  config.limits.record_bytes = 10 * (kRecordOverhead + 1);
+  for (std::uint64_t i = 0; i < 10; ++i) {
+    REQUIRE(put(Id::from_top(0x8000 + i), content(std::to_string(i))) == Status::accepted);
+  }
+  const std::string large(3 * kRecordOverhead, 'x');
+  CHECK(put(kFar, content(large)) == Status::busy);
+  CHECK(store.usage().records == 10);
+  CHECK(put(Id::from_top(1), content(large)) == Status::accepted);
+  CHECK(stats.records_evicted == 4);
+  CHECK(store.usage().bytes <= config.limits.record_bytes);
+  CHECK(holds(Id::from_top(0x8005)));
+  CHECK(!holds(Id::from_top(0x8006)));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a newer version that is larger must find room too") {
+  config.limits.record_bytes = 2 * kRecordOverhead + 10;
+  put(kA, owned(alice, "a", 1, "12345"));
+  put(kB, owned(alice, "b", 1, ""));
+  CHECK(put(kB, owned(alice, "b", 2, "12345")) == Status::busy);
+  CHECK(put(kB, owned(alice, "b", 3, "123")) == Status::accepted);
+  CHECK(put(kA, owned(alice, "a", 2, "123456")) == Status::accepted);
+  CHECK(!holds(kB));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a full store still takes newer versions of what it holds") {
+  config.limits.records = 1;
+  config.limits.records_per_owner = 1;
+  config.limits.records_per_group = 1;
+  put(kA, owned(alice, "n", 1, "v"), false, 7);
+  CHECK(put(kA, owned(alice, "n", 2, "w"), false, 7) == Status::accepted);
+  CHECK(value(kA) == "w");
+}
+
+TEST_CASE_FIXTURE(Fixture, "own records are neither bounded nor evicted") {
+  config.limits.records = 1;
+  config.limits.record_bytes = 1;
+  config.limits.records_per_owner = 1;
+  CHECK(put(kA, owned(alice, "a", 1, "v"), true) == Status::accepted);
+  CHECK(put(kFar, owned(alice, "far", 1, "v"), true) == Status::accepted);
+  CHECK(put(readable::id(0x01), content("close")) == Status::busy);
+  CHECK(holds(kA));
+  CHECK(holds(kFar));
+  CHECK(stats.records_evicted == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "one owner fills no more than its share") {
+  config.limits.records_per_owner = 2;
+  CHECK(put(kA, owned(alice, "a", 1, "v")) == Status::accepted);
+  CHECK(offer(kB, owned(alice, "b", 1, "v")).status == Status::accepted);
+  const auto third = offer(kC, owned(alice, "c", 1, "v"));
+  CHECK(third.status == Status::busy);
+  CHECK(third.detail.find("owner") != std::string::npos);
+  CHECK(put(kC, owned(identity(2), "c", 1, "v")) == Status::accepted);
+  CHECK(put(kFar, content("v")) == Status::accepted);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "one address group fills no more than its share under however many keys") {
+  config.limits.records_per_group = 3;
+  Byte seed = 1;
+  std::uint64_t top = 0;
+  const auto store_as_somebody_new = [&](std::uint64_t group) {
+    return put(Id::from_top(++top), owned(identity(seed++), "n", 1, "v"), false, group);
+  };
+  const auto there = Endpoint::v4(192, 0, 2, 1, 1).group();
+  for (int i = 0; i < 3; ++i) CHECK(store_as_somebody_new(there) == Status::accepted);
+  CHECK(store_as_somebody_new(there) == Status::busy);
+  CHECK(put(Id::from_top(99), content("v"), false, there) == Status::busy);
+  CHECK(stats.records_busy == 2);
+  // Another group has a share of its own, and local peers have no cap.
+  CHECK(store_as_somebody_new(Endpoint::v4(198, 51, 100, 1, 1).group()) == Status::accepted);
+  for (int i = 0; i < 5; ++i) CHECK(store_as_somebody_new(0) == Status::accepted);
+  CHECK(storage.count_of_group(there) == 3);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "an address group cannot shift its records onto another by renewing them") {
+  const auto mine = std::uint64_t{7};
+  put(kA, owned(alice, "n", 1, "v"), false, mine);
+  put(kA, owned(alice, "n", 2, "v"), false, 8);
+  put(kA, owned(alice, "n", 2, "v", kNoon + 2h), false, 8);
+  CHECK(storage.count_of_group(mine) == 1);
+  CHECK(storage.count_of_group(8) == 0);
+}
