@@ -1,0 +1,155 @@
+#include "lookup/lookup.h"
+
+#include <algorithm>
+
+namespace kadmos {
+
+Lookup::Lookup(const Id& target, const Id& self, Options options, ContactBook& book)
+    : target_(target), self_(self), options_(options), book_(book) {}
+
+void Lookup::add(ContactRef contact, int hops, bool suspect) {
+  const Id& id = book_.id(contact);
+  if (id == self_) return;
+  const Id distance = id ^ target_;
+  Place at = place_of(distance);
+  if (at != shortlist_.end() && at->distance == distance) {
+    // Known already. Other endpoints are worth one more try if the first ones led nowhere.
+    if (at->state == State::failed && !at->retried && at->contact.ref() != contact) {
+      at->contact = ContactHold(book_, contact);
+      at->state = State::fresh;
+      at->retried = true;
+    }
+    return;
+  }
+  if (shortlist_.size() >= options_.max) {
+    auto farthest = std::find_if(shortlist_.rbegin(), shortlist_.rend(), [](const Candidate& c) {
+      return c.state == State::fresh;
+    });
+    if (farthest == shortlist_.rend() || farthest->distance < distance) return;
+    shortlist_.erase(std::next(farthest).base());
+    at = place_of(distance);
+  }
+  shortlist_.insert(
+      at, Candidate{ContactHold(book_, contact), distance, hops, State::fresh, suspect, false});
+}
+
+std::optional<ContactRef> Lookup::next() {
+  const int limit = closing() ? std::max(options_.width, options_.alpha) : options_.alpha;
+  if (waiting_ >= limit) return std::nullopt;
+  Candidate* chosen = nullptr;
+  Candidate* fallback = nullptr;
+  int answered = 0;
+  for (Candidate& candidate : shortlist_) {
+    if (candidate.state == State::answered && ++answered >= options_.width) break;
+    if (candidate.state != State::fresh) continue;
+    if (!candidate.suspect) {
+      chosen = &candidate;
+      break;
+    }
+    if (fallback == nullptr) fallback = &candidate;
+  }
+  if (chosen == nullptr && waiting_ == 0 && answered < options_.width) chosen = fallback;
+  if (chosen == nullptr) return std::nullopt;
+  chosen->state = State::waiting;
+  ++waiting_;
+  ++asked_;
+  return chosen->contact.ref();
+}
+
+std::optional<int> Lookup::on_answer(const Id& peer) {
+  Candidate* candidate = find(peer);
+  if (candidate == nullptr || candidate->state == State::fresh ||
+      candidate->state == State::answered) {
+    return std::nullopt;
+  }
+  if (candidate->state == State::waiting) --waiting_;
+  candidate->state = State::answered;
+  return candidate->hops;
+}
+
+void Lookup::on_slow(const Id& peer) {
+  Candidate* candidate = find(peer);
+  if (candidate == nullptr || candidate->state != State::waiting) return;
+  candidate->state = State::slow;
+  --waiting_;
+}
+
+void Lookup::on_failed(const Id& peer) {
+  Candidate* candidate = find(peer);
+  if (candidate == nullptr) return;
+  if (candidate->state == State::waiting) --waiting_;
+  if (candidate->state == State::waiting || candidate->state == State::slow) {
+    candidate->state = State::failed;
+  }
+}
+
+bool Lookup::done() const {
+  int answered = 0;
+  bool slow = false;
+  bool suspects_left = false;
+  for (const Candidate& candidate : shortlist_) {
+    switch (candidate.state) {
+      case State::answered:
+        if (++answered >= options_.width) return true;
+        break;
+      case State::waiting:
+        return false;
+      case State::fresh:
+        if (!candidate.suspect) return false;
+        suspects_left = true;
+        break;
+      case State::slow:
+        slow = true;
+        break;
+      case State::failed:
+        break;
+    }
+  }
+  if (suspects_left) return false;
+  // With nobody heard at all a slow peer is better than none: wait until it answers or fails.
+  return answered > 0 || !slow;
+}
+
+std::vector<ContactRef> Lookup::answered(std::size_t n) const {
+  std::vector<ContactRef> out;
+  for (const Candidate& candidate : shortlist_) {
+    if (out.size() == n) break;
+    if (candidate.state == State::answered) out.push_back(candidate.contact.ref());
+  }
+  return out;
+}
+
+std::size_t Lookup::answered_count() const {
+  return static_cast<std::size_t>(
+      std::count_if(shortlist_.begin(), shortlist_.end(),
+                    [](const Candidate& c) { return c.state == State::answered; }));
+}
+
+int Lookup::hops() const {
+  for (const Candidate& candidate : shortlist_) {
+    if (candidate.state == State::answered) return candidate.hops;
+  }
+  return 0;
+}
+
+Lookup::Place Lookup::place_of(const Id& distance) {
+  return std::lower_bound(
+      shortlist_.begin(), shortlist_.end(), distance,
+      [](const Candidate& candidate, const Id& d) { return candidate.distance < d; });
+}
+
+Lookup::Candidate* Lookup::find(const Id& peer) {
+  const Place at = place_of(peer ^ target_);
+  return at != shortlist_.end() && at->distance == (peer ^ target_) ? &*at : nullptr;
+}
+
+bool Lookup::closing() const {
+  for (const Candidate& candidate : shortlist_) {
+    if (candidate.state == State::answered) return true;
+    if (candidate.state == State::waiting) return false;
+    if (candidate.state == State::fresh && !candidate.suspect) return false;
+  }
+  return false;
+}
+
+}  // namespace kadmos

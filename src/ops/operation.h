@@ -1,0 +1,73 @@
+// An operation: one verb of the user, or one job of upkeep, as a state machine: a lookup plus its end
+// game. The engine starts it, feeds it what its requests met, polls what it wants done, and takes its
+// result once. An operation never sends, never waits and never calls back.
+//
+// The engine guarantees: for each Ask exactly one of on_answer and on_failed follows, with on_slow at
+// most once before it (a late answer still comes). Nothing follows once the result was taken; the
+// Asks queued by then are still sent, which is how a get mends replicas after it answered.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "base/contact_book.h"
+#include "kadmos/config.h"
+#include "kadmos/results.h"
+#include "kadmos/seams.h"
+#include "routing/routing_table.h"
+#include "routing/suspects.h"
+#include "store/record_store.h"
+#include "wire/messages.h"
+
+namespace kadmos {
+
+// What operations share; all of it outlives them.
+struct OpEnv {
+  const Config& config;
+  const Identity& identity;
+  const Endpoints& endpoints;  // how others reach this node; empty for a client
+  ContactBook& book;
+  RoutingTable& table;
+  Suspects& suspects;
+  RecordStore& store;
+  Stats& stats;
+
+  Contact self() const { return {identity.public_key(), endpoints}; }
+};
+
+// A request for one peer.
+struct Ask {
+  ContactHold to;
+  wire::Body request;
+};
+// An endpoint to dial and prove.
+struct Probe {
+  Bootstrap where;
+};
+using Action = std::variant<Ask, Probe>;
+
+using OpResult = std::variant<Result<Closest>, Result<Receipt>, Result<Found>, Result<Pong>>;
+
+class Operation {
+ public:
+  virtual ~Operation() = default;
+
+  virtual void start(Now now) = 0;
+  // What to do next; drained after every input.
+  virtual std::optional<Action> poll_action(Now now) = 0;
+
+  virtual void on_answer(Now now, const ContactHold& from, const wire::Body& reply) = 0;
+  virtual void on_slow(Now now, const ContactHold& from) = 0;
+  virtual void on_failed(Now now, const ContactHold& from, Outcome outcome,
+                         const std::string& detail) = 0;
+  virtual void on_probed(Now, const Bootstrap&, const Result<Peer>&) {}
+  virtual void on_committed(Now, CommitId, bool /*ok*/) {}
+
+  // The result once it is decided; asked after every input until it gives one.
+  virtual std::optional<OpResult> poll_result(Now now) = 0;
+  // The result if it must end now, for `code`: timeout, cancelled or closed.
+  virtual OpResult end(Now now, Errc code) = 0;
+};
+
+}  // namespace kadmos

@@ -1,0 +1,107 @@
+#include "ops/walk.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace kadmos {
+
+void AskLog::asked(TimePoint now, const ContactHold& peer) {
+  places_[peer.id()] = Place{entries_.size(), now};
+  entries_.push_back(Asked{*peer, Outcome::silent, 0, {}, {}});
+}
+
+Asked& AskLog::ended(TimePoint now, const Id& peer, Outcome outcome, std::string detail) {
+  const auto place = places_.find(peer);
+  check(place != places_.end());
+  Asked& entry = entries_[place->second.index];
+  entry.outcome = outcome;
+  entry.elapsed = now - place->second.since;
+  entry.detail = std::move(detail);
+  return entry;
+}
+
+Walk::Walk(const OpEnv& env, const Id& target, int width, wire::Body request)
+    : env_(env),
+      lookup_(target, env.identity.id(),
+              {.width = width, .alpha = env.config.alpha, .max = env.config.limits.shortlist},
+              env.book),
+      request_(std::move(request)) {}
+
+void Walk::start(Now now) {
+  started_ = now.at;
+  const auto k = static_cast<std::size_t>(env_.config.k);
+  for (const ContactRef contact : env_.table.closest(lookup_.target(), k, true)) {
+    lookup_.add(contact, 1, env_.suspects.suspected(now.at, env_.book.id(contact)));
+  }
+}
+
+void Walk::add(Now now, const Contact& contact, int hops) {
+  const ContactHold heard(env_.book, contact);
+  // What we verified ourselves beats what we are told.
+  const ContactRef known = env_.table.find(heard.id()).value_or(heard.ref());
+  lookup_.add(known, hops, env_.suspects.suspected(now.at, heard.id()));
+}
+
+std::optional<Ask> Walk::poll_ask(Now now) {
+  const auto next = lookup_.next();
+  if (!next) return std::nullopt;
+  ContactHold peer(env_.book, *next);
+  log_.asked(now.at, peer);
+  return Ask{std::move(peer), request_};
+}
+
+const wire::Nodes* Walk::on_answer(Now now, const ContactHold& from, const wire::Body& reply) {
+  const auto* nodes = std::get_if<wire::Nodes>(&reply);
+  if (nodes == nullptr) {
+    const auto* failure = std::get_if<wire::Failure>(&reply);
+    const bool busy = failure != nullptr && failure->code == wire::FailureCode::busy;
+    on_failed(now, from, busy ? Outcome::busy : Outcome::refused,
+              failure != nullptr ? failure->detail : "answered with a message of another kind");
+    return nullptr;
+  }
+  const auto hops = lookup_.on_answer(from.id());
+  if (!hops) return nullptr;
+  last_hops_ = *hops;
+  log_.ended(now.at, from.id(), nodes->record ? Outcome::found : Outcome::absent).sequence =
+      nodes->record ? nodes->record->sequence : 0;
+  const auto cap = static_cast<std::size_t>(2 * env_.config.k);
+  if (nodes->contacts.size() > cap) ++env_.stats.contacts_excess;
+  const std::size_t count = std::min(nodes->contacts.size(), cap);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!nodes->contacts[i].endpoints.empty()) add(now, nodes->contacts[i], *hops + 1);
+  }
+  return nodes;
+}
+
+void Walk::on_slow(Now now, const ContactHold& from) {
+  lookup_.on_slow(from.id());
+  log_.ended(now.at, from.id(), Outcome::silent);
+}
+
+void Walk::on_failed(Now now, const ContactHold& from, Outcome outcome, const std::string& detail) {
+  lookup_.on_failed(from.id());
+  log_.ended(now.at, from.id(), outcome, detail);
+}
+
+void Walk::on_invalid(Now now, const ContactHold& from, const std::string& detail) {
+  env_.suspects.on_offence(now.at, from.id());
+  on_failed(now, from, Outcome::invalid, detail);
+}
+
+Error Walk::error(Errc code, const std::string& operation, std::string detail) const {
+  Error error(code, std::move(detail));
+  error.operation = operation;
+  error.asked = log_.entries();
+  return error;
+}
+
+Error Walk::nobody(const std::string& operation) const {
+  if (lookup_.asked() > 0) {
+    return error(Errc::unreachable, operation,
+                 "none of the " + std::to_string(lookup_.asked()) + " nodes asked answered");
+  }
+  return error(Errc::unreachable, operation, "no other node is known yet; join a network first");
+}
+
+}  // namespace kadmos

@@ -1,0 +1,70 @@
+// A walk: a lookup together with the request it asks, the contacts it learns, and the log of whom it
+// asked and what each did. Every verb that searches holds one.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "lookup/lookup.h"
+#include "ops/operation.h"
+
+namespace kadmos {
+
+// Whom an operation asked and what each did, in order of asking.
+class AskLog {
+ public:
+  void asked(TimePoint now, const ContactHold& peer);
+  // Sets what the peer did. It must have been asked.
+  Asked& ended(TimePoint now, const Id& peer, Outcome outcome, std::string detail = {});
+  const std::vector<Asked>& entries() const { return entries_; }
+
+ private:
+  struct Place {
+    std::size_t index;
+    TimePoint since;
+  };
+  std::vector<Asked> entries_;
+  std::map<Id, Place> places_;
+};
+
+class Walk {
+ public:
+  // `request` is find_node or find_value for `target`. `env` must outlive the walk.
+  Walk(const OpEnv& env, const Id& target, int width, wire::Body request);
+
+  // Starts the clock and seeds the shortlist from the routing table.
+  void start(Now now);
+  // One more candidate; of a known id the verified contact is used.
+  void add(Now now, const Contact& contact, int hops);
+  std::optional<Ask> poll_ask(Now now);
+
+  // Takes the contacts out of a Nodes reply and returns it; null if the reply is of another kind,
+  // which counts as the peer's failure, or changes nothing.
+  const wire::Nodes* on_answer(Now now, const ContactHold& from, const wire::Body& reply);
+  void on_slow(Now now, const ContactHold& from);
+  void on_failed(Now now, const ContactHold& from, Outcome outcome, const std::string& detail);
+  // What the peer said is void: it counts as failed and whom it named is not considered.
+  void on_invalid(Now now, const ContactHold& from, const std::string& detail);
+
+  Lookup& lookup() { return lookup_; }
+  const Lookup& lookup() const { return lookup_; }
+  AskLog& log() { return log_; }
+  // How many hops away the peer that answered last is.
+  int last_hops() const { return last_hops_; }
+  Duration elapsed(Now now) const { return now.at - started_; }
+  // The error of an operation that ends for `code`, with whom it asked.
+  Error error(Errc code, const std::string& operation, std::string detail) const;
+  // The error of a walk that found nobody alive.
+  Error nobody(const std::string& operation) const;
+
+ private:
+  const OpEnv& env_;
+  Lookup lookup_;
+  wire::Body request_;
+  AskLog log_;
+  TimePoint started_{};
+  int last_hops_ = 0;
+};
+
+}  // namespace kadmos
