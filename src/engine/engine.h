@@ -1,0 +1,165 @@
+// The engine: the whole node as a pure state machine. It has no clock, socket, thread, future,
+// callback or log, and no randomness but the seed it is given. It is told things and asked things;
+// after every input the caller drains every poll_x until it gives nothing, then arms one alarm at
+// next_timeout().
+//
+// It owns what the rooms below offer (contact references, table, suspects, record store, operations)
+// and joins them: requests of ours are matched to replies by peer and id, requests of peers are
+// served, operations and upkeep are driven.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/contact_book.h"
+#include "base/prng.h"
+#include "base/rtt.h"
+#include "engine/rpcs.h"
+#include "engine/upkeep.h"
+#include "kadmos/config.h"
+#include "kadmos/seams.h"
+#include "ops/requests.h"
+#include "wire/messages.h"
+
+namespace kadmos {
+
+// A frame for a peer. Endpoints are empty when it answers one: answers never make us dial.
+struct Transmit {
+  Contact to;
+  Bytes frame;
+};
+// A peer that broke the protocol; its connection is to be closed.
+struct Drop {
+  PublicKey peer;
+};
+// What the transport is to do.
+using Outgoing = std::variant<Transmit, Probe, Drop>;
+
+struct Completed {
+  OpId op = 0;
+  OpResult result;
+};
+struct Notice;  // kadmos/node.h
+struct Report {
+  enum class Level : std::uint8_t { debug, info, warning } level = Level::info;
+  std::string_view what;
+  std::string detail;
+};
+using Event = std::variant<Completed, Report>;
+
+class Engine {
+ public:
+  // `identity`, `storage` and `book` must outlive the engine.
+  Engine(const Identity& identity, Config config, Storage& storage, ContactBook& book,
+         std::uint64_t seed);
+
+  // ---- inputs
+  // Begins an operation; its end is reported by a Completed event, exactly once unless cancelled.
+  // `timeout` counts from now.
+  OpId start(Now now, Request request, Duration timeout);
+  // Ends an operation without an event. Unknown ids are ignored.
+  void cancel(Now now, OpId op);
+  // Ends every operation with Errc::closed (by events) and forgets what is pending.
+  void close(Now now);
+  void on_frame(Now now, const Peer& from, ByteView frame);
+  void on_reached(Now now, const Bootstrap& probed, const Peer& peer);
+  void on_probe_failed(Now now, const Bootstrap& probed, Unreachable why);
+  void on_unreachable(Now now, const PublicKey& peer, Unreachable why);
+  void on_committed(Now now, CommitId commit, const Result<void>& result);
+  void on_timeout(Now now);  // a spurious call does nothing
+  void add_bootstrap(const Bootstrap& where);
+  // How others reach this node, once the transport knows.
+  void set_endpoints(const Endpoints& endpoints) { endpoints_ = endpoints; }
+
+  // ---- outputs; any input can change them
+  std::optional<Outgoing> poll_outgoing();
+  std::optional<Commit> poll_commit() { return store_.poll_commit(); }
+  std::optional<Event> poll_event();
+  std::optional<TimePoint> next_timeout() const;
+
+  // ---- looking
+  const Config& config() const { return config_; }
+  const RoutingTable& table() const { return table_; }
+  Stats stats() const;
+
+ private:
+  struct Running {
+    std::unique_ptr<Operation> operation;
+    TimePoint deadline{};
+    enum class Purpose : std::uint8_t { user, user_join, enter, search, republish } purpose{};
+  };
+  // A store that waits for its commit before it is answered.
+  struct Unanswered {
+    PublicKey peer;
+    std::uint64_t request = 0;
+    wire::Stored reply;
+  };
+
+  // operations (engine.cc)
+  OpId begin(Now now, std::unique_ptr<Operation> operation, Running::Purpose purpose,
+             Duration timeout);
+  void drive(Now now, OpId op);
+  void finish(Now now, OpId op, OpResult result);
+  std::vector<Bootstrap> ways_in() const;
+  void run_upkeep(Now now);
+  void republish(Now now, const Key& key);
+  void replicate(Now now, const Key& key);
+  void settle(Now now);
+
+  // requests of ours (engine.cc)
+  void ask(Now now, OpId op, Ask ask);
+  void probe(OpId op, const Bootstrap& where);
+  void fail(Now now, const Rpcs::Pending& request, Outcome outcome, const std::string& detail);
+  Duration slow_after(const Id& peer, const wire::Body& request) const;
+  void on_reply(Now now, const Peer& from, const wire::Message& message);
+  void on_contact(Now now, const Peer& from, std::optional<Duration> round_trip);
+  void on_dead(Now now, const Id& peer);
+
+  // requests of peers (serve.cc)
+  void serve(Now now, const Peer& from, const wire::Message& message);
+  wire::Nodes closest_for(const Peer& from, const Id& target) const;
+  std::optional<wire::Body> serve_store(Now now, const Peer& from, std::uint64_t request,
+                                        const Record& record);
+  void answer(const PublicKey& peer, std::uint64_t request, wire::Body body);
+  void misbehaved(Now now, const Peer& from, std::string_view what, const std::string& detail);
+
+  void report(Report::Level level, std::string_view what, std::string detail);
+
+  const Identity& identity_;
+  Config config_;
+  Endpoints endpoints_;
+  ContactBook& book_;
+  Prng prng_;
+  Stats stats_;
+  RoutingTable table_;
+  Suspects suspects_;
+  RecordStore store_;
+  OpEnv env_;
+  Upkeep upkeep_;
+  Rpcs rpcs_;
+  Rtt any_rtt_;  // of all peers together: the guess for one never measured
+
+  std::map<OpId, Running> running_;
+  std::set<std::pair<TimePoint, OpId>> deadlines_;
+  OpId next_op_ = 1;
+  std::map<Bootstrap, std::vector<OpId>> probes_;  // awaited; an empty list: a dial-back
+  std::size_t dial_backs_ = 0;
+  std::set<Bootstrap> bootstrap_;                  // added, besides the configured
+  std::deque<Contact> former_;                     // contacts lost lately: ways back in
+  std::multimap<CommitId, Unanswered> unanswered_;
+  std::map<PublicKey, std::size_t> unanswered_of_;
+  std::map<CommitId, OpId> own_commits_;
+
+  std::deque<Outgoing> outgoing_;
+  std::deque<Event> events_;
+  bool closed_ = false;
+};
+
+}  // namespace kadmos

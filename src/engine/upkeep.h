@@ -1,0 +1,97 @@
+// Upkeep: what a node does without being asked. Pure: it is polled for the jobs that are due, and the
+// engine carries them out. Once the node has begun to join:
+//
+// - enter: while the table is empty, try the ways in again, with a doubling, jittered pause;
+// - meet the neighbours: search for the own id soon after entering and then at doubling pauses up to
+//   the refresh interval, because nodes that entered at the same moment miss each other at first;
+// - refresh: a lookup in each bucket that had none for the refresh interval (Kademlia, section 2.3),
+//   and in every bucket but the nearest right after entering;
+// - replicate: offer each held record to the k closest nodes, unless somebody stored it here within
+//   the last interval, which means another replica did so already (section 2.5);
+// - republish: sign own records anew and set them, so that they live as long as their node runs.
+//
+// Lookups run one at a time; records go in small batches, so a large store is spread over the time.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <variant>
+
+#include "base/prng.h"
+#include "kadmos/config.h"
+#include "routing/routing_table.h"
+#include "store/record_store.h"
+
+namespace kadmos {
+
+class Upkeep {
+ public:
+  struct Enter {};
+  struct Search {
+    Id target;
+  };
+  struct Replicate {
+    Key key;
+  };
+  struct Republish {
+    Key key;
+  };
+  using Job = std::variant<Enter, Search, Replicate, Republish>;
+
+  Upkeep(const Config& config, const Id& self, RoutingTable& table, const RecordStore& store,
+         Prng& prng)
+      : config_(config), self_(self), table_(table), store_(store), prng_(prng) {}
+
+  // The node begins to take part; before, nothing is due.
+  void begin(TimePoint now);
+  // There is a way in to try while the table is empty.
+  void set_can_enter(bool can) { can_enter_ = can; }
+  // A join of the user's or of ours started or ended.
+  void on_join_started() { ++joining_; }
+  void on_join_ended(TimePoint now, bool ok);
+  // The Search given last has ended.
+  void on_search_ended() { searching_ = false; }
+  // A Republish has ended.
+  void on_republish_ended() { --republishing_; }
+  // A peer stored `key` here: it looks after the other replicas this time.
+  void on_stored(TimePoint now, const Key& key);
+
+  std::optional<Job> poll(TimePoint now);
+  std::optional<TimePoint> next_timeout() const;
+
+ private:
+  // A pass over records in key order, a batch a tick.
+  struct Round {
+    TimePoint next{};              // when the next batch, or the next round, is due
+    bool running = false;
+    std::optional<Key> cursor;
+    std::deque<Key> batch;
+  };
+
+  bool can_search() const { return !searching_ && !table_.empty(); }
+  std::optional<Job> poll_search(TimePoint now);
+  std::optional<Key> poll_round(TimePoint now, Round& round, Duration interval, bool own);
+
+  const Config& config_;
+  Id self_;
+  RoutingTable& table_;
+  const RecordStore& store_;
+  Prng& prng_;
+
+  bool begun_ = false;
+  bool can_enter_ = false;
+  int joining_ = 0;
+  TimePoint next_enter_{};
+  Duration backoff_{};
+  bool searching_ = false;
+  TimePoint next_meeting_{};
+  Duration meeting_pause_{};
+  std::deque<Id> first_refresh_;  // targets in the far buckets, right after entering
+  int republishing_ = 0;
+  Round replicate_;
+  Round republish_;
+  std::map<Key, TimePoint> stored_at_;  // of the current interval only
+};
+
+}  // namespace kadmos

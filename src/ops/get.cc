@@ -1,0 +1,175 @@
+// get: the own store first, then a walk that asks for the value. Immutable content ends it with the
+// first answer whose hash fits. Of an owned name the latest version among the r = k - w + 1 nearest
+// answers is taken: any w replicas of an acknowledged set meet any r of the k. Nothing found among r
+// widens the walk to k before it says "not found". Replicas found stale, and nodes found without a
+// copy although a farther one has it, are mended after the answer.
+#include <algorithm>
+
+#include "ops/quorum.h"
+#include "ops/requests.h"
+#include "ops/walk.h"
+
+namespace kadmos {
+namespace {
+
+class GetOp final : public Operation {
+ public:
+  GetOp(const OpEnv& env, GetRequest request)
+      : env_(env),
+        request_(std::move(request)),
+        walk_(env, request_.key, read_quorum(env.config.k), wire::FindValue{request_.key}) {}
+
+  void start(Now now) override {
+    walk_.start(now);
+    auto held = env_.store.find(now, request_.key);
+    if (!held || !*held) return;  // a disk that fails does not stop us from asking others
+    best_ = std::move((*held)->record);
+    best_is_local_ = true;
+    if (request_.first || best_->type == RecordType::content) decided_ = true;
+  }
+
+  std::optional<Action> poll_action(Now now) override {
+    if (!repairs_.empty()) {
+      Ask ask = std::move(repairs_.back());
+      repairs_.pop_back();
+      return Action(std::move(ask));
+    }
+    if (decided_) return std::nullopt;
+    if (auto ask = walk_.poll_ask(now)) return Action(*std::move(ask));
+    return std::nullopt;
+  }
+
+  void on_answer(Now now, const ContactHold& from, const wire::Body& reply) override {
+    const auto* nodes = std::get_if<wire::Nodes>(&reply);
+    const Record* record = nodes != nullptr && nodes->record ? &*nodes->record : nullptr;
+    if (record != nullptr && !(best_ && *record == *best_)) {
+      if (auto valid = verify(*record, request_.key, env_.config.network); !valid) {
+        ++env_.stats.records_invalid;
+        walk_.on_invalid(now, from, valid.error().detail);
+        return;
+      }
+    }
+    if (walk_.on_answer(now, from, reply) == nullptr) return;
+    if (record != nullptr && expired(now, *record)) record = nullptr;
+    answers_.push_back(Answer{from, record != nullptr ? std::optional(*record) : std::nullopt});
+    if (record == nullptr) return;
+    if (best_ && equivocates(*record, *best_)) ++env_.stats.equivocations;
+    if (!best_ || order(*record, *best_) > 0) {
+      best_ = *record;
+      best_is_local_ = false;
+      from_ = *from;
+      hops_ = walk_.last_hops();
+    }
+    if (request_.first || best_->type == RecordType::content) decided_ = true;
+  }
+  void on_slow(Now now, const ContactHold& from) override { walk_.on_slow(now, from); }
+  void on_failed(Now now, const ContactHold& from, Outcome outcome,
+                 const std::string& detail) override {
+    walk_.on_failed(now, from, outcome, detail);
+  }
+
+  std::optional<OpResult> poll_result(Now now) override {
+    if (!decided_) {
+      if (!walk_.lookup().done()) return std::nullopt;
+      if (!best_ && walk_.lookup().width() < env_.config.k) {
+        walk_.lookup().set_width(env_.config.k);
+        if (!walk_.lookup().done()) return std::nullopt;
+      }
+      decided_ = true;
+    }
+    if (!best_) {
+      if (walk_.lookup().answered_count() == 0 && walk_.lookup().asked() > 0) {
+        return OpResult(Result<Found>(walk_.nobody(name())));
+      }
+      return OpResult(Result<Found>(walk_.error(
+          Errc::not_found, name(),
+          "none of the " + std::to_string(answers_.size()) + " nodes that answered holds it")));
+    }
+    plan_repairs();
+    if (best_->type == RecordType::tombstone) {
+      return OpResult(Result<Found>(walk_.error(
+          Errc::not_found, name(),
+          "its owner deleted it with sequence " + std::to_string(best_->sequence))));
+    }
+    return OpResult(Result<Found>(found(now)));
+  }
+
+  OpResult end(Now, Errc code) override {
+    std::string detail = "answered " + std::to_string(answers_.size()) + " of " +
+                         std::to_string(walk_.lookup().asked()) + " nodes asked";
+    if (best_) {
+      detail += "; the latest version so far has sequence " + std::to_string(best_->sequence);
+    }
+    return Result<Found>(walk_.error(code, name(), std::move(detail)));
+  }
+
+ private:
+  struct Answer {
+    ContactHold from;
+    std::optional<Record> record;  // nothing: absent
+  };
+
+  std::string name() const { return "get " + request_.key.short_hex(); }
+
+  bool expired(Now now, const Record& record) const {
+    return record.type != RecordType::content &&
+           record.expiry + env_.config.clock_skew <= now.wall;
+  }
+
+  Found found(Now now) {
+    Found out;
+    out.record = *best_;
+    out.local = best_is_local_;
+    out.from = best_is_local_ ? env_.self() : from_;
+    out.hops = best_is_local_ ? 0 : hops_;
+    out.elapsed = walk_.elapsed(now);
+    out.asked = walk_.log().entries();
+    out.answers = static_cast<int>(answers_.size()) + (best_is_local_ ? 1 : 0);
+    out.agreeing = best_is_local_ ? 1 : 0;
+    for (const Answer& answer : answers_) {
+      if (answer.record && same_version(*answer.record)) ++out.agreeing;
+    }
+    return out;
+  }
+
+  bool same_version(const Record& record) const {
+    return record.sequence == best_->sequence && !equivocates(record, *best_);
+  }
+
+  // A node nearer than somebody who has a copy should have one too; one with an older version must.
+  void plan_repairs() {
+    std::optional<Id> farthest_holder;
+    for (const Answer& answer : answers_) {
+      if (!answer.record) continue;
+      const Id distance = answer.from.id() ^ request_.key;
+      if (!farthest_holder || *farthest_holder < distance) farthest_holder = distance;
+    }
+    for (const Answer& answer : answers_) {
+      const bool stale = answer.record && !same_version(*answer.record);
+      const bool missing = !answer.record && farthest_holder &&
+                           (answer.from.id() ^ request_.key) < *farthest_holder;
+      if (!stale && !missing) continue;
+      ++env_.stats.replicas_repaired;
+      repairs_.push_back(Ask{answer.from, wire::Store{*best_}});
+    }
+  }
+
+  const OpEnv& env_;
+  GetRequest request_;
+  Walk walk_;
+  std::vector<Answer> answers_;
+  std::vector<Ask> repairs_;
+  std::optional<Record> best_;
+  bool best_is_local_ = false;
+  Contact from_;
+  int hops_ = 0;
+  bool decided_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Operation> make_operation(const OpEnv& env, GetRequest request) {
+  return std::make_unique<GetOp>(env, std::move(request));
+}
+
+}  // namespace kadmos

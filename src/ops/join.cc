@@ -1,0 +1,106 @@
+// join: probes the ways into the network, alpha at a time, and from the first that answers searches
+// for the own id, so that the neighbours get to know each other. Ways that are slow to answer are not
+// waited for once the search is done.
+#include <algorithm>
+
+#include "ops/requests.h"
+#include "ops/walk.h"
+
+namespace kadmos {
+namespace {
+
+class JoinOp final : public Operation {
+ public:
+  JoinOp(const OpEnv& env, std::vector<Bootstrap> bootstrap)
+      : env_(env),
+        bootstrap_(std::move(bootstrap)),
+        walk_(env, env.identity.id(), env.config.k, wire::FindNode{env.identity.id()}) {}
+
+  void start(Now now) override {
+    walk_.start(now);
+    walking_ = !env_.table.empty();
+  }
+
+  std::optional<Action> poll_action(Now now) override {
+    const bool more = next_ < bootstrap_.size() && probing_ < env_.config.alpha &&
+                      reached_ < env_.config.k;
+    if (more) {
+      ++probing_;
+      return Action(Probe{bootstrap_[next_++]});
+    }
+    if (auto ask = walk_.poll_ask(now)) return Action(*std::move(ask));
+    return std::nullopt;
+  }
+
+  void on_probed(Now now, const Bootstrap& where, const Result<Peer>& peer) override {
+    --probing_;
+    if (peer) {
+      ++reached_;
+      walking_ = true;
+      if (!peer->client) walk_.add(now, peer->contact, 1);
+    } else {
+      failures_.push_back(peer.error());
+      failures_.back().operation = "probe " + where.endpoint.text();
+    }
+  }
+  void on_answer(Now now, const ContactHold& from, const wire::Body& reply) override {
+    walk_.on_answer(now, from, reply);
+  }
+  void on_slow(Now now, const ContactHold& from) override { walk_.on_slow(now, from); }
+  void on_failed(Now now, const ContactHold& from, Outcome outcome,
+                 const std::string& detail) override {
+    walk_.on_failed(now, from, outcome, detail);
+  }
+
+  std::optional<OpResult> poll_result(Now now) override {
+    const bool waiting = probing_ > 0 || next_ < bootstrap_.size();
+    if (walking_ && walk_.lookup().done() && (walk_.lookup().answered_count() > 0 || !waiting)) {
+      return OpResult(closest(now));
+    }
+    if (!walking_ && !waiting) {
+      if (bootstrap_.empty()) return OpResult(closest(now));  // a network of one
+      Error error = walk_.error(Errc::unreachable, "join",
+                                "none of the " + std::to_string(bootstrap_.size()) +
+                                    " ways into the network answered");
+      error.causes = failures_;
+      return OpResult(Result<Closest>(std::move(error)));
+    }
+    return std::nullopt;
+  }
+  OpResult end(Now, Errc code) override {
+    Error error = walk_.error(code, "join", "the network was not entered in time");
+    error.causes = failures_;
+    return Result<Closest>(std::move(error));
+  }
+
+ private:
+  Result<Closest> closest(Now now) const {
+    if (walk_.lookup().asked() > 0 && walk_.lookup().answered_count() == 0) {
+      return walk_.nobody("join");
+    }
+    Closest out{env_.identity.id(), {}, walk_.lookup().hops(), walk_.lookup().asked(),
+                walk_.elapsed(now)};
+    for (const ContactRef contact :
+         walk_.lookup().answered(static_cast<std::size_t>(env_.config.k))) {
+      out.contacts.push_back(env_.book.contact(contact));
+    }
+    return out;
+  }
+
+  const OpEnv& env_;
+  std::vector<Bootstrap> bootstrap_;
+  std::size_t next_ = 0;
+  int probing_ = 0;
+  int reached_ = 0;
+  bool walking_ = false;
+  std::vector<Error> failures_;
+  Walk walk_;
+};
+
+}  // namespace
+
+std::unique_ptr<Operation> make_operation(const OpEnv& env, JoinRequest request) {
+  return std::make_unique<JoinOp>(env, std::move(request.bootstrap));
+}
+
+}  // namespace kadmos

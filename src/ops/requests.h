@@ -1,0 +1,54 @@
+// What an operation can be asked to do, and the way to make one.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <variant>
+#include <vector>
+
+#include "ops/operation.h"
+
+namespace kadmos {
+
+// Enter the network through these endpoints, then search for the own id.
+struct JoinRequest {
+  std::vector<Bootstrap> bootstrap;
+};
+// The k closest live nodes to `target`.
+struct FindNodeRequest {
+  Id target;
+};
+struct PingRequest {
+  Bootstrap where;
+};
+struct GetRequest {
+  Key key;
+  bool first = false;
+};
+// A new version of an owned name, or its deletion. The sequence follows the highest one found.
+struct SetRequest {
+  Bytes name;
+  Bytes value;
+  bool tombstone = false;
+  std::chrono::milliseconds ttl{};
+  const Identity* owner = nullptr;  // null: the node itself; else it must outlive the operation
+};
+// A record that is ready: immutable content, or an own record signed anew. `own`: keep and
+// republish it.
+struct PublishRequest {
+  Record record;
+  bool own = true;
+};
+
+using Request = std::variant<JoinRequest, FindNodeRequest, PingRequest, GetRequest, SetRequest,
+                             PublishRequest>;
+
+// `env` must outlive the operation. One file a verb implements these.
+std::unique_ptr<Operation> make_operation(const OpEnv& env, JoinRequest request);
+std::unique_ptr<Operation> make_operation(const OpEnv& env, FindNodeRequest request);
+std::unique_ptr<Operation> make_operation(const OpEnv& env, PingRequest request);
+std::unique_ptr<Operation> make_operation(const OpEnv& env, GetRequest request);
+std::unique_ptr<Operation> make_operation(const OpEnv& env, SetRequest request);
+std::unique_ptr<Operation> make_operation(const OpEnv& env, PublishRequest request);
+
+}  // namespace kadmos

@@ -1,0 +1,291 @@
+// set, del, put and republishing: find the closest nodes, then store on them and count. A walk finds
+// the nodes (and, for a new version, the highest sequence they hold); the record is signed; the target
+// nearest of those that answered, this node among them if it is near enough, are asked to store. One
+// that fails, is slow or says busy is replaced by the next nearest. It ends when every node asked has
+// answered, or when w have made it durable and only slow ones are missing.
+#include <algorithm>
+
+#include "base/check.h"
+#include "ops/quorum.h"
+#include "ops/requests.h"
+#include "ops/walk.h"
+
+namespace kadmos {
+namespace {
+
+class SetOp final : public Operation {
+ public:
+  SetOp(const OpEnv& env, SetRequest request)
+      : env_(env),
+        owner_(request.owner != nullptr ? *request.owner : env.identity),
+        ttl_(request.ttl),
+        own_(request.owner == nullptr),
+        verb_(request.tombstone ? "del " : "set "),
+        new_version_(true),
+        key_(owned_key(owner_.public_key(), request.name)),
+        walk_(env, key_, env.config.k, wire::FindValue{key_}) {
+    record_.type = request.tombstone ? RecordType::tombstone : RecordType::owned;
+    record_.owner = owner_.public_key();
+    record_.name = std::move(request.name);
+    record_.value = std::move(request.value);
+  }
+  SetOp(const OpEnv& env, PublishRequest request)
+      : env_(env),
+        owner_(env.identity),
+        own_(request.own),
+        verb_("put "),
+        new_version_(false),
+        record_(std::move(request.record)),
+        key_(key_of(record_)),
+        walk_(env, key_, env.config.k, wire::FindNode{key_}) {}
+
+  void start(Now now) override {
+    walk_.start(now);
+    if (!new_version_) return;
+    if (auto held = env_.store.newest(now, key_); held && *held) {
+      highest_ = (*held)->record.sequence;
+    }
+  }
+
+  std::optional<Action> poll_action(Now now) override {
+    if (!storing_) {
+      if (auto ask = walk_.poll_ask(now)) return Action(*std::move(ask));
+      return std::nullopt;
+    }
+    if (next_ >= pool_.size() || good_ + superseded_ + waiting_ >= target_) return std::nullopt;
+    const ContactHold& peer = pool_[next_++];
+    log_.asked(now.at, peer);
+    in_flight_.emplace(peer.id(), false);
+    ++waiting_;
+    return Action(Ask{peer, wire::Store{record_}});
+  }
+
+  void on_answer(Now now, const ContactHold& from, const wire::Body& reply) override {
+    const auto stored = in_flight_.find(from.id());
+    if (stored == in_flight_.end()) {
+      on_walk_answer(now, from, reply);
+      return;
+    }
+    if (const auto* ok = std::get_if<wire::Stored>(&reply)) {
+      settle(stored);
+      on_stored(now, from.id(), *ok);
+      return;
+    }
+    const auto* failure = std::get_if<wire::Failure>(&reply);
+    const bool busy = failure != nullptr && failure->code == wire::FailureCode::busy;
+    settle(stored);
+    log_.ended(now.at, from.id(), busy ? Outcome::busy : Outcome::refused,
+               failure != nullptr ? failure->detail : "answered with a message of another kind");
+  }
+
+  void on_slow(Now now, const ContactHold& from) override {
+    const auto stored = in_flight_.find(from.id());
+    if (stored == in_flight_.end()) {
+      if (!storing_) walk_.on_slow(now, from);
+      return;
+    }
+    if (std::exchange(stored->second, true)) return;
+    --waiting_;
+    ++slow_;
+    log_.ended(now.at, from.id(), Outcome::silent);
+  }
+
+  void on_failed(Now now, const ContactHold& from, Outcome outcome,
+                 const std::string& detail) override {
+    const auto stored = in_flight_.find(from.id());
+    if (stored == in_flight_.end()) {
+      if (!storing_) walk_.on_failed(now, from, outcome, detail);
+      return;
+    }
+    settle(stored);
+    log_.ended(now.at, from.id(), outcome, detail);
+  }
+
+  void on_committed(Now now, CommitId id, bool ok) override {
+    if (!local_ || local_ != id) return;
+    local_.reset();
+    --waiting_;
+    const ContactHold self(env_.book, env_.self());
+    log_.ended(now.at, self.id(), ok ? Outcome::durable : Outcome::refused,
+               ok ? "" : "this node's storage failed")
+        .sequence = record_.sequence;
+    if (ok) ++good_;
+  }
+
+  std::optional<OpResult> poll_result(Now now) override {
+    if (!storing_) {
+      if (!walk_.lookup().done()) return std::nullopt;
+      const bool alone = walk_.lookup().answered_count() == 0;
+      if (alone && (env_.config.client || walk_.lookup().asked() > 0 ||
+                    !env_.config.bootstrap.empty())) {
+        return OpResult(Result<Receipt>(walk_.nobody(name())));
+      }
+      begin_storing(now);
+    }
+    const bool more = next_ < pool_.size() && good_ + superseded_ < target_;
+    if (waiting_ > 0 || more) return std::nullopt;
+    if (good_ < write_quorum(target_) && slow_ > 0) return std::nullopt;
+    if (good_ >= write_quorum(target_)) return OpResult(Result<Receipt>(receipt(now)));
+    return OpResult(Result<Receipt>(missed(now, Errc::quorum_not_met)));
+  }
+
+  OpResult end(Now now, Errc code) override {
+    if (!storing_) {
+      return Result<Receipt>(
+          walk_.error(code, name(), "ended before the closest nodes were found; nothing was stored"));
+    }
+    return Result<Receipt>(missed(now, code));
+  }
+
+ private:
+  std::string name() const { return verb_ + key_.short_hex(); }
+
+  void on_walk_answer(Now now, const ContactHold& from, const wire::Body& reply) {
+    if (storing_) return;
+    const auto* nodes = std::get_if<wire::Nodes>(&reply);
+    const Record* held = nodes != nullptr && nodes->record ? &*nodes->record : nullptr;
+    // Only a record that would raise the sequence needs its signature checked.
+    if (new_version_ && held != nullptr && held->sequence > highest_) {
+      if (auto valid = verify(*held, key_, env_.config.network); !valid) {
+        ++env_.stats.records_invalid;
+        walk_.on_invalid(now, from, valid.error().detail);
+        return;
+      }
+      highest_ = held->sequence;
+    }
+    walk_.on_answer(now, from, reply);
+  }
+
+  void begin_storing(Now now) {
+    storing_ = true;
+    hops_ = walk_.lookup().hops();
+    for (const ContactRef contact : walk_.lookup().answered(env_.config.limits.shortlist)) {
+      pool_.emplace_back(env_.book, contact);
+    }
+    const bool member = !env_.config.client;
+    target_ = std::min(env_.config.k, static_cast<int>(pool_.size()) + (member ? 1 : 0));
+    if (new_version_) {
+      record_.sequence = highest_ + 1;
+      record_.expiry = now.wall + ttl_;
+      sign(record_, owner_, env_.config.network);
+    }
+    const auto last = static_cast<std::size_t>(target_) - 1;
+    const bool near = member && (pool_.size() <= last ||
+                                 closer(key_, env_.identity.id(), pool_[last].id()));
+    store_locally(now, near);
+  }
+
+  // An own record is kept here in any case, to be republished; it counts if this node is a replica.
+  void store_locally(Now now, bool counts) {
+    if (!counts && !own_) return;
+    const auto verdict = env_.store.offer(now, key_, record_, own_, 0);
+    if (!counts) return;
+    const ContactHold self(env_.book, env_.self());
+    log_.asked(now.at, self);
+    using Status = RecordStore::Status;
+    if (verdict.status == Status::accepted || verdict.status == Status::extended) {
+      if (verdict.commit) {
+        local_ = verdict.commit;
+        ++waiting_;
+      } else {
+        ++good_;
+        log_.ended(now.at, self.id(), Outcome::extended).sequence = verdict.sequence;
+      }
+      return;
+    }
+    const Outcome outcome = verdict.status == Status::superseded ? Outcome::superseded
+                            : verdict.status == Status::busy     ? Outcome::busy
+                                                                 : Outcome::refused;
+    if (outcome == Outcome::superseded) ++superseded_;
+    log_.ended(now.at, self.id(), outcome, verdict.detail).sequence = verdict.sequence;
+  }
+
+  void on_stored(Now now, const Id& from, const wire::Stored& reply) {
+    Outcome outcome = Outcome::durable;
+    switch (reply.status) {
+      case wire::StoreStatus::durable:
+        ++good_;
+        break;
+      case wire::StoreStatus::extended:
+        outcome = Outcome::extended;
+        ++good_;
+        break;
+      case wire::StoreStatus::superseded:
+        outcome = Outcome::superseded;
+        ++superseded_;
+        break;
+    }
+    log_.ended(now.at, from, outcome).sequence = reply.sequence;
+  }
+
+  void settle(std::map<Id, bool>::iterator stored) {
+    if (stored->second) {
+      --slow_;
+    } else {
+      --waiting_;
+    }
+    in_flight_.erase(stored);
+  }
+
+  Receipt receipt(Now now) const {
+    Receipt out;
+    out.key = key_;
+    out.sequence = record_.sequence;
+    out.expiry = record_.expiry;
+    out.target = target_;
+    out.quorum = write_quorum(target_);
+    out.durable = good_;
+    out.hops = hops_;
+    out.elapsed = walk_.elapsed(now);
+    out.replicas = log_.entries();
+    return out;
+  }
+
+  Error missed(Now now, Errc code) const {
+    Receipt what = receipt(now);
+    std::string detail = "durable on " + std::to_string(what.durable) + " of " +
+                         std::to_string(what.target) + " nodes, " + std::to_string(what.quorum) +
+                         " needed";
+    if (superseded_ > 0) detail += "; " + std::to_string(superseded_) + " hold a newer version";
+    Error error(code, std::move(detail));
+    error.operation = name();
+    error.asked = what.replicas;
+    error.receipt = std::make_shared<const Receipt>(std::move(what));
+    return error;
+  }
+
+  const OpEnv& env_;
+  const Identity& owner_;
+  std::chrono::milliseconds ttl_{};
+  bool own_;
+  std::string verb_;
+  bool new_version_;
+  Record record_;
+  Key key_;
+  Walk walk_;
+
+  std::uint64_t highest_ = 0;
+  bool storing_ = false;
+  int hops_ = 0;
+  int target_ = 0;
+  std::vector<ContactHold> pool_;  // those that answered, nearest first
+  std::size_t next_ = 0;           // the first of them not asked to store yet
+  std::map<Id, bool> in_flight_;   // store requests; true: slow
+  std::optional<CommitId> local_;  // this node's own commit, if it is awaited
+  int waiting_ = 0;                // in flight and not slow, the local commit included
+  int slow_ = 0;
+  int good_ = 0;                   // durable or extended
+  int superseded_ = 0;
+  AskLog log_;
+};
+
+}  // namespace
+
+std::unique_ptr<Operation> make_operation(const OpEnv& env, SetRequest request) {
+  return std::make_unique<SetOp>(env, std::move(request));
+}
+std::unique_ptr<Operation> make_operation(const OpEnv& env, PublishRequest request) {
+  return std::make_unique<SetOp>(env, std::move(request));
+}
+
+}  // namespace kadmos
