@@ -35,7 +35,8 @@ inline Bytes to_bytes(ByteView bytes) { return {bytes.begin(), bytes.end()}; }
 // Lower-case hexadecimal, two digits a byte.
 std::string to_hex(ByteView bytes);
 
-// The inverse of to_hex; accepts upper case too. Nothing if the length is odd or a digit is not one.
+// The inverse of to_hex; accepts upper case too. Nothing if the length is odd or a digit is not
+// one.
 std::optional<Bytes> from_hex(std::string_view hex);
 
 }  // namespace kadmos

@@ -17,34 +17,34 @@ namespace kadmos {
 // the same name in Stats goes up.
 struct Limits {
   // Wire.
-  std::size_t frame_bytes = 128 * 1024;      // payload of one frame
-  std::size_t hello_bytes = 1024;            // payload of a connection's first frame
-  std::size_t value_bytes = 64 * 1024;       // value of a record
-  std::size_t name_bytes = 512;              // name of an owned record
-  std::size_t contacts_per_reply = 40;       // 2k; more is an error
+  std::size_t frame_bytes = 128 * 1024;  // payload of one frame
+  std::size_t hello_bytes = 1024;        // payload of a connection's first frame
+  std::size_t value_bytes = 64 * 1024;   // value of a record
+  std::size_t name_bytes = 512;          // name of an owned record
+  std::size_t contacts_per_reply = 40;   // 2k; more is an error
 
   // Connections (the transport's).
-  std::size_t connections = 512;             // total; the least recently used idle one goes first
-  std::size_t connections_per_ip = 64;       // not counted for local addresses
-  std::size_t connections_per_group = 256;   // a /24 or /48; not counted for local addresses
-  std::size_t handshakes = 128;              // inbound connections that have not said hello yet
-  std::size_t queued_bytes = 1024 * 1024;    // waiting to be written to one peer
-  std::size_t dials = 128;                   // outbound connections being set up
+  std::size_t connections = 512;            // total; the least recently used idle one goes first
+  std::size_t connections_per_ip = 64;      // not counted for local addresses
+  std::size_t connections_per_group = 256;  // a /24 or /48; not counted for local addresses
+  std::size_t handshakes = 128;             // inbound connections that have not said hello yet
+  std::size_t queued_bytes = 1024 * 1024;   // waiting to be written to one peer
+  std::size_t dials = 128;                  // outbound connections being set up
 
   // Engine.
-  std::size_t requests_per_peer = 256;       // of one peer's, unanswered (stores being committed)
-  std::size_t shortlist = 256;               // candidates one lookup remembers
-  std::size_t operations = 4096;             // of this node's user, at once
-  std::size_t pending_rpcs = 16384;          // requests of ours that await an answer
-  std::size_t table_per_group = 10;          // contacts of one address group in one bucket
-  std::size_t probes = 64;                   // dial-backs to inbound peers, at once
-  std::size_t penalties = 4096;              // peers held to be silent or wrong, remembered
+  std::size_t requests_per_peer = 256;  // of one peer's, unanswered (stores being committed)
+  std::size_t shortlist = 256;          // candidates one lookup remembers
+  std::size_t operations = 4096;        // of this node's user, at once
+  std::size_t pending_rpcs = 16384;     // requests of ours that await an answer
+  std::size_t table_per_group = 10;     // contacts of one address group in one bucket
+  std::size_t probes = 64;              // dial-backs to inbound peers, at once
+  std::size_t penalties = 4096;         // peers held to be silent or wrong, remembered
 
   // Storage.
   std::size_t records = 1'000'000;
   std::size_t record_bytes = 1024UL * 1024 * 1024;
   std::size_t records_per_owner = 100'000;
-  std::size_t records_per_group = 500'000;   // by the storing peer's address group; not for local
+  std::size_t records_per_group = 500'000;  // by the storing peer's address group; not for local
 };
 
 struct Config {
@@ -52,8 +52,8 @@ struct Config {
   // signed for one network. 1 to 64 bytes.
   std::string network = "kadmos";
 
-  int k = 20;         // replicas, bucket size, contacts in a reply
-  int alpha = 3;      // lookups ask this many at once; k in the closing phase
+  int k = 20;           // replicas, bucket size, contacts in a reply
+  int alpha = 3;        // lookups ask this many at once; k in the closing phase
   bool client = false;  // take part without serving: never enters others' tables, holds no replicas
 
   // What to tell peers about how to reach us. Empty: what the transport listens on; an unspecified
@@ -67,19 +67,19 @@ struct Config {
   Duration slow_cap = std::chrono::milliseconds(1500);
   Duration slow_initial = std::chrono::milliseconds(500);  // before anything was measured
   Duration rpc_timeout = std::chrono::seconds(5);
-  Duration operation_timeout = std::chrono::seconds(10);   // default deadline of an operation
+  Duration operation_timeout = std::chrono::seconds(10);  // default deadline of an operation
 
   // Upkeep. Every period is jittered by up to a fifth.
-  Duration refresh_interval = std::chrono::hours(1);      // a bucket without a lookup this long
-  Duration replicate_interval = std::chrono::hours(1);    // held records to the closest nodes
-  Duration republish_interval = std::chrono::hours(6);    // own records, signed anew
+  Duration refresh_interval = std::chrono::hours(1);    // a bucket without a lookup this long
+  Duration replicate_interval = std::chrono::hours(1);  // held records to the closest nodes
+  Duration republish_interval = std::chrono::hours(6);  // own records, signed anew
   Duration bootstrap_backoff = std::chrono::milliseconds(500);  // doubles up to the next
   Duration bootstrap_backoff_max = std::chrono::seconds(60);
-  Duration penalty = std::chrono::seconds(30);            // doubles each time, decays as long
+  Duration penalty = std::chrono::seconds(30);  // doubles each time, decays as long
 
   // Lifetimes.
-  std::chrono::milliseconds ttl = std::chrono::hours(24);         // default of set and put
-  std::chrono::milliseconds ttl_max = std::chrono::hours(24 * 7); // receivers cap at this
+  std::chrono::milliseconds ttl = std::chrono::hours(24);          // default of set and put
+  std::chrono::milliseconds ttl_max = std::chrono::hours(24 * 7);  // receivers cap at this
   std::chrono::milliseconds clock_skew = std::chrono::minutes(10);
 
   Limits limits;

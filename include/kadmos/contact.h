@@ -57,6 +57,7 @@ struct Peer {
   Contact contact;       // endpoints empty: it told of none and cannot be dialled
   bool client = false;   // it said it must not enter tables
   bool reached = false;  // we dialled one of `contact.endpoints` and its key answered there
+  Endpoint address{};    // the far end of the connection; what address groups are counted by
 };
 
 }  // namespace kadmos

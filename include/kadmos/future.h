@@ -1,5 +1,5 @@
-// Future<T>: the one type for "a Result<T>, later". Single-threaded: a future, its promise and every
-// continuation live on the thread of the loop they belong to.
+// Future<T>: the one type for "a Result<T>, later". Single-threaded: a future, its promise and
+// every continuation live on the thread of the loop they belong to.
 //
 //   node.get(key).then([](Result<Found> r) { … }).detach();     // callbacks
 //   Result<Found> r = co_await node.get(key);                    // coroutines
@@ -168,9 +168,7 @@ class [[nodiscard]] Future {
           handle.resume();
         };
       }
-      Result<T> await_resume() {
-        return result ? *std::move(result) : std::move(future).take();
-      }
+      Result<T> await_resume() { return result ? *std::move(result) : std::move(future).take(); }
     };
     return Awaiter{std::move(*this), std::nullopt};
   }
@@ -186,8 +184,8 @@ class [[nodiscard]] Future {
 
 template <class T>
 template <class F>
-auto Future<T>::then(F f) && -> Future<
-    typename detail::Flatten<std::invoke_result_t<F, Result<T>>>::type> {
+auto Future<T>::then(
+    F f) && -> Future<typename detail::Flatten<std::invoke_result_t<F, Result<T>>>::type> {
   using R = std::invoke_result_t<F, Result<T>>;
   using U = typename detail::Flatten<R>::type;
   auto promise = std::make_shared<Promise<U>>();

@@ -14,14 +14,15 @@
 
 #include "kadmos/config.h"
 #include "kadmos/future.h"
+#include "kadmos/notice.h"
 #include "kadmos/results.h"
 #include "kadmos/seams.h"
 
 namespace kadmos {
 
 struct SetOptions {
-  std::optional<std::chrono::milliseconds> ttl;     // default Config::ttl
-  std::optional<Duration> timeout;                  // default Config::operation_timeout
+  std::optional<std::chrono::milliseconds> ttl;  // default Config::ttl
+  std::optional<Duration> timeout;               // default Config::operation_timeout
   // Sign as this owner instead of as the node. Must outlive the operation. Such records are not
   // republished, since the node does not keep the key.
   const Identity* owner = nullptr;
@@ -46,13 +47,6 @@ struct Seams {
   std::unique_ptr<Storage> storage;
 };
 
-// What the node wants a log to know; never secrets or values.
-struct Notice {
-  enum class Level : std::uint8_t { debug, info, warning } level = Level::info;
-  std::string_view what;  // a stable word: "joined", "equivocation", …
-  std::string detail;
-};
-
 // Contacts known by many nodes are kept once; a simulation shares one book among its nodes.
 class ContactBook;
 
@@ -71,8 +65,8 @@ class Node {
   const Config& config() const;
 
   // Enters the network through Config::bootstrap and what add_bootstrap gave, then searches for the
-  // own id. With none it succeeds at once: a network of one. Errors: unreachable (no entry answered;
-  // the node keeps trying in the background, with backoff), timeout.
+  // own id. With none it succeeds at once: a network of one. Errors: unreachable (no entry
+  // answered; the node keeps trying in the background, with backoff), timeout.
   Future<Closest> join();
   // One more way in, used whenever the table is empty.
   void add_bootstrap(const Bootstrap& bootstrap);

@@ -41,12 +41,12 @@ struct Asked {
 // What became of a set, put or del.
 struct Receipt {
   Key key;
-  std::uint64_t sequence = 0;   // 0 for immutable content
-  WallTime expiry{};            // as signed
-  int target = 0;               // replicas wanted: min(k, nodes found alive)
-  int quorum = 0;               // w = ceil(2/3 target): what OK promises
-  int durable = 0;              // replicas that have it durably (durable or extended)
-  int hops = 0;                 // depth of the lookup that found the replicas
+  std::uint64_t sequence = 0;  // 0 for immutable content
+  WallTime expiry{};           // as signed
+  int target = 0;              // replicas wanted: min(k, nodes found alive)
+  int quorum = 0;              // w = ceil(2/3 target): what OK promises
+  int durable = 0;             // replicas that have it durably (durable or extended)
+  int hops = 0;                // depth of the lookup that found the replicas
   Duration elapsed{};
   std::vector<Asked> replicas;  // one entry a node asked, this node included if it is a replica
 };
@@ -54,11 +54,11 @@ struct Receipt {
 // What a get found.
 struct Found {
   Record record;
-  Contact from;             // who gave the version returned; this node's own contact if local
-  bool local = false;       // answered from this node's own store
-  int hops = 0;             // 0 if local
-  int agreeing = 0;         // answers that had exactly this version
-  int answers = 0;          // valid answers counted, "absent" included
+  Contact from;        // who gave the version returned; this node's own contact if local
+  bool local = false;  // answered from this node's own store
+  int hops = 0;        // 0 if local
+  int agreeing = 0;    // answers that had exactly this version
+  int answers = 0;     // valid answers counted, "absent" included
   Duration elapsed{};
   std::vector<Asked> asked;
 };
@@ -68,7 +68,7 @@ struct Closest {
   Key target;
   std::vector<Contact> contacts;  // nearest first; only nodes that answered
   int hops = 0;
-  int asked = 0;                  // requests it cost
+  int asked = 0;  // requests it cost
   Duration elapsed{};
 };
 

@@ -40,14 +40,14 @@ class Random {
 
 // ---- Transport: whole frames to and from authenticated peers.
 enum class Unreachable : std::uint8_t {
-  refused,        // nobody listens there
-  timed_out,      // the dial or the handshake took too long
-  wrong_key,      // somebody else answered
-  foreign,        // another network or protocol version
-  misbehaved,     // broke framing or the protocol
-  overloaded,     // a bound of ours: too many dials, connections or queued bytes
-  closed,         // the connection ended before the frame was known to be delivered
-  no_endpoint,    // the contact cannot be dialled and no connection to it is open
+  refused,      // nobody listens there
+  timed_out,    // the dial or the handshake took too long
+  wrong_key,    // somebody else answered
+  foreign,      // another network or protocol version
+  misbehaved,   // broke framing or the protocol
+  overloaded,   // a bound of ours: too many dials, connections or queued bytes
+  closed,       // the connection ended before the frame was known to be delivered
+  no_endpoint,  // the contact cannot be dialled and no connection to it is open
 };
 std::string_view name_of(Unreachable why);
 
@@ -75,6 +75,8 @@ class Transport {
   // Dials `where` even if a connection to its key is open, to prove that it can be dialled. Answers
   // once, by on_reached or on_probe_failed. The connection is kept if none to that key is open.
   virtual void probe(const Bootstrap& where) = 0;
+  // Closes the connection to a peer that broke the protocol; counted by the caller.
+  virtual void drop(const PublicKey& /*peer*/) {}
   // What the transport listens on and would tell peers; empty for a client.
   virtual Endpoints listening() const = 0;
   // Adds the transport's counters.
@@ -87,8 +89,8 @@ class Transport {
 // ---- Storage: records on memory or disk.
 struct StoredRecord {
   Record record;
-  WallTime expiry{};     // when this replica drops it: min(record.expiry, the receiver's cap)
-  bool own = false;      // set by this node's user: exempt from eviction, republished
+  WallTime expiry{};        // when this replica drops it: min(record.expiry, the receiver's cap)
+  bool own = false;         // set by this node's user: exempt from eviction, republished
   std::uint64_t group = 0;  // address group of the storing peer, 0 for local and exempt ones
 };
 

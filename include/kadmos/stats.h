@@ -7,50 +7,50 @@
 namespace kadmos {
 
 // name, what it counts
-#define KADMOS_STATS(X)                                                                   \
-  X(requests_sent, "requests sent")                                                       \
-  X(requests_served, "requests of peers answered")                                        \
-  X(replies_received, "replies that matched a request")                                   \
-  X(replies_unsolicited, "replies nobody asked for, dropped")                             \
-  X(requests_slow, "requests that outlived their adaptive time")                          \
-  X(requests_failed, "requests that got no answer")                                       \
-  X(frames_malformed, "frames that are not a valid message")                              \
-  X(records_invalid, "records that failed verification")                                  \
-  X(records_refused, "stores refused")                                                    \
-  X(records_busy, "stores answered busy because of a bound")                              \
-  X(records_evicted, "records dropped to make room")                                      \
-  X(records_expired, "records whose time was over")                                       \
-  X(equivocations, "one owner, one name, one sequence, two values")                       \
-  X(replicas_repaired, "stale or missing replicas mended after a get")                    \
-  X(replicas_sent, "held records sent to closer nodes by upkeep")                         \
-  X(republished, "own records signed anew and set")                                       \
-  X(contacts_excess, "replies with more contacts than allowed, cut")                      \
-  X(contacts_evicted, "dead contacts removed from the table")                             \
-  X(group_full, "contacts kept out of a bucket by the cap of their address group")        \
-  X(operations_refused, "operations refused: too many at once")                           \
-  X(pending_full, "requests not sent: too many await an answer")                          \
-  X(peer_requests_full, "requests answered busy: too many of one peer")                   \
-  X(operations_done, "operations that ended, however")                                    \
-  X(commits_failed, "writes the storage could not make durable")                          \
-  X(bootstraps, "attempts to enter the network")                                          \
-  X(table_size, "contacts in the routing table (gauge)")                                  \
-  X(records_held, "records held (gauge)")                                                 \
-  X(bytes_held, "bytes of records held (gauge)")                                          \
-  X(operations_running, "operations running (gauge)")                                     \
-  X(rpcs_pending, "requests that await an answer (gauge)")                                \
-  X(connections, "open connections (gauge)")                                              \
-  X(connections_accepted, "connections accepted")                                         \
-  X(connections_dialled, "connections dialled")                                           \
-  X(connections_refused, "inbound connections over a bound, closed")                      \
-  X(connections_evicted, "idle connections closed to stay in the budget")                 \
-  X(dials_failed, "dials refused, unreachable or late")                                   \
-  X(handshakes_failed, "TLS handshakes that failed")                                      \
-  X(peers_wrong_key, "peers that proved another key than expected")                       \
-  X(hellos_refused, "hellos of another network or version, or malformed")                 \
-  X(frames_bad, "netstring framing errors")                                               \
-  X(peers_slow, "connections closed for sending or reading too slowly")                   \
-  X(peers_unread, "connections closed because the peer did not read")                     \
-  X(bytes_sent, "bytes of frames sent")                                                   \
+#define KADMOS_STATS(X)                                                            \
+  X(requests_sent, "requests sent")                                                \
+  X(requests_served, "requests of peers answered")                                 \
+  X(replies_received, "replies that matched a request")                            \
+  X(replies_unsolicited, "replies nobody asked for, dropped")                      \
+  X(requests_slow, "requests that outlived their adaptive time")                   \
+  X(requests_failed, "requests that got no answer")                                \
+  X(frames_malformed, "frames that are not a valid message")                       \
+  X(records_invalid, "records that failed verification")                           \
+  X(records_refused, "stores refused")                                             \
+  X(records_busy, "stores answered busy because of a bound")                       \
+  X(records_evicted, "records dropped to make room")                               \
+  X(records_expired, "records whose time was over")                                \
+  X(equivocations, "one owner, one name, one sequence, two values")                \
+  X(replicas_repaired, "stale or missing replicas mended after a get")             \
+  X(replicas_sent, "held records sent to closer nodes by upkeep")                  \
+  X(republished, "own records signed anew and set")                                \
+  X(contacts_excess, "replies with more contacts than allowed, cut")               \
+  X(contacts_evicted, "dead contacts removed from the table")                      \
+  X(group_full, "contacts kept out of a bucket by the cap of their address group") \
+  X(operations_refused, "operations refused: too many at once")                    \
+  X(pending_full, "requests not sent: too many await an answer")                   \
+  X(peer_requests_full, "requests answered busy: too many of one peer")            \
+  X(operations_done, "operations that ended, however")                             \
+  X(commits_failed, "writes the storage could not make durable")                   \
+  X(bootstraps, "attempts to enter the network")                                   \
+  X(table_size, "contacts in the routing table (gauge)")                           \
+  X(records_held, "records held (gauge)")                                          \
+  X(bytes_held, "bytes of records held (gauge)")                                   \
+  X(operations_running, "operations running (gauge)")                              \
+  X(rpcs_pending, "requests that await an answer (gauge)")                         \
+  X(connections, "open connections (gauge)")                                       \
+  X(connections_accepted, "connections accepted")                                  \
+  X(connections_dialled, "connections dialled")                                    \
+  X(connections_refused, "inbound connections over a bound, closed")               \
+  X(connections_evicted, "idle connections closed to stay in the budget")          \
+  X(dials_failed, "dials refused, unreachable or late")                            \
+  X(handshakes_failed, "TLS handshakes that failed")                               \
+  X(peers_wrong_key, "peers that proved another key than expected")                \
+  X(hellos_refused, "hellos of another network or version, or malformed")          \
+  X(frames_bad, "netstring framing errors")                                        \
+  X(peers_slow, "connections closed for sending or reading too slowly")            \
+  X(peers_unread, "connections closed because the peer did not read")              \
+  X(bytes_sent, "bytes of frames sent")                                            \
   X(bytes_received, "bytes of frames received")
 
 struct Stats {

@@ -3,11 +3,13 @@
 //   Task<int> both(Node& node) {
 //     auto a = co_await node.get(x);       // Result<Found>
 //     if (!a) co_return 0;
-//     co_return 1 + co_await other(node);  // a task awaited gives its T; what it throws is rethrown
+//     co_return 1 + co_await other(node);  // a task awaited gives its T; what it throws is
+//     rethrown
 //   }
 //
 // A task is lazy: nothing runs until it is awaited or given to `start`. Destroying a task that is
-// suspended destroys what it awaits, and so cancels it; a task must not destroy itself while it runs.
+// suspended destroys what it awaits, and so cancels it; a task must not destroy itself while it
+// runs.
 #pragma once
 
 #include <coroutine>

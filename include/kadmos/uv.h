@@ -4,8 +4,8 @@
 //   auto node = make_node(loop, Identity::from_seed(random_seed()), {}, {});
 //   auto receipt = loop.run_until((*node)->put(view_of("hello")));
 //
-// There is no global loop; any number may exist, each used by one thread. Only post() and stop() may
-// be called from other threads.
+// There is no global loop; any number may exist, each used by one thread. Only post() and stop()
+// may be called from other threads.
 #pragma once
 
 #include <functional>
@@ -87,12 +87,12 @@ std::unique_ptr<Random> make_random();
 // Deadlines and rates of the transport, apart from Limits.
 struct TransportOptions {
   std::optional<Endpoint> listen;  // nothing: dial only, as a client. Port 0 picks a free one.
-  Duration dial_timeout = std::chrono::seconds(3);         // TCP connect
-  Duration handshake_timeout = std::chrono::seconds(5);    // TLS and hello, either side
-  Duration frame_timeout = std::chrono::seconds(10);       // from a frame's first byte to its last
-  std::size_t min_rate = 1024;                             // bytes/s a long frame may not fall below
-  Duration write_timeout = std::chrono::seconds(10);       // queued bytes must make progress
-  Duration idle_timeout = std::chrono::minutes(5);         // a connection without a frame closes
+  Duration dial_timeout = std::chrono::seconds(3);       // TCP connect
+  Duration handshake_timeout = std::chrono::seconds(5);  // TLS and hello, either side
+  Duration frame_timeout = std::chrono::seconds(10);     // from a frame's first byte to its last
+  std::size_t min_rate = 1024;                           // bytes/s a long frame may not fall below
+  Duration write_timeout = std::chrono::seconds(10);     // queued bytes must make progress
+  Duration idle_timeout = std::chrono::minutes(5);       // a connection without a frame closes
 };
 
 // TCP with TLS 1.3, one kept connection a peer. `identity` is used during the call only.

@@ -3,9 +3,9 @@
 // after every input the caller drains every poll_x until it gives nothing, then arms one alarm at
 // next_timeout().
 //
-// It owns what the rooms below offer (contact references, table, suspects, record store, operations)
-// and joins them: requests of ours are matched to replies by peer and id, requests of peers are
-// served, operations and upkeep are driven.
+// It owns what the rooms below offer (contact references, table, suspects, record store,
+// operations) and joins them: requests of ours are matched to replies by peer and id, requests of
+// peers are served, operations and upkeep are driven.
 #pragma once
 
 #include <deque>
@@ -24,6 +24,7 @@
 #include "engine/rpcs.h"
 #include "engine/upkeep.h"
 #include "kadmos/config.h"
+#include "kadmos/notice.h"
 #include "kadmos/seams.h"
 #include "ops/requests.h"
 #include "wire/messages.h"
@@ -46,13 +47,7 @@ struct Completed {
   OpId op = 0;
   OpResult result;
 };
-struct Notice;  // kadmos/node.h
-struct Report {
-  enum class Level : std::uint8_t { debug, info, warning } level = Level::info;
-  std::string_view what;
-  std::string detail;
-};
-using Event = std::variant<Completed, Report>;
+using Event = std::variant<Completed, Notice>;
 
 class Engine {
  public:
@@ -87,6 +82,7 @@ class Engine {
   // ---- looking
   const Config& config() const { return config_; }
   const RoutingTable& table() const { return table_; }
+  const Contact& contact(ContactRef ref) const { return book_.contact(ref); }
   Stats stats() const;
 
  private:
@@ -117,10 +113,10 @@ class Engine {
   void ask(Now now, OpId op, Ask ask);
   void probe(OpId op, const Bootstrap& where);
   void fail(Now now, const Rpcs::Pending& request, Outcome outcome, const std::string& detail);
-  Duration slow_after(const Id& peer, const wire::Body& request) const;
+  Duration slow_after(const Id& peer, bool store) const;
   void on_reply(Now now, const Peer& from, const wire::Message& message);
   void on_contact(Now now, const Peer& from, std::optional<Duration> round_trip);
-  void on_dead(Now now, const Id& peer);
+  void on_dead(Now now, const ContactHold& peer);
 
   // requests of peers (serve.cc)
   void serve(Now now, const Peer& from, const wire::Message& message);
@@ -130,7 +126,7 @@ class Engine {
   void answer(const PublicKey& peer, std::uint64_t request, wire::Body body);
   void misbehaved(Now now, const Peer& from, std::string_view what, const std::string& detail);
 
-  void report(Report::Level level, std::string_view what, std::string detail);
+  void notice(Notice::Level level, std::string_view what, std::string detail);
 
   const Identity& identity_;
   Config config_;
@@ -151,11 +147,13 @@ class Engine {
   OpId next_op_ = 1;
   std::map<Bootstrap, std::vector<OpId>> probes_;  // awaited; an empty list: a dial-back
   std::size_t dial_backs_ = 0;
-  std::set<Bootstrap> bootstrap_;                  // added, besides the configured
-  std::deque<Contact> former_;                     // contacts lost lately: ways back in
+  std::set<Bootstrap> bootstrap_;  // added, besides the configured
+  std::deque<Contact> former_;     // contacts lost lately: ways back in
   std::multimap<CommitId, Unanswered> unanswered_;
   std::map<PublicKey, std::size_t> unanswered_of_;
-  std::map<CommitId, OpId> own_commits_;
+  std::multimap<CommitId, OpId> awaited_;  // by operations
+
+  std::optional<TimePoint> expiry_due_;
 
   std::deque<Outgoing> outgoing_;
   std::deque<Event> events_;

@@ -10,14 +10,6 @@ constexpr Duration kTick = std::chrono::milliseconds(50);
 constexpr std::size_t kBatch = 16;
 constexpr int kRepublishing = 8;  // at once
 
-// An id that shares exactly `bits` bits with self.
-Id in_bucket(const Id& self, int bits, Prng& prng) {
-  Id id = prng.id();
-  for (int i = 0; i < bits; ++i) id.set_bit(i, self.bit(i));
-  id.set_bit(bits, !self.bit(bits));
-  return id;
-}
-
 }  // namespace
 
 void Upkeep::begin(TimePoint now) {
@@ -42,9 +34,6 @@ void Upkeep::on_join_ended(TimePoint now, bool ok) {
   next_enter_ = now + prng_.jittered(backoff_);
   meeting_pause_ = kFirstMeeting;
   next_meeting_ = now + prng_.jittered(kFirstMeeting);
-  first_refresh_.clear();
-  const auto far = static_cast<int>(table_.buckets()) - 1;
-  for (int bits = 0; bits < far; ++bits) first_refresh_.push_back(in_bucket(self_, bits, prng_));
 }
 
 void Upkeep::on_stored(TimePoint now, const Key& key) { stored_at_[key] = now; }
@@ -84,11 +73,6 @@ std::optional<Upkeep::Job> Upkeep::poll_search(TimePoint now) {
     meeting_pause_ = std::min(2 * meeting_pause_, config_.refresh_interval);
     next_meeting_ = now + prng_.jittered(meeting_pause_);
     return Job(Search{self_});
-  }
-  if (!first_refresh_.empty()) {
-    const Id target = first_refresh_.front();
-    first_refresh_.pop_front();
-    return Job(Search{target});
   }
   if (table_.next_refresh() <= now) {
     if (auto target = table_.poll_refresh(now, prng_)) return Job(Search{*target});
@@ -130,7 +114,6 @@ std::optional<TimePoint> Upkeep::next_timeout() const {
   if (can_search()) {
     consider(next_meeting_);
     consider(table_.next_refresh());
-    if (!first_refresh_.empty()) consider(TimePoint{});
   }
   if (!config_.client) consider(replicate_.batch.empty() ? replicate_.next : TimePoint{});
   if (republishing_ < kRepublishing) {

@@ -1,11 +1,12 @@
-// Upkeep: what a node does without being asked. Pure: it is polled for the jobs that are due, and the
-// engine carries them out. Once the node has begun to join:
+// Upkeep: what a node does without being asked. Pure: it is polled for the jobs that are due, and
+// the engine carries them out. Once the node has begun to join:
 //
 // - enter: while the table is empty, try the ways in again, with a doubling, jittered pause;
-// - meet the neighbours: search for the own id soon after entering and then at doubling pauses up to
+// - meet the neighbours: search for the own id soon after entering and then at doubling pauses up
+// to
 //   the refresh interval, because nodes that entered at the same moment miss each other at first;
-// - refresh: a lookup in each bucket that had none for the refresh interval (Kademlia, section 2.3),
-//   and in every bucket but the nearest right after entering;
+// - refresh: a lookup in each bucket that had none for the refresh interval or at all (Kademlia,
+//   section 2.3);
 // - replicate: offer each held record to the k closest nodes, unless somebody stored it here within
 //   the last interval, which means another replica did so already (section 2.5);
 // - republish: sign own records anew and set them, so that they live as long as their node runs.
@@ -63,7 +64,7 @@ class Upkeep {
  private:
   // A pass over records in key order, a batch a tick.
   struct Round {
-    TimePoint next{};              // when the next batch, or the next round, is due
+    TimePoint next{};  // when the next batch, or the next round, is due
     bool running = false;
     std::optional<Key> cursor;
     std::deque<Key> batch;
@@ -87,7 +88,6 @@ class Upkeep {
   bool searching_ = false;
   TimePoint next_meeting_{};
   Duration meeting_pause_{};
-  std::deque<Id> first_refresh_;  // targets in the far buckets, right after entering
   int republishing_ = 0;
   Round replicate_;
   Round republish_;

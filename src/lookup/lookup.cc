@@ -22,9 +22,8 @@ void Lookup::add(ContactRef contact, int hops, bool suspect) {
     return;
   }
   if (shortlist_.size() >= options_.max) {
-    auto farthest = std::find_if(shortlist_.rbegin(), shortlist_.rend(), [](const Candidate& c) {
-      return c.state == State::fresh;
-    });
+    auto farthest = std::find_if(shortlist_.rbegin(), shortlist_.rend(),
+                                 [](const Candidate& c) { return c.state == State::fresh; });
     if (farthest == shortlist_.rend() || farthest->distance < distance) return;
     shortlist_.erase(std::next(farthest).base());
     at = place_of(distance);

@@ -1,11 +1,11 @@
-// The iterative lookup (Kademlia 2002, section 2.3) as a pure state machine: it is told of candidates,
-// answers, slowness and failures, and says whom to ask next and when it is done. It sends nothing,
-// keeps no time and holds no value.
+// The iterative lookup (Kademlia 2002, section 2.3) as a pure state machine: it is told of
+// candidates, answers, slowness and failures, and says whom to ask next and when it is done. It
+// sends nothing, keeps no time and holds no value.
 //
 // The shortlist holds candidates by distance to the target. `alpha` are asked at once until the
 // nearest living candidate has answered, which means nobody asked knows anyone nearer; in this
-// closing phase up to `width` are asked at once. It is done when the `width` nearest candidates that
-// count have all answered, or when nobody is left to ask.
+// closing phase up to `width` are asked at once. It is done when the `width` nearest candidates
+// that count have all answered, or when nobody is left to ask.
 //
 // A peer that is slow stops counting: its slot goes to the next candidate and completion no longer
 // waits for it, but a late answer is used. A suspect (somebody who was silent lately) is asked only
@@ -25,7 +25,7 @@ namespace kadmos {
 class Lookup {
  public:
   struct Options {
-    int width = 20;         // how many of the nearest must have answered
+    int width = 20;  // how many of the nearest must have answered
     int alpha = 3;
     std::size_t max = 256;  // candidates remembered; the farthest unasked goes first
   };

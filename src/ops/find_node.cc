@@ -30,7 +30,10 @@ class FindNodeOp final : public Operation {
     if (walk_.lookup().asked() > 0 && walk_.lookup().answered_count() == 0) {
       return OpResult(Result<Closest>(walk_.nobody(name())));
     }
-    Closest closest{walk_.lookup().target(), {}, walk_.lookup().hops(), walk_.lookup().asked(),
+    Closest closest{walk_.lookup().target(),
+                    {},
+                    walk_.lookup().hops(),
+                    walk_.lookup().asked(),
                     walk_.elapsed(now)};
     for (const ContactRef contact :
          walk_.lookup().answered(static_cast<std::size_t>(env_.config.k))) {
@@ -39,7 +42,8 @@ class FindNodeOp final : public Operation {
     return OpResult(Result<Closest>(std::move(closest)));
   }
   OpResult end(Now, Errc code) override {
-    return Result<Closest>(walk_.error(code, name(), "the search for the closest nodes ended early"));
+    return Result<Closest>(
+        walk_.error(code, name(), "the search for the closest nodes ended early"));
   }
 
  private:

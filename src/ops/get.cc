@@ -1,8 +1,8 @@
 // get: the own store first, then a walk that asks for the value. Immutable content ends it with the
 // first answer whose hash fits. Of an owned name the latest version among the r = k - w + 1 nearest
-// answers is taken: any w replicas of an acknowledged set meet any r of the k. Nothing found among r
-// widens the walk to k before it says "not found". Replicas found stale, and nodes found without a
-// copy although a farther one has it, are mended after the answer.
+// answers is taken: any w replicas of an acknowledged set meet any r of the k. Nothing found among
+// r widens the walk to k before it says "not found". Replicas found stale, and nodes found without
+// a copy although a farther one has it, are mended after the answer.
 #include <algorithm>
 
 #include "ops/quorum.h"
@@ -87,9 +87,9 @@ class GetOp final : public Operation {
     }
     plan_repairs();
     if (best_->type == RecordType::tombstone) {
-      return OpResult(Result<Found>(walk_.error(
-          Errc::not_found, name(),
-          "its owner deleted it with sequence " + std::to_string(best_->sequence))));
+      return OpResult(Result<Found>(
+          walk_.error(Errc::not_found, name(),
+                      "its owner deleted it with sequence " + std::to_string(best_->sequence))));
     }
     return OpResult(Result<Found>(found(now)));
   }
@@ -112,8 +112,7 @@ class GetOp final : public Operation {
   std::string name() const { return "get " + request_.key.short_hex(); }
 
   bool expired(Now now, const Record& record) const {
-    return record.type != RecordType::content &&
-           record.expiry + env_.config.clock_skew <= now.wall;
+    return record.type != RecordType::content && record.expiry + env_.config.clock_skew <= now.wall;
   }
 
   Found found(Now now) {
@@ -146,8 +145,8 @@ class GetOp final : public Operation {
     }
     for (const Answer& answer : answers_) {
       const bool stale = answer.record && !same_version(*answer.record);
-      const bool missing = !answer.record && farthest_holder &&
-                           (answer.from.id() ^ request_.key) < *farthest_holder;
+      const bool missing =
+          !answer.record && farthest_holder && (answer.from.id() ^ request_.key) < *farthest_holder;
       if (!stale && !missing) continue;
       ++env_.stats.replicas_repaired;
       repairs_.push_back(Ask{answer.from, wire::Store{*best_}});

@@ -1,6 +1,6 @@
 // join: probes the ways into the network, alpha at a time, and from the first that answers searches
-// for the own id, so that the neighbours get to know each other. Ways that are slow to answer are not
-// waited for once the search is done.
+// for the own id, so that the neighbours get to know each other. Ways that are slow to answer are
+// not waited for once the search is done.
 #include <algorithm>
 
 #include "ops/requests.h"
@@ -22,8 +22,8 @@ class JoinOp final : public Operation {
   }
 
   std::optional<Action> poll_action(Now now) override {
-    const bool more = next_ < bootstrap_.size() && probing_ < env_.config.alpha &&
-                      reached_ < env_.config.k;
+    const bool more =
+        next_ < bootstrap_.size() && probing_ < env_.config.alpha && reached_ < env_.config.k;
     if (more) {
       ++probing_;
       return Action(Probe{bootstrap_[next_++]});
@@ -59,9 +59,9 @@ class JoinOp final : public Operation {
     }
     if (!walking_ && !waiting) {
       if (bootstrap_.empty()) return OpResult(closest(now));  // a network of one
-      Error error = walk_.error(Errc::unreachable, "join",
-                                "none of the " + std::to_string(bootstrap_.size()) +
-                                    " ways into the network answered");
+      Error error = walk_.error(
+          Errc::unreachable, "join",
+          "none of the " + std::to_string(bootstrap_.size()) + " ways into the network answered");
       error.causes = failures_;
       return OpResult(Result<Closest>(std::move(error)));
     }
@@ -78,8 +78,8 @@ class JoinOp final : public Operation {
     if (walk_.lookup().asked() > 0 && walk_.lookup().answered_count() == 0) {
       return walk_.nobody("join");
     }
-    Closest out{env_.identity.id(), {}, walk_.lookup().hops(), walk_.lookup().asked(),
-                walk_.elapsed(now)};
+    Closest out{
+        env_.identity.id(), {}, walk_.lookup().hops(), walk_.lookup().asked(), walk_.elapsed(now)};
     for (const ContactRef contact :
          walk_.lookup().answered(static_cast<std::size_t>(env_.config.k))) {
       out.contacts.push_back(env_.book.contact(contact));

@@ -1,10 +1,10 @@
-// An operation: one verb of the user, or one job of upkeep, as a state machine: a lookup plus its end
-// game. The engine starts it, feeds it what its requests met, polls what it wants done, and takes its
-// result once. An operation never sends, never waits and never calls back.
+// An operation: one verb of the user, or one job of upkeep, as a state machine: a lookup plus its
+// end game. The engine starts it, feeds it what its requests met, polls what it wants done, and
+// takes its result once. An operation never sends, never waits and never calls back.
 //
-// The engine guarantees: for each Ask exactly one of on_answer and on_failed follows, with on_slow at
-// most once before it (a late answer still comes). Nothing follows once the result was taken; the
-// Asks queued by then are still sent, which is how a get mends replicas after it answered.
+// The engine guarantees: for each Ask exactly one of on_answer and on_failed follows, with on_slow
+// at most once before it (a late answer still comes). Nothing follows once the result was taken;
+// the Asks queued by then are still sent, which is how a get mends replicas after it answered.
 #pragma once
 
 #include <optional>
@@ -63,6 +63,8 @@ class Operation {
                          const std::string& detail) = 0;
   virtual void on_probed(Now, const Bootstrap&, const Result<Peer>&) {}
   virtual void on_committed(Now, CommitId, bool /*ok*/) {}
+  // The commit of this node's own storage it waits for; on_committed tells.
+  virtual std::optional<CommitId> awaited_commit() const { return std::nullopt; }
 
   // The result once it is decided; asked after every input until it gives one.
   virtual std::optional<OpResult> poll_result(Now now) = 0;

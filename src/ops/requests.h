@@ -40,8 +40,8 @@ struct PublishRequest {
   bool own = true;
 };
 
-using Request = std::variant<JoinRequest, FindNodeRequest, PingRequest, GetRequest, SetRequest,
-                             PublishRequest>;
+using Request =
+    std::variant<JoinRequest, FindNodeRequest, PingRequest, GetRequest, SetRequest, PublishRequest>;
 
 // `env` must outlive the operation. One file a verb implements these.
 std::unique_ptr<Operation> make_operation(const OpEnv& env, JoinRequest request);

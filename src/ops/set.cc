@@ -1,8 +1,8 @@
-// set, del, put and republishing: find the closest nodes, then store on them and count. A walk finds
-// the nodes (and, for a new version, the highest sequence they hold); the record is signed; the target
-// nearest of those that answered, this node among them if it is near enough, are asked to store. One
-// that fails, is slow or says busy is replaced by the next nearest. It ends when every node asked has
-// answered, or when w have made it durable and only slow ones are missing.
+// set, del, put and republishing: find the closest nodes, then store on them and count. A walk
+// finds the nodes (and, for a new version, the highest sequence they hold); the record is signed;
+// the target nearest of those that answered, this node among them if it is near enough, are asked
+// to store. One that fails, is slow or says busy is replaced by the next nearest. It ends when
+// every node asked has answered, or when w have made it durable and only slow ones are missing.
 #include <algorithm>
 
 #include "base/check.h"
@@ -112,12 +112,14 @@ class SetOp final : public Operation {
     if (ok) ++good_;
   }
 
+  std::optional<CommitId> awaited_commit() const override { return local_; }
+
   std::optional<OpResult> poll_result(Now now) override {
     if (!storing_) {
       if (!walk_.lookup().done()) return std::nullopt;
       const bool alone = walk_.lookup().answered_count() == 0;
-      if (alone && (env_.config.client || walk_.lookup().asked() > 0 ||
-                    !env_.config.bootstrap.empty())) {
+      if (alone &&
+          (env_.config.client || walk_.lookup().asked() > 0 || !env_.config.bootstrap.empty())) {
         return OpResult(Result<Receipt>(walk_.nobody(name())));
       }
       begin_storing(now);
@@ -131,8 +133,8 @@ class SetOp final : public Operation {
 
   OpResult end(Now now, Errc code) override {
     if (!storing_) {
-      return Result<Receipt>(
-          walk_.error(code, name(), "ended before the closest nodes were found; nothing was stored"));
+      return Result<Receipt>(walk_.error(
+          code, name(), "ended before the closest nodes were found; nothing was stored"));
     }
     return Result<Receipt>(missed(now, code));
   }
@@ -170,8 +172,8 @@ class SetOp final : public Operation {
       sign(record_, owner_, env_.config.network);
     }
     const auto last = static_cast<std::size_t>(target_) - 1;
-    const bool near = member && (pool_.size() <= last ||
-                                 closer(key_, env_.identity.id(), pool_[last].id()));
+    const bool near =
+        member && (pool_.size() <= last || closer(key_, env_.identity.id(), pool_[last].id()));
     store_locally(now, near);
   }
 
@@ -274,7 +276,7 @@ class SetOp final : public Operation {
   std::optional<CommitId> local_;  // this node's own commit, if it is awaited
   int waiting_ = 0;                // in flight and not slow, the local commit included
   int slow_ = 0;
-  int good_ = 0;                   // durable or extended
+  int good_ = 0;  // durable or extended
   int superseded_ = 0;
   AskLog log_;
 };

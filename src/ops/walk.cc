@@ -30,6 +30,7 @@ Walk::Walk(const OpEnv& env, const Id& target, int width, wire::Body request)
 
 void Walk::start(Now now) {
   started_ = now.at;
+  env_.table.on_lookup(now.at, lookup_.target());
   const auto k = static_cast<std::size_t>(env_.config.k);
   for (const ContactRef contact : env_.table.closest(lookup_.target(), k, true)) {
     lookup_.add(contact, 1, env_.suspects.suspected(now.at, env_.book.id(contact)));

@@ -1,5 +1,5 @@
-// A walk: a lookup together with the request it asks, the contacts it learns, and the log of whom it
-// asked and what each did. Every verb that searches holds one.
+// A walk: a lookup together with the request it asks, the contacts it learns, and the log of whom
+// it asked and what each did. Every verb that searches holds one.
 #pragma once
 
 #include <map>

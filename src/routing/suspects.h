@@ -1,13 +1,15 @@
-// Suspects: who was silent or wrong lately. Lookups ask them last, so one frozen peer costs a waiting
-// time once and not on every operation. A suspicion ends when the peer answers, or by itself after a
-// time that doubles with each offence and is forgotten after as long again. Bounded: beyond `max` the
-// one that ends first goes.
+// Suspects: who was silent or wrong lately. Lookups ask them last, so one frozen peer costs a
+// waiting time once and not on every operation. A suspicion ends when the peer answers, or by
+// itself after a time that doubles with each offence and is forgotten after as long again. Bounded:
+// beyond `max` the one that ends first goes.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
 #include <map>
+#include <optional>
 #include <set>
+#include <utility>
 
 #include "kadmos/id.h"
 #include "kadmos/time.h"
@@ -21,14 +23,25 @@ class Suspects {
   void on_offence(TimePoint now, const Id& id) {
     forget_before(now);
     Duration span = first_;
+    std::optional<TimePoint> failed;
     if (auto it = entries_.find(id); it != entries_.end()) {
       if (now < it->second.until) return;  // one silence, several requests: one offence
       span = std::min(2 * it->second.span, 16 * first_);
+      failed = it->second.failed;
       erase(it);
     }
     if (entries_.size() >= max_) erase(entries_.find(by_end_.begin()->second));
-    entries_.emplace(id, Entry{now + span, span});
+    entries_.emplace(id, Entry{now + span, span, failed});
     by_end_.emplace(now + 2 * span, id);
+  }
+  // A request sent at `sent` failed. Returns whether that is a new failure: requests that were in
+  // flight together fail together and count once.
+  bool on_failure(TimePoint now, TimePoint sent, const Id& id) {
+    on_offence(now, id);
+    Entry& entry = entries_.at(id);
+    if (entry.failed && *entry.failed >= sent) return false;
+    entry.failed = now;
+    return true;
   }
   void on_answer(const Id& id) {
     if (auto it = entries_.find(id); it != entries_.end()) erase(it);
@@ -43,6 +56,7 @@ class Suspects {
   struct Entry {
     TimePoint until;  // remembered as long again
     Duration span;
+    std::optional<TimePoint> failed{};
   };
   void erase(std::map<Id, Entry>::iterator it) {
     by_end_.erase({it->second.until + it->second.span, it->first});

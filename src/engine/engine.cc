@@ -1,0 +1,527 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+
+#include "wire/codec.h"
+
+namespace kadmos {
+namespace {
+
+constexpr std::size_t kMaxBootstrap = 256;
+constexpr std::size_t kExpireBatch = 64;
+constexpr Duration kExpirePause = std::chrono::milliseconds(20);  // between two batches
+
+Error unreachable_error(const Bootstrap& where, Unreachable why) {
+  return {Errc::unreachable, where.endpoint.text() + ": " + std::string(name_of(why))};
+}
+
+}  // namespace
+
+Engine::Engine(const Identity& identity, Config config, Storage& storage, ContactBook& book,
+               std::uint64_t seed)
+    : identity_(identity),
+      config_(std::move(config)),
+      book_(book),
+      prng_(seed),
+      table_(identity.id(),
+             {.k = config_.k,
+              .per_group = config_.limits.table_per_group,
+              .refresh_interval = config_.refresh_interval},
+             book),
+      suspects_(config_.penalty, config_.limits.penalties),
+      store_(config_, identity.id(), storage, stats_),
+      env_{config_, identity_, endpoints_, book_, table_, suspects_, store_, stats_},
+      upkeep_(config_, identity.id(), table_, store_, prng_),
+      rpcs_(prng_.next() >> 16) {
+  upkeep_.set_can_enter(!config_.bootstrap.empty());
+}
+
+// ---- inputs
+
+OpId Engine::start(Now now, Request request, Duration timeout) {
+  auto purpose = Running::Purpose::user;
+  if (auto* join = std::get_if<JoinRequest>(&request)) {
+    purpose = Running::Purpose::user_join;
+    if (join->bootstrap.empty()) join->bootstrap = ways_in();
+    upkeep_.begin(now.at);
+  }
+  auto operation = std::visit([&](auto& r) { return make_operation(env_, std::move(r)); }, request);
+  if (closed_ || running_.size() >= config_.limits.operations) {
+    if (!closed_) ++stats_.operations_refused;
+    const OpId id = next_op_++;
+    events_.emplace_back(Completed{id, operation->end(now, closed_ ? Errc::closed : Errc::busy)});
+    return id;
+  }
+  const OpId id = begin(now, std::move(operation), purpose, timeout);
+  settle(now);
+  return id;
+}
+
+void Engine::cancel(Now now, OpId op) {
+  const auto it = running_.find(op);
+  if (it == running_.end()) return;
+  if (it->second.purpose == Running::Purpose::user_join) upkeep_.on_join_ended(now.at, false);
+  deadlines_.erase({it->second.deadline, op});
+  running_.erase(it);
+  rpcs_.orphan(op);
+  ++stats_.operations_done;
+  settle(now);
+}
+
+void Engine::close(Now now) {
+  closed_ = true;
+  for (auto& [id, running] : running_) {
+    if (running.purpose != Running::Purpose::user && running.purpose != Running::Purpose::user_join)
+      continue;
+    events_.emplace_back(Completed{id, running.operation->end(now, Errc::closed)});
+  }
+  running_.clear();
+  deadlines_.clear();
+  rpcs_.clear();
+  probes_.clear();
+  unanswered_.clear();
+  unanswered_of_.clear();
+  awaited_.clear();
+  outgoing_.clear();
+}
+
+void Engine::on_frame(Now now, const Peer& from, ByteView frame) {
+  if (closed_) return;
+  auto message = wire::decode(frame, config_.limits);
+  if (!message) {
+    ++stats_.frames_malformed;
+    misbehaved(now, from, "frame_malformed", message.error().detail);
+    settle(now);
+    return;
+  }
+  const auto& body = message->body;
+  const bool request =
+      std::holds_alternative<wire::Ping>(body) || std::holds_alternative<wire::FindNode>(body) ||
+      std::holds_alternative<wire::FindValue>(body) || std::holds_alternative<wire::Store>(body);
+  if (request) {
+    serve(now, from, *message);
+    on_contact(now, from, std::nullopt);
+  } else {
+    on_reply(now, from, *message);
+  }
+  settle(now);
+}
+
+void Engine::on_reached(Now now, const Bootstrap& probed, const Peer& peer) {
+  if (closed_) return;
+  on_contact(now, peer, std::nullopt);
+  auto waiting = probes_.extract(probed);
+  if (waiting) {
+    if (waiting.mapped().empty()) --dial_backs_;
+    for (const OpId op : waiting.mapped()) {
+      const auto it = running_.find(op);
+      if (it == running_.end()) continue;
+      it->second.operation->on_probed(now, probed, peer);
+      drive(now, op);
+    }
+  }
+  settle(now);
+}
+
+void Engine::on_probe_failed(Now now, const Bootstrap& probed, Unreachable why) {
+  if (closed_) return;
+  // Somebody who can't be dialled back is not worth another try for a while.
+  if (probed.key) suspects_.on_offence(now.at, id_of(*probed.key));
+  auto waiting = probes_.extract(probed);
+  if (waiting) {
+    if (waiting.mapped().empty()) --dial_backs_;
+    for (const OpId op : waiting.mapped()) {
+      const auto it = running_.find(op);
+      if (it == running_.end()) continue;
+      it->second.operation->on_probed(now, probed, unreachable_error(probed, why));
+      drive(now, op);
+    }
+  }
+  settle(now);
+}
+
+void Engine::on_unreachable(Now now, const PublicKey& peer, Unreachable why) {
+  if (closed_) return;
+  if (unanswered_of_.erase(peer) > 0) {
+    std::erase_if(unanswered_, [&](const auto& entry) { return entry.second.peer == peer; });
+  }
+  const auto requests = rpcs_.take_all(peer);
+  for (const Rpcs::Pending& request : requests) {
+    fail(now, request, Outcome::unreachable, std::string(name_of(why)));
+  }
+  settle(now);
+}
+
+void Engine::on_committed(Now now, CommitId commit, const Result<void>& result) {
+  if (closed_) return;
+  store_.on_committed(commit, result.ok());
+  if (!result) {
+    ++stats_.commits_failed;
+    notice(Notice::Level::warning, "commit_failed", result.error().text());
+  }
+  const auto [first, last] = unanswered_.equal_range(commit);
+  for (auto it = first; it != last; ++it) {
+    const Unanswered& waiting = it->second;
+    if (auto of = unanswered_of_.find(waiting.peer); of != unanswered_of_.end()) {
+      if (--of->second == 0) unanswered_of_.erase(of);
+    }
+    if (result) {
+      answer(waiting.peer, waiting.request, waiting.reply);
+    } else {
+      answer(waiting.peer, waiting.request,
+             wire::Failure{wire::FailureCode::storage, "the record could not be made durable"});
+    }
+  }
+  unanswered_.erase(first, last);
+  std::vector<OpId> ops;
+  const auto [from, to] = awaited_.equal_range(commit);
+  for (auto it = from; it != to; ++it) ops.push_back(it->second);
+  awaited_.erase(from, to);
+  for (const OpId op : ops) {
+    const auto it = running_.find(op);
+    if (it == running_.end()) continue;
+    it->second.operation->on_committed(now, commit, result.ok());
+    drive(now, op);
+  }
+  settle(now);
+}
+
+void Engine::on_timeout(Now now) {
+  if (closed_) return;
+  while (auto due = rpcs_.poll_due(now.at)) {
+    const Rpcs::Pending& request = due->request;
+    if (due->failed) {
+      fail(now, request, Outcome::silent, "no answer");
+      continue;
+    }
+    ++stats_.requests_slow;
+    suspects_.on_offence(now.at, request.peer.id());
+    if (const auto it = running_.find(request.op); it != running_.end()) {
+      it->second.operation->on_slow(now, request.peer);
+      drive(now, request.op);
+    }
+  }
+  while (!deadlines_.empty() && deadlines_.begin()->first <= now.at) {
+    const OpId op = deadlines_.begin()->second;
+    finish(now, op, running_.at(op).operation->end(now, Errc::timeout));
+  }
+  settle(now);
+}
+
+void Engine::add_bootstrap(const Bootstrap& where) {
+  if (bootstrap_.size() < kMaxBootstrap) bootstrap_.insert(where);
+  upkeep_.set_can_enter(true);
+}
+
+// ---- outputs
+
+std::optional<Outgoing> Engine::poll_outgoing() {
+  if (outgoing_.empty()) return std::nullopt;
+  Outgoing out = std::move(outgoing_.front());
+  outgoing_.pop_front();
+  return out;
+}
+
+std::optional<Event> Engine::poll_event() {
+  if (events_.empty()) return std::nullopt;
+  Event event = std::move(events_.front());
+  events_.pop_front();
+  return event;
+}
+
+std::optional<TimePoint> Engine::next_timeout() const {
+  if (closed_) return std::nullopt;
+  std::optional<TimePoint> next = rpcs_.next_timeout();
+  const auto consider = [&](std::optional<TimePoint> at) {
+    if (at) next = next ? std::min(*next, *at) : *at;
+  };
+  if (!deadlines_.empty()) consider(deadlines_.begin()->first);
+  consider(upkeep_.next_timeout());
+  consider(expiry_due_);
+  return next;
+}
+
+Stats Engine::stats() const {
+  Stats out = stats_;
+  out.table_size = table_.size();
+  out.records_held = store_.usage().records;
+  out.bytes_held = store_.usage().bytes;
+  out.operations_running = running_.size();
+  out.rpcs_pending = rpcs_.size();
+  return out;
+}
+
+// ---- operations
+
+OpId Engine::begin(Now now, std::unique_ptr<Operation> operation, Running::Purpose purpose,
+                   Duration timeout) {
+  const OpId id = next_op_++;
+  const TimePoint deadline = now.at + timeout;
+  deadlines_.emplace(deadline, id);
+  if (purpose == Running::Purpose::user_join || purpose == Running::Purpose::enter) {
+    ++stats_.bootstraps;
+    upkeep_.on_join_started();
+  }
+  Running& running = running_[id] = Running{std::move(operation), deadline, purpose};
+  running.operation->start(now);
+  drive(now, id);
+  return id;
+}
+
+// Carries out what the operation wants until it rests, and ends it if it has its result.
+void Engine::drive(Now now, OpId id) {
+  Operation& op = *running_.at(id).operation;
+  const auto act = [&] {
+    bool acted = false;
+    while (auto action = op.poll_action(now)) {
+      acted = true;
+      if (auto* request = std::get_if<Ask>(&*action)) {
+        ask(now, id, std::move(*request));
+      } else {
+        probe(id, std::get<Probe>(*action).where);
+      }
+    }
+    return acted;
+  };
+  act();
+  for (bool acted = true; acted; acted = act()) {
+    if (auto result = op.poll_result(now)) {
+      act();
+      finish(now, id, *std::move(result));
+      return;
+    }
+  }
+  if (const auto commit = op.awaited_commit()) {
+    const auto [first, last] = awaited_.equal_range(*commit);
+    const bool known =
+        std::any_of(first, last, [&](const auto& entry) { return entry.second == id; });
+    if (!known) awaited_.emplace(*commit, id);
+  }
+}
+
+void Engine::finish(Now now, OpId id, OpResult result) {
+  auto node = running_.extract(id);
+  const Running& running = node.mapped();
+  deadlines_.erase({running.deadline, id});
+  rpcs_.orphan(id);
+  ++stats_.operations_done;
+  const bool ok = std::visit([](const auto& r) { return r.ok(); }, result);
+  switch (running.purpose) {
+    case Running::Purpose::search:
+      upkeep_.on_search_ended();
+      return;
+    case Running::Purpose::republish:
+      upkeep_.on_republish_ended();
+      if (ok) ++stats_.republished;
+      return;
+    case Running::Purpose::enter:
+    case Running::Purpose::user_join:
+      upkeep_.on_join_ended(now.at, ok);
+      if (ok) {
+        notice(Notice::Level::info, "joined",
+               "the table holds " + std::to_string(table_.size()) + " contacts");
+      } else {
+        notice(Notice::Level::warning, "join_failed",
+               std::get<Result<Closest>>(result).error().text());
+      }
+      if (running.purpose == Running::Purpose::enter) return;
+      break;
+    case Running::Purpose::user:
+      break;
+  }
+  events_.emplace_back(Completed{id, std::move(result)});
+}
+
+std::vector<Bootstrap> Engine::ways_in() const {
+  std::vector<Bootstrap> out = config_.bootstrap;
+  out.insert(out.end(), bootstrap_.begin(), bootstrap_.end());
+  for (const Contact& contact : former_) {
+    out.push_back(Bootstrap{contact.endpoints.front(), contact.key});
+  }
+  return out;
+}
+
+void Engine::run_upkeep(Now now) {
+  while (auto job = upkeep_.poll(now.at)) {
+    if (std::holds_alternative<Upkeep::Enter>(*job)) {
+      begin(now, make_operation(env_, JoinRequest{ways_in()}), Running::Purpose::enter,
+            config_.operation_timeout);
+    } else if (const auto* search = std::get_if<Upkeep::Search>(&*job)) {
+      begin(now, make_operation(env_, FindNodeRequest{search->target}), Running::Purpose::search,
+            config_.operation_timeout);
+    } else if (const auto* held = std::get_if<Upkeep::Replicate>(&*job)) {
+      replicate(now, held->key);
+    } else {
+      republish(now, std::get<Upkeep::Republish>(*job).key);
+    }
+  }
+}
+
+void Engine::republish(Now now, const Key& key) {
+  const auto held = store_.newest(now, key);
+  if (!held || !*held) {
+    upkeep_.on_republish_ended();
+    return;
+  }
+  Record record = (*held)->record;
+  record.expiry = now.wall + config_.ttl;
+  if (record.type != RecordType::content) {
+    if (record.owner != identity_.public_key()) {
+      upkeep_.on_republish_ended();
+      return;
+    }
+    sign(record, identity_, config_.network);
+  }
+  begin(now, make_operation(env_, PublishRequest{std::move(record), true}),
+        Running::Purpose::republish, config_.operation_timeout);
+}
+
+void Engine::replicate(Now now, const Key& key) {
+  const auto held = store_.find(now, key);
+  if (!held || !*held) return;
+  const auto k = static_cast<std::size_t>(config_.k);
+  for (const ContactRef contact : table_.closest_healthy(key, k)) {
+    ++stats_.replicas_sent;
+    ask(now, 0, Ask{ContactHold(book_, contact), wire::Store{(*held)->record}});
+  }
+}
+
+// What follows from any input: contacts to check, upkeep that fell due, records that expired.
+void Engine::settle(Now now) {
+  while (const auto contact = table_.poll_check()) {
+    ask(now, 0, Ask{ContactHold(book_, *contact), wire::Ping{}});
+  }
+  run_upkeep(now);
+  expiry_due_.reset();
+  const auto expiry = store_.next_expiry();
+  if (!expiry) return;
+  if (*expiry <= now.wall) store_.expire(now, kExpireBatch);
+  expiry_due_ = now.at + std::max<Duration>(*expiry - now.wall, kExpirePause);
+}
+
+// ---- requests of ours
+
+void Engine::ask(Now now, OpId op, Ask request) {
+  if (rpcs_.size() >= config_.limits.pending_rpcs) {
+    ++stats_.pending_full;
+    if (op != 0) {
+      running_.at(op).operation->on_failed(now, request.to, Outcome::busy,
+                                           "too many requests of this node await an answer");
+    }
+    return;
+  }
+  ++stats_.requests_sent;
+  const bool store = std::holds_alternative<wire::Store>(request.request);
+  Rpcs::Pending pending;
+  pending.peer = request.to;
+  pending.op = op;
+  pending.sent = now.at;
+  pending.slow_at = now.at + slow_after(request.to.id(), store);
+  pending.fail_at = std::max(now.at + config_.rpc_timeout, pending.slow_at);
+  pending.measures = !store;  // a store waits for a disk too
+  const std::uint64_t id = rpcs_.add(std::move(pending));
+  outgoing_.emplace_back(
+      Transmit{*request.to, wire::encode(wire::Message{id, std::move(request.request)})});
+}
+
+Duration Engine::slow_after(const Id& peer, bool store) const {
+  Duration expected = config_.slow_initial;
+  if (const Rtt* rtt = table_.rtt(peer); rtt != nullptr && rtt->measured()) {
+    expected = rtt->timeout();
+  } else if (any_rtt_.measured()) {
+    expected = 2 * any_rtt_.timeout();  // it may have to be dialled first
+  }
+  if (store) expected *= 2;
+  return std::clamp(expected, config_.slow_floor, config_.slow_cap);
+}
+
+void Engine::probe(OpId op, const Bootstrap& where) {
+  const auto [it, fresh] = probes_.try_emplace(where);
+  if (!fresh && it->second.empty()) --dial_backs_;
+  it->second.push_back(op);
+  if (fresh) outgoing_.emplace_back(Probe{where});
+}
+
+void Engine::fail(Now now, const Rpcs::Pending& request, Outcome outcome,
+                  const std::string& detail) {
+  ++stats_.requests_failed;
+  if (suspects_.on_failure(now.at, request.sent, request.peer.id())) on_dead(now, request.peer);
+  const auto it = running_.find(request.op);
+  if (it == running_.end()) return;
+  it->second.operation->on_failed(now, request.peer, outcome, detail);
+  drive(now, request.op);
+}
+
+// A contact that failed gets one second chance at once; one that fails that too is dead.
+void Engine::on_dead(Now now, const ContactHold& peer) {
+  const auto known = table_.find(peer.id());
+  if (!known) {
+    table_.on_failed(peer.id());  // it may wait in a replacement cache
+    return;
+  }
+  const ContactHold contact(book_, *known);
+  if (!table_.on_failed(peer.id())) {
+    ask(now, 0, Ask{contact, wire::Ping{}});
+    return;
+  }
+  ++stats_.contacts_evicted;
+  former_.push_back(*contact);
+  if (former_.size() > static_cast<std::size_t>(2 * config_.k)) former_.pop_front();
+  upkeep_.set_can_enter(true);
+  if (table_.empty()) {
+    notice(Notice::Level::warning, "table_empty",
+           "every known contact is gone; trying to re-enter");
+  }
+}
+
+void Engine::on_reply(Now now, const Peer& from, const wire::Message& message) {
+  const auto pending = rpcs_.take(message.request, from.contact.key);
+  if (!pending) {
+    ++stats_.replies_unsolicited;
+    return;
+  }
+  ++stats_.replies_received;
+  const Duration elapsed = now.at - pending->sent;
+  if (pending->measures) any_rtt_.add(elapsed);
+  suspects_.on_answer(pending->peer.id());
+  on_contact(now, from, pending->measures ? std::optional(elapsed) : std::nullopt);
+  const auto it = running_.find(pending->op);
+  if (it == running_.end()) return;
+  it->second.operation->on_answer(now, pending->peer, message.body);
+  drive(now, pending->op);
+}
+
+// An authenticated peer was heard. Whom we reached ourselves enters the table; whoever reached us
+// is dialled back first, if the table has use for it.
+void Engine::on_contact(Now now, const Peer& from, std::optional<Duration> round_trip) {
+  if (from.client || from.contact.endpoints.empty()) return;
+  const ContactHold contact(book_, from.contact);
+  if (from.reached) {
+    if (table_.on_seen(now.at, contact.ref(), round_trip) == RoutingTable::Seen::group_full) {
+      ++stats_.group_full;
+    }
+    return;
+  }
+  if (config_.client || dial_backs_ >= config_.limits.probes || !table_.wants(contact.id()) ||
+      suspects_.suspected(now.at, contact.id())) {
+    return;
+  }
+  const Bootstrap where{from.contact.endpoints.front(), from.contact.key};
+  if (probes_.try_emplace(where).second) {
+    ++dial_backs_;
+    outgoing_.emplace_back(Probe{where});
+  }
+}
+
+void Engine::misbehaved(Now now, const Peer& from, std::string_view what,
+                        const std::string& detail) {
+  suspects_.on_offence(now.at, id_of(from.contact.key));
+  notice(Notice::Level::warning, what, from.contact.text() + ": " + detail);
+  outgoing_.emplace_back(Drop{from.contact.key});
+}
+
+void Engine::notice(Notice::Level level, std::string_view what, std::string detail) {
+  events_.emplace_back(Notice{level, what, std::move(detail)});
+}
+
+}  // namespace kadmos

@@ -1,0 +1,98 @@
+// Serving peers: what a node answers to the requests of others.
+#include "engine/engine.h"
+#include "wire/codec.h"
+
+namespace kadmos {
+
+void Engine::serve(Now now, const Peer& from, const wire::Message& message) {
+  ++stats_.requests_served;
+  std::optional<wire::Body> reply;
+  if (std::holds_alternative<wire::Ping>(message.body)) {
+    reply = wire::Pong{};
+  } else if (const auto* find = std::get_if<wire::FindNode>(&message.body)) {
+    reply = closest_for(from, find->target);
+  } else if (const auto* value = std::get_if<wire::FindValue>(&message.body)) {
+    wire::Nodes nodes = closest_for(from, value->key);
+    // A disk that fails costs us the record, not the peer its way on.
+    if (auto held = store_.find(now, value->key); held && *held) {
+      nodes.record = std::move((*held)->record);
+    }
+    reply = std::move(nodes);
+  } else {
+    reply = serve_store(now, from, message.request, std::get<wire::Store>(message.body).record);
+  }
+  if (reply) answer(from.contact.key, message.request, *std::move(reply));
+}
+
+wire::Nodes Engine::closest_for(const Peer& from, const Id& target) const {
+  wire::Nodes nodes;
+  const auto k = static_cast<std::size_t>(config_.k);
+  for (const ContactRef ref : table_.closest_healthy(target, k + 1)) {
+    const Contact& contact = book_.contact(ref);
+    if (contact.key == from.contact.key) continue;
+    if (nodes.contacts.size() == k) break;
+    nodes.contacts.push_back(contact);
+  }
+  return nodes;
+}
+
+// The reply, or nothing if it has to wait for the commit.
+std::optional<wire::Body> Engine::serve_store(Now now, const Peer& from, std::uint64_t request,
+                                              const Record& record) {
+  using wire::Failure;
+  using wire::FailureCode;
+  if (config_.client) return Failure{FailureCode::refused, "a client holds no replicas"};
+  const auto unanswered = unanswered_of_.find(from.contact.key);
+  if (unanswered != unanswered_of_.end() &&
+      unanswered->second >= config_.limits.requests_per_peer) {
+    ++stats_.peer_requests_full;
+    return Failure{FailureCode::busy, "too many unanswered stores of one peer"};
+  }
+  const Key key = key_of(record);
+  // The very record we hold was verified when it came.
+  const auto held = store_.newest(now, key);
+  if (!(held && *held && (*held)->record == record)) {
+    if (auto valid = verify(record, key, config_.network); !valid) {
+      ++stats_.records_invalid;
+      suspects_.on_offence(now.at, id_of(from.contact.key));
+      return Failure{FailureCode::refused, valid.error().detail};
+    }
+  }
+  const bool exempt = from.address.is_unspecified() || from.address.is_local();
+  const auto verdict = store_.offer(now, key, record, false, exempt ? 0 : from.address.group());
+  if (verdict.equivocation) {
+    notice(
+        Notice::Level::warning, "equivocation",
+        "two values for " + key.short_hex() + " with sequence " + std::to_string(record.sequence));
+  }
+  using Status = RecordStore::Status;
+  if (verdict.status == Status::accepted || verdict.status == Status::extended) {
+    upkeep_.on_stored(now.at, key);
+  }
+  wire::Stored stored{wire::StoreStatus::durable, verdict.sequence};
+  switch (verdict.status) {
+    case Status::accepted:
+      break;
+    case Status::extended:
+      stored.status = wire::StoreStatus::extended;
+      break;
+    case Status::superseded:
+      stored.status = wire::StoreStatus::superseded;
+      break;
+    case Status::refused:
+      return Failure{FailureCode::refused, verdict.detail};
+    case Status::busy:
+      return Failure{FailureCode::busy, verdict.detail};
+  }
+  if (!verdict.commit) return stored;
+  ++unanswered_of_[from.contact.key];
+  unanswered_.emplace(*verdict.commit, Unanswered{from.contact.key, request, stored});
+  return std::nullopt;
+}
+
+void Engine::answer(const PublicKey& peer, std::uint64_t request, wire::Body body) {
+  outgoing_.emplace_back(
+      Transmit{Contact{peer, {}}, wire::encode(wire::Message{request, std::move(body)})});
+}
+
+}  // namespace kadmos

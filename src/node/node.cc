@@ -1,0 +1,289 @@
+// The node: the one place where the engine meets the world. pump() moves what the engine wants out
+// and only then lets futures resolve; so user code never runs inside the engine, may call any verb,
+// and may destroy the node.
+#include "kadmos/node.h"
+
+#include <map>
+#include <utility>
+
+#include "base/contact_book.h"
+#include "engine/engine.h"
+
+namespace kadmos {
+
+class Node::Impl final : public TransportListener {
+ public:
+  Impl(Identity identity, Config config, Seams seams, ContactBook* book)
+      : own_book_(book == nullptr ? std::make_unique<ContactBook>(&id_of) : nullptr),
+        identity_(std::move(identity)),
+        seams_(std::move(seams)),
+        engine_(identity_, std::move(config), *seams_.storage, book == nullptr ? *own_book_ : *book,
+                seams_.random->next()) {}
+
+  ~Impl() override {
+    close();
+    if (destroyed_ != nullptr) *destroyed_ = true;
+  }
+
+  Result<void> start() {
+    seams_.clock->on_alarm([this] {
+      engine_.on_timeout(now());
+      pump();
+    });
+    seams_.storage->on_committed([this](CommitId id, Result<void> result) {
+      if (closed_) return;
+      engine_.on_committed(now(), id, result);
+      pump();
+    });
+    if (auto started = seams_.transport->start(*this); !started) {
+      closed_ = true;  // nothing to end
+      return started;
+    }
+    engine_.set_endpoints(endpoints());
+    return {};
+  }
+
+  // ---- TransportListener
+  void on_frame(const Peer& from, ByteView frame) override {
+    engine_.on_frame(now(), from, frame);
+    pump();
+  }
+  void on_reached(const Bootstrap& probed, const Peer& peer) override {
+    engine_.on_reached(now(), probed, peer);
+    pump();
+  }
+  void on_probe_failed(const Bootstrap& probed, Unreachable why) override {
+    engine_.on_probe_failed(now(), probed, why);
+    pump();
+  }
+  void on_unreachable(const PublicKey& key, Unreachable why) override {
+    engine_.on_unreachable(now(), key, why);
+    pump();
+  }
+
+  // ---- verbs
+  template <class T>
+  Future<T> launch(Request request, std::optional<Duration> timeout) {
+    const OpId id = engine_.start(now(), std::move(request),
+                                  timeout.value_or(engine_.config().operation_timeout));
+    Promise<T> promise;
+    Future<T> future = promise.future();
+    promise.on_cancel([this, id] {
+      waiting_.erase(id);
+      engine_.cancel(now(), id);
+      pump();
+    });
+    waiting_.emplace(id, std::move(promise));
+    pump();
+    return future;
+  }
+
+  Future<Receipt> set(std::string_view name, ByteView value, bool tombstone,
+                      const SetOptions& options) {
+    const Limits& limits = config().limits;
+    if (name.empty()) {
+      return refuse(Errc::invalid_argument, "the name is empty; a record needs one");
+    }
+    if (name.size() > limits.name_bytes) {
+      return refuse(Errc::too_large, "the name has " + std::to_string(name.size()) +
+                                         " bytes; at most " + std::to_string(limits.name_bytes));
+    }
+    if (auto error = check_value(value, options.ttl)) return Future<Receipt>::resolved(*error);
+    return launch<Receipt>(SetRequest{to_bytes(name), to_bytes(value), tombstone,
+                                      options.ttl.value_or(config().ttl), options.owner},
+                           options.timeout);
+  }
+
+  Future<Receipt> put(ByteView value, const PutOptions& options) {
+    if (auto error = check_value(value, options.ttl)) return Future<Receipt>::resolved(*error);
+    Record record;
+    record.value = to_bytes(value);
+    record.expiry = now().wall + options.ttl.value_or(config().ttl);
+    return launch<Receipt>(PublishRequest{std::move(record), true}, options.timeout);
+  }
+
+  void close() {
+    if (std::exchange(closed_, true)) return;
+    engine_.close(now());
+    seams_.transport->close();
+    seams_.clock->set_alarm(std::nullopt);
+    pump();
+  }
+
+  // Moves everything the engine wants out, then resolves what is ready, until both are empty.
+  // Called from within itself (by user code, by a seam that answers) it only asks for one more
+  // turn.
+  void pump() {
+    again_ = true;
+    if (destroyed_ != nullptr) return;
+    bool destroyed = false;
+    destroyed_ = &destroyed;
+    while (again_) {
+      again_ = false;
+      flush();
+      while (auto event = engine_.poll_event()) {
+        resolve(*std::move(event));
+        if (destroyed) return;
+      }
+    }
+    destroyed_ = nullptr;
+  }
+
+  Config const& config() const { return engine_.config(); }
+  Now now() const { return seams_.clock->now(); }
+  Endpoints endpoints() const {
+    if (config().client) return {};
+    return config().advertise.empty() ? seams_.transport->listening() : config().advertise;
+  }
+
+  std::unique_ptr<ContactBook> own_book_;
+  Identity identity_;
+  Seams seams_;
+  Engine engine_;
+  std::function<void(const Notice&)> on_notice_;
+
+ private:
+  using AnyPromise =
+      std::variant<Promise<Closest>, Promise<Receipt>, Promise<Found>, Promise<Pong>>;
+
+  static Future<Receipt> refuse(Errc code, std::string detail) {
+    return Future<Receipt>::resolved(Error(code, std::move(detail)));
+  }
+
+  std::optional<Error> check_value(ByteView value,
+                                   std::optional<std::chrono::milliseconds> ttl) const {
+    const std::size_t most = config().limits.value_bytes;
+    if (value.size() > most) {
+      return Error(Errc::too_large, "the value has " + std::to_string(value.size()) +
+                                        " bytes; at most " + std::to_string(most) +
+                                        " fit one record");
+    }
+    if (ttl && (*ttl <= std::chrono::milliseconds(0) || *ttl > config().ttl_max)) {
+      const auto hours = std::chrono::duration_cast<std::chrono::hours>(config().ttl_max).count();
+      return Error(Errc::invalid_argument,
+                   "the lifetime must be above 0 and at most " + std::to_string(hours) + " h");
+    }
+    return std::nullopt;
+  }
+
+  void flush() {
+    while (auto out = engine_.poll_outgoing()) {
+      if (closed_) continue;
+      if (auto* transmit = std::get_if<Transmit>(&*out)) {
+        seams_.transport->send(transmit->to, std::move(transmit->frame));
+      } else if (const auto* probe = std::get_if<Probe>(&*out)) {
+        seams_.transport->probe(probe->where);
+      } else {
+        seams_.transport->drop(std::get<Drop>(*out).peer);
+      }
+    }
+    while (auto commit = engine_.poll_commit()) seams_.storage->commit(*std::move(commit));
+    seams_.storage->pump();
+    if (!closed_) seams_.clock->set_alarm(engine_.next_timeout());
+  }
+
+  void resolve(Event event) {
+    if (auto* notice = std::get_if<Notice>(&event)) {
+      const auto listener = on_notice_;  // it may replace itself, or end us
+      if (listener) listener(*notice);
+      return;
+    }
+    auto& completed = std::get<Completed>(event);
+    auto waiting = waiting_.extract(completed.op);
+    if (!waiting) return;
+    std::visit(
+        [&]<class T>(Promise<T>& promise) {
+          promise.resolve(std::get<Result<T>>(std::move(completed.result)));
+        },
+        waiting.mapped());
+  }
+
+  std::map<OpId, AnyPromise> waiting_;
+  bool closed_ = false;
+  bool again_ = false;
+  bool* destroyed_ = nullptr;  // set while pumping
+};
+
+namespace {
+
+std::optional<Error> contradiction(const Config& config) {
+  const auto invalid = [](std::string detail) {
+    return Error(Errc::invalid_argument, std::move(detail));
+  };
+  if (config.network.empty() || config.network.size() > 64) {
+    return invalid("the network's name must have 1 to 64 bytes");
+  }
+  if (config.alpha < 1) return invalid("alpha must be at least 1");
+  if (config.k < 1 || static_cast<std::size_t>(config.k) > config.limits.contacts_per_reply) {
+    return invalid("k must be between 1 and " + std::to_string(config.limits.contacts_per_reply));
+  }
+  if (config.slow_floor > config.slow_cap) return invalid("slow_floor is above slow_cap");
+  if (config.ttl > config.ttl_max) return invalid("ttl is above ttl_max");
+  return std::nullopt;
+}
+
+}  // namespace
+
+Node::Node(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Node::~Node() = default;
+
+Result<std::unique_ptr<Node>> Node::create(Identity identity, Config config, Seams seams,
+                                           ContactBook* book) {
+  if (auto error = contradiction(config)) return *std::move(error);
+  auto impl =
+      std::make_unique<Impl>(std::move(identity), std::move(config), std::move(seams), book);
+  if (auto started = impl->start(); !started) return std::move(started).error();
+  return std::unique_ptr<Node>(new Node(std::move(impl)));
+}
+
+const PublicKey& Node::public_key() const { return impl_->identity_.public_key(); }
+const Id& Node::id() const { return impl_->identity_.id(); }
+Contact Node::contact() const { return {public_key(), impl_->endpoints()}; }
+const Config& Node::config() const { return impl_->config(); }
+
+Future<Closest> Node::join() { return impl_->launch<Closest>(JoinRequest{}, std::nullopt); }
+
+void Node::add_bootstrap(const Bootstrap& bootstrap) {
+  impl_->engine_.add_bootstrap(bootstrap);
+  impl_->pump();
+}
+
+Future<Receipt> Node::set(std::string_view name, ByteView value, SetOptions options) {
+  return impl_->set(name, value, false, options);
+}
+Future<Receipt> Node::del(std::string_view name, SetOptions options) {
+  return impl_->set(name, {}, true, options);
+}
+Future<Receipt> Node::put(ByteView value, PutOptions options) { return impl_->put(value, options); }
+Future<Found> Node::get(const Key& key, GetOptions options) {
+  return impl_->launch<Found>(GetRequest{key, options.first}, options.timeout);
+}
+Future<Closest> Node::find_node(const Id& target) {
+  return impl_->launch<Closest>(FindNodeRequest{target}, std::nullopt);
+}
+Future<Pong> Node::ping(const Bootstrap& where) {
+  return impl_->launch<Pong>(PingRequest{where}, std::nullopt);
+}
+
+std::vector<Contact> Node::contacts() const {
+  std::vector<Contact> out;
+  const RoutingTable& table = impl_->engine_.table();
+  for (const ContactRef ref : table.closest(id(), table.size())) {
+    out.push_back(impl_->engine_.contact(ref));
+  }
+  return out;
+}
+
+Stats Node::stats() const {
+  Stats stats = impl_->engine_.stats();
+  impl_->seams_.transport->add_stats(stats);
+  return stats;
+}
+
+void Node::on_notice(std::function<void(const Notice&)> listener) {
+  impl_->on_notice_ = std::move(listener);
+}
+
+void Node::close() { impl_->close(); }
+
+}  // namespace kadmos
