@@ -11,11 +11,7 @@ class FindNodeOp final : public Operation {
       : env_(env), walk_(env, target, env.config.k, wire::FindNode{target}) {}
 
   void start(Now now) override { walk_.start(now); }
-  std::optional<Action> poll_action(Now now) override {
-    auto ask = walk_.poll_ask(now);
-    if (!ask) return std::nullopt;
-    return Action(*std::move(ask));
-  }
+  std::optional<Action> poll_action(Now now) override { return walk_.poll_action(now); }
   void on_answer(Now now, const ContactHold& from, const wire::Body& reply) override {
     walk_.on_answer(now, from, reply);
   }

@@ -35,8 +35,7 @@ class GetOp final : public Operation {
       return Action(std::move(ask));
     }
     if (decided_) return std::nullopt;
-    if (auto ask = walk_.poll_ask(now)) return Action(*std::move(ask));
-    return std::nullopt;
+    return walk_.poll_action(now);
   }
 
   void on_answer(Now now, const ContactHold& from, const wire::Body& reply) override {

@@ -28,8 +28,7 @@ class JoinOp final : public Operation {
       ++probing_;
       return Action(Probe{bootstrap_[next_++]});
     }
-    if (auto ask = walk_.poll_ask(now)) return Action(*std::move(ask));
-    return std::nullopt;
+    return walk_.poll_action(now);
   }
 
   void on_probed(Now now, const Bootstrap& where, const Result<Peer>& peer) override {

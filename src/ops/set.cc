@@ -49,8 +49,7 @@ class SetOp final : public Operation {
 
   std::optional<Action> poll_action(Now now) override {
     if (!storing_) {
-      if (auto ask = walk_.poll_ask(now)) return Action(*std::move(ask));
-      return std::nullopt;
+      return walk_.poll_action(now);
     }
     if (next_ >= pool_.size() || good_ + superseded_ + waiting_ >= target_) return std::nullopt;
     const ContactHold& peer = pool_[next_++];

@@ -44,12 +44,12 @@ void Walk::add(Now now, const Contact& contact, int hops) {
   lookup_.add(known, hops, env_.suspects.suspected(now.at, heard.id()));
 }
 
-std::optional<Ask> Walk::poll_ask(Now now) {
+std::optional<Action> Walk::poll_action(Now now) {
   const auto next = lookup_.next();
   if (!next) return std::nullopt;
   ContactHold peer(env_.book, *next);
   log_.asked(now.at, peer);
-  return Ask{std::move(peer), request_};
+  return std::optional<Action>(std::in_place, Ask{std::move(peer), request_});
 }
 
 const wire::Nodes* Walk::on_answer(Now now, const ContactHold& from, const wire::Body& reply) {

@@ -37,7 +37,8 @@ class Walk {
   void start(Now now);
   // One more candidate; of a known id the verified contact is used.
   void add(Now now, const Contact& contact, int hops);
-  std::optional<Ask> poll_ask(Now now);
+  // Whom to ask next.
+  std::optional<Action> poll_action(Now now);
 
   // Takes the contacts out of a Nodes reply and returns it; null if the reply is of another kind,
   // which counts as the peer's failure, or changes nothing.
