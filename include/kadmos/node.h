@@ -21,15 +21,17 @@
 namespace kadmos {
 
 struct SetOptions {
-  std::optional<std::chrono::milliseconds> ttl;  // default Config::ttl
-  std::optional<Duration> timeout;               // default Config::operation_timeout
-  // Sign as this owner instead of as the node. Must outlive the operation. Such records are not
-  // republished, since the node does not keep the key.
+  // How long the record lives. Nothing: Config::ttl, and the node signs it anew in time for as long
+  // as it runs. Given: exactly that long.
+  std::optional<std::chrono::milliseconds> ttl;
+  std::optional<Duration> timeout;  // default Config::operation_timeout
+  // Sign as this owner instead of as the node. Must outlive the operation. The node does not keep
+  // the key, so it cannot republish.
   const Identity* owner = nullptr;
 };
 
 struct PutOptions {
-  std::optional<std::chrono::milliseconds> ttl;
+  std::optional<std::chrono::milliseconds> ttl;  // as in SetOptions
   std::optional<Duration> timeout;
 };
 

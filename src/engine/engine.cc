@@ -364,14 +364,16 @@ void Engine::republish(Now now, const Key& key) {
     return;
   }
   Record record = (*held)->record;
-  record.expiry = now.wall + config_.ttl;
-  if (record.type != RecordType::content) {
-    if (record.owner != identity_.public_key()) {
-      upkeep_.on_republish_ended();
-      return;
-    }
-    sign(record, identity_, config_.network);
+  const bool content = record.type == RecordType::content;
+  // A deletion has been said once its tombstone outlives what it deleted.
+  if (record.type == RecordType::tombstone ||
+      (!content && record.owner != identity_.public_key())) {
+    store_.disown(now, key);
+    upkeep_.on_republish_ended();
+    return;
   }
+  record.expiry = now.wall + config_.ttl;
+  if (!content) sign(record, identity_, config_.network);
   begin(now, make_operation(env_, PublishRequest{std::move(record), true}),
         Running::Purpose::republish, config_.operation_timeout);
 }

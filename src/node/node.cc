@@ -89,9 +89,10 @@ class Node::Impl final : public TransportListener {
                                          " bytes; at most " + std::to_string(limits.name_bytes));
     }
     if (auto error = check_value(value, options.ttl)) return Future<Receipt>::resolved(*error);
-    return launch<Receipt>(SetRequest{to_bytes(name), to_bytes(value), tombstone,
-                                      options.ttl.value_or(config().ttl), options.owner},
-                           options.timeout);
+    return launch<Receipt>(
+        SetRequest{to_bytes(name), to_bytes(value), tombstone, options.ttl.value_or(config().ttl),
+                   !options.ttl.has_value(), options.owner},
+        options.timeout);
   }
 
   Future<Receipt> put(ByteView value, const PutOptions& options) {
@@ -99,7 +100,8 @@ class Node::Impl final : public TransportListener {
     Record record;
     record.value = to_bytes(value);
     record.expiry = now().wall + options.ttl.value_or(config().ttl);
-    return launch<Receipt>(PublishRequest{std::move(record), true}, options.timeout);
+    return launch<Receipt>(PublishRequest{std::move(record), !options.ttl.has_value()},
+                           options.timeout);
   }
 
   void close() {

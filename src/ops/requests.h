@@ -31,6 +31,7 @@ struct SetRequest {
   Bytes value;
   bool tombstone = false;
   std::chrono::milliseconds ttl{};
+  bool own = true;                  // keep it here and republish it
   const Identity* owner = nullptr;  // null: the node itself; else it must outlive the operation
 };
 // A record that is ready: immutable content, or an own record signed anew. `own`: keep and

@@ -19,7 +19,7 @@ class SetOp final : public Operation {
       : env_(env),
         owner_(request.owner != nullptr ? *request.owner : env.identity),
         ttl_(request.ttl),
-        own_(request.owner == nullptr),
+        own_(request.own && request.owner == nullptr),
         verb_(request.tombstone ? "del " : "set "),
         new_version_(true),
         key_(owned_key(owner_.public_key(), request.name)),
