@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <utility>
 
 #include "base/check.h"
@@ -65,6 +66,11 @@ void UvLoop::Impl::run_posted() {
 }
 
 UvLoop::UvLoop() : impl_(std::make_unique<Impl>()) {
+  // Writing to a socket whose peer has gone must be an error, not the end of the process.
+  struct sigaction present {};
+  if (sigaction(SIGPIPE, nullptr, &present) == 0 && present.sa_handler == SIG_DFL) {
+    std::signal(SIGPIPE, SIG_IGN);
+  }
   check(uv_loop_init(&impl_->loop) == 0);
   impl_->async = new uv_async_t;
   impl_->async->data = impl_.get();

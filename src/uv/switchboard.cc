@@ -1,0 +1,529 @@
+#include "uv/switchboard.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "uv/address.h"
+#include "wire/codec.h"
+
+namespace kadmos {
+namespace {
+
+constexpr int kBacklog = 512;
+constexpr std::size_t kTargets = 8;  // endpoints tried for one peer
+constexpr Duration kSweepGrain = std::chrono::milliseconds(10);
+
+Switchboard& self(void* data) { return *static_cast<Switchboard*>(data); }
+
+Error cannot_listen(const Endpoint& where, int status) {
+  const std::string text = "cannot listen on " + where.text() + ": ";
+  if (status == UV_EADDRINUSE) {
+    return Error(Errc::address_in_use, text + "another program listens there; choose another port");
+  }
+  return Error(Errc::io, text + uv_strerror(status));
+}
+
+}  // namespace
+
+Switchboard::Switchboard(UvLoop& loop, const Identity& identity, const Config& config,
+                         TransportOptions transport_options)
+    : ConnectionOwner(loop, identity, config, std::move(transport_options)),
+      advertised_(config.advertise),
+      client_(config.client || !options.listen),
+      caps_(config.limits) {}
+
+void Switchboard::release() {
+  close();
+  released_ = true;
+  if (handles_ == 0) delete this;
+}
+
+// ---- Starting and ending
+
+Result<void> Switchboard::start(TransportListener& listener) {
+  check(listener_ == nullptr && !closed_);
+  uv_loop_t* loop = raw(uv_loop);
+  check(uv_idle_init(loop, &turn_) == 0 && uv_timer_init(loop, &sweep_) == 0);
+  opened_handle(reinterpret_cast<uv_handle_t*>(&turn_));
+  opened_handle(reinterpret_cast<uv_handle_t*>(&sweep_));
+  listener_ = &listener;
+  if (client_) {
+    advertised_ = {};
+  } else if (auto listening = listen(); !listening) {
+    close();
+    return listening;
+  }
+  const wire::Hello said{wire::kVersion, network, advertised_, client_};
+  wire::append_netstring(hello, wire::encode(said));
+  return {};
+}
+
+Result<void> Switchboard::listen() {
+  const Endpoint where = *options.listen;
+  const sockaddr_storage address = to_sockaddr(where);
+  check(uv_tcp_init(raw(uv_loop), &server_) == 0);
+  opened_handle(reinterpret_cast<uv_handle_t*>(&server_));
+  serving_ = true;
+  int failed = uv_tcp_bind(&server_, reinterpret_cast<const sockaddr*>(&address), 0);
+  if (failed == 0) {
+    failed = uv_listen(reinterpret_cast<uv_stream_t*>(&server_), kBacklog,
+                       [](uv_stream_t* server, int status) {
+                         if (status == 0) self(server->data).on_inbound();
+                       });
+  }
+  sockaddr_storage bound{};
+  int size = sizeof bound;
+  if (failed == 0) {
+    failed = uv_tcp_getsockname(&server_, reinterpret_cast<sockaddr*>(&bound), &size);
+  }
+  if (failed != 0) return cannot_listen(where, failed);
+  if (advertised_.empty()) {
+    advertised_.add(from_sockaddr(reinterpret_cast<const sockaddr*>(&bound)));
+  }
+  return {};
+}
+
+void Switchboard::close() {
+  if (closed_) return;
+  closed_ = true;
+  if (listener_ == nullptr) return;
+  events_.clear();
+  // No close_notify: we shall not read what the peers have sent us, and they must know.
+  for (Link* link : std::exchange(links_, {})) link->close_after_writing();
+  if (serving_) close_handle(reinterpret_cast<uv_handle_t*>(&server_));
+  close_handle(reinterpret_cast<uv_handle_t*>(&turn_));
+  close_handle(reinterpret_cast<uv_handle_t*>(&sweep_));
+  entries_.clear();
+}
+
+void Switchboard::opened_handle(uv_handle_t* handle) {
+  handle->data = this;
+  ++handles_;
+}
+
+void Switchboard::close_handle(uv_handle_t* handle) {
+  uv_close(handle, [](uv_handle_t* gone) { self(gone->data).on_handle_closed(); });
+}
+
+void Switchboard::on_handle_closed() {
+  --handles_;
+  if (released_ && handles_ == 0) delete this;
+}
+
+void Switchboard::on_closed(Connection& connection) {
+  delete static_cast<Link*>(&connection);
+  on_handle_closed();
+}
+
+void Switchboard::add_stats(Stats& sum) const {
+  sum.connections_accepted += stats.connections_accepted;
+  sum.connections_dialled += stats.connections_dialled;
+  sum.connections_refused += stats.connections_refused;
+  sum.connections_evicted += stats.connections_evicted;
+  sum.dials_failed += stats.dials_failed;
+  sum.handshakes_failed += stats.handshakes_failed;
+  sum.peers_wrong_key += stats.peers_wrong_key;
+  sum.hellos_refused += stats.hellos_refused;
+  sum.frames_bad += stats.frames_bad;
+  sum.peers_slow += stats.peers_slow;
+  sum.peers_unread += stats.peers_unread;
+  sum.bytes_sent += stats.bytes_sent;
+  sum.bytes_received += stats.bytes_received;
+  sum.connections += static_cast<std::uint64_t>(
+      std::count_if(links_.begin(), links_.end(), [](const Link* link) { return link->open(); }));
+}
+
+// ---- Frames and probes
+
+void Switchboard::send(const Contact& to, Bytes frame) {
+  if (closed_) return;
+  check(listener_ != nullptr && frame.size() <= limits.frame_bytes);
+  if (to.key == tls.own_key()) return emit(Lost{to.key, Unreachable::wrong_key});
+  Entry& entry = entry_of(to.key);
+  if (entry.current == nullptr) aim(entry, to.endpoints);
+  push(entry, std::move(frame));
+}
+
+void Switchboard::push(Entry& entry, Bytes frame) {
+  if (Link* link = entry.current) {
+    if (link->queued() + frame.size() > limits.queued_bytes) {
+      ++stats.peers_unread;
+      return link->close(Unreachable::overloaded);
+    }
+    return link->enqueue(std::move(frame));
+  }
+  if (entry.waiting_bytes + frame.size() > limits.queued_bytes) {
+    return give_up(entry, Unreachable::overloaded);
+  }
+  entry.waiting_bytes += frame.size();
+  entry.waiting.push_back(std::move(frame));
+  if (entry.dial == nullptr) dial_next(entry);
+}
+
+void Switchboard::probe(const Bootstrap& where) {
+  if (closed_) return;
+  check(listener_ != nullptr);
+  if (where.key == tls.own_key()) return emit(ProbeFailed{where, Unreachable::wrong_key});
+  if (!may_dial(where.endpoint)) return emit(ProbeFailed{where, Unreachable::overloaded});
+  auto* link = new Link(*this);
+  link->probe = where;
+  dial(*link, where.endpoint, where.key);
+}
+
+void Switchboard::on_frame(Connection& connection, ByteView frame) {
+  auto& link = static_cast<Link&>(connection);
+  if (!deliver_events() || link.phase() == Connection::Phase::gone) return;
+  // A copy: the listener may close everything.
+  const Peer from = link.entry->peer;
+  listener_->on_frame(from, frame);
+}
+
+// ---- Dialling
+
+// If so it is counted, and dial() must follow.
+bool Switchboard::may_dial(const Endpoint& where) {
+  const auto dialling = std::count_if(links_.begin(), links_.end(), [](const Link* link) {
+    return link->dialled() && link->phase() != Connection::Phase::open;
+  });
+  return static_cast<std::size_t>(dialling) < limits.dials && caps_.enter(where);
+}
+
+void Switchboard::dial(Link& link, const Endpoint& where, std::optional<PublicKey> expected) {
+  ++handles_;
+  links_.push_back(&link);
+  ++stats.connections_dialled;
+  link.capped = true;
+  link.dial(where, expected);
+}
+
+// Adds to the endpoints that will be tried, in order of arrival; begins anew if none is being
+// tried.
+void Switchboard::aim(Entry& entry, const Endpoints& endpoints) {
+  if (entry.dial == nullptr) {
+    entry.targets.clear();
+    entry.tried = 0;
+    entry.failure.reset();
+  }
+  for (const Endpoint& endpoint : endpoints) {
+    const bool known =
+        std::find(entry.targets.begin(), entry.targets.end(), endpoint) != entry.targets.end();
+    if (known || entry.targets.size() >= kTargets) continue;
+    if (endpoint.port == 0 || endpoint.is_unspecified()) continue;
+    entry.targets.push_back(endpoint);
+  }
+}
+
+void Switchboard::dial_next(Entry& entry) {
+  if (entry.tried == entry.targets.size()) {
+    return give_up(entry, entry.failure.value_or(Unreachable::no_endpoint));
+  }
+  const Endpoint where = entry.targets[entry.tried++];
+  if (!may_dial(where)) return give_up(entry, Unreachable::overloaded);
+  auto* link = new Link(*this);
+  link->dials_for = &entry;
+  entry.dial = link;
+  dial(*link, where, entry.peer.contact.key);
+}
+
+void Switchboard::give_up(Entry& entry, Unreachable why) {
+  entry.waiting.clear();
+  entry.waiting_bytes = 0;
+  emit(Lost{entry.peer.contact.key, why});
+  if (Link* dial = std::exchange(entry.dial, nullptr)) {
+    dial->dials_for = nullptr;
+    dial->close(why);
+  }
+  forget_if_unused(entry);
+}
+
+// ---- Accepting, and the bounds
+
+void Switchboard::on_inbound() {
+  auto* link = new Link(*this);
+  ++handles_;
+  links_.push_back(link);
+  link->accept(reinterpret_cast<uv_stream_t*>(&server_));
+  if (admit(*link)) {
+    ++stats.connections_accepted;
+  } else {
+    ++stats.connections_refused;
+    link->close(Unreachable::overloaded);
+  }
+}
+
+bool Switchboard::admit(Link& link) {
+  const auto setting_up = [](const Link* each) {
+    return !each->dialled() && each->phase() != Connection::Phase::open;
+  };
+  const auto count = std::count_if(links_.begin(), links_.end(), setting_up);
+  if (static_cast<std::size_t>(count) > limits.handshakes) {
+    // Honest handshakes are quick: one that is not makes room.
+    Link* oldest = *std::find_if(links_.begin(), links_.end(), setting_up);
+    if (uv_loop.now() - oldest->began_at() < options.handshake_timeout / 5) return false;
+    ++stats.connections_refused;
+    oldest->close(Unreachable::overloaded);
+  }
+  link.capped = caps_.enter(link.remote());
+  return link.capped;
+}
+
+// For one more open connection, at the cost of the idle one that was not used for longest.
+bool Switchboard::make_room(Link& newcomer) {
+  std::size_t open = 0;
+  Link* victim = nullptr;
+  for (Link* link : links_) {
+    if (link->open()) ++open;
+    if (link == &newcomer || !link->idle()) continue;
+    if (victim == nullptr || link->used_at() < victim->used_at()) victim = link;
+  }
+  if (open <= limits.connections) return true;
+  if (victim == nullptr) return false;
+  ++stats.connections_evicted;
+  retire(*victim);
+  return true;
+}
+
+// ---- One connection a peer
+
+Switchboard::Entry& Switchboard::entry_of(const PublicKey& key) {
+  Entry& entry = entries_[key];
+  entry.peer.contact.key = key;
+  return entry;
+}
+
+// Not at once, since a caller further up may still hold it.
+void Switchboard::forget_if_unused(Entry& entry) {
+  if (!entry.unused()) return;
+  unused_.push_back(entry.peer.contact.key);
+  want_turn();
+}
+
+void Switchboard::attach(Link& link) {
+  if (link.entry != nullptr) return;
+  link.entry = &entry_of(link.peer_key());
+  ++link.entry->links;
+}
+
+void Switchboard::on_secured(Connection& connection) {
+  auto& link = static_cast<Link&>(connection);
+  attach(link);
+  if (Entry* entry = std::exchange(link.dials_for, nullptr)) {
+    entry->dial = nullptr;
+    if (entry->current == nullptr) use(*entry, &link);
+  }
+}
+
+void Switchboard::on_hello(Connection& connection, const wire::Hello& said) {
+  auto& link = static_cast<Link&>(connection);
+  attach(link);
+  Entry& entry = *link.entry;
+  if (other_open(entry, link) == nullptr && !make_room(link)) {
+    ++stats.connections_refused;
+    return link.close(Unreachable::overloaded);
+  }
+  learn(entry, link, said);
+  if (link.probe) {
+    emit(Reached{*link.probe, entry.peer});
+    link.probe.reset();
+  }
+  if (entry.current == nullptr) use(entry, &link);
+  resolve_duplicates(entry, link);
+}
+
+void Switchboard::learn(Entry& entry, const Link& link, const wire::Hello& said) {
+  if (link.dialled()) {
+    Endpoints verified(link.remote());
+    for (const Endpoint& endpoint : entry.verified) verified.add(endpoint);
+    entry.verified = verified;
+  }
+  Endpoints endpoints = entry.verified;
+  for (Endpoint endpoint : said.endpoints) {
+    if (endpoint.port == 0) continue;
+    if (endpoint.is_unspecified()) endpoint.ip = link.remote().ip;
+    endpoints.add(endpoint);
+  }
+  entry.peer.contact.endpoints = endpoints;
+  entry.peer.client = said.client;
+  entry.peer.reached = !entry.verified.empty();
+}
+
+void Switchboard::resolve_duplicates(Entry& entry, Link& newest) {
+  // A current one that is still greeting may come to nothing; it asks again when it opens.
+  if (entry.current == nullptr || !entry.current->open()) return;
+  const TimePoint now = uv_loop.now();
+  const bool mine = tls.own_key() < entry.peer.contact.key;
+  if (mine && now - entry.current->heard_at() > options.handshake_timeout && newest.open()) {
+    use(entry, &newest);
+  }
+  for (Link* link : std::vector<Link*>(links_)) {
+    if (link->entry != &entry || link == entry.current || !link->open()) continue;
+    if (mine) {
+      retire(*link);
+    } else {
+      link->retire_at(now + options.handshake_timeout);
+    }
+  }
+}
+
+Switchboard::Link* Switchboard::other_open(const Entry& entry, const Link& than) const {
+  for (Link* link : links_) {
+    if (link != &than && link->entry == &entry && link->open()) return link;
+  }
+  return nullptr;
+}
+
+void Switchboard::use(Entry& entry, Link* link) {
+  entry.current = link;
+  if (link == nullptr) return;
+  entry.waiting_bytes = 0;
+  for (Bytes& frame : std::exchange(entry.waiting, {})) link->enqueue(std::move(frame));
+}
+
+// Moves what `link` has not encrypted yet to wherever the peer's frames go from now on.
+void Switchboard::detach_queue(Entry& entry, Link& link) {
+  auto frames = link.take_queue();
+  if (entry.current == &link) use(entry, other_open(entry, link));
+  if (frames.empty()) return;
+  if (entry.current != nullptr) {
+    for (Bytes& frame : frames) push(entry, std::move(frame));
+    return;
+  }
+  for (Bytes& frame : frames) {
+    entry.waiting_bytes += frame.size();
+    entry.waiting.push_back(std::move(frame));
+  }
+  aim(entry, entry.peer.contact.endpoints);
+  if (entry.dial == nullptr) dial_next(entry);
+}
+
+void Switchboard::retire(Link& link) {
+  Entry& entry = *link.entry;
+  link.retire();
+  detach_queue(entry, link);
+  // A peer that never lets go must not keep more than its share.
+  const auto bound = static_cast<std::ptrdiff_t>(std::max<std::size_t>(8, limits.connections / 4));
+  const auto retired = [](const Link* each) { return each->retired(); };
+  if (std::count_if(links_.begin(), links_.end(), retired) <= bound) return;
+  Link* oldest = *std::min_element(links_.begin(), links_.end(), [](const Link* a, const Link* b) {
+    return a->retired() && (!b->retired() || a->retired_since() < b->retired_since());
+  });
+  oldest->close(Unreachable::closed);
+}
+
+void Switchboard::on_peer_retired(Connection& connection) {
+  retire(static_cast<Link&>(connection));
+}
+
+void Switchboard::on_overdue(Connection& connection) {
+  auto& link = static_cast<Link&>(connection);
+  const bool unused = uv_loop.now() >= link.used_at() + options.idle_timeout;
+  if (unused || other_open(*link.entry, link) != nullptr) retire(link);
+}
+
+void Switchboard::on_gone(Connection& connection, std::optional<Unreachable> why) {
+  if (closed_) return;
+  auto& link = static_cast<Link&>(connection);
+  std::erase(links_, &link);
+  std::erase(to_flush_, &link);
+  if (link.capped) caps_.leave(link.remote());
+  const Unreachable reason = why.value_or(Unreachable::closed);
+  if (link.probe) emit(ProbeFailed{*link.probe, reason});
+  if (Entry* entry = link.dials_for) {
+    entry->dial = nullptr;
+    if (!entry->failure) entry->failure = reason;
+    if (entry->waiting.empty()) {
+      forget_if_unused(*entry);
+    } else {
+      dial_next(*entry);
+    }
+    return;
+  }
+  if (link.entry == nullptr) return;
+  Entry& entry = *link.entry;
+  --entry.links;
+  if (entry.current == &link) {
+    emit(Lost{entry.peer.contact.key, reason});
+    auto frames = link.take_queue();
+    use(entry, other_open(entry, link));
+    if (entry.current != nullptr) {
+      for (Bytes& frame : frames) push(entry, std::move(frame));
+    }
+  } else if (link.retired() && why && link.frames_at_risk()) {
+    emit(Lost{entry.peer.contact.key, reason});
+  }
+  forget_if_unused(entry);
+}
+
+// ---- Events, turns and time
+
+void Switchboard::emit(Event event) {
+  events_.push_back(std::move(event));
+  want_turn();
+}
+
+void Switchboard::want_turn() {
+  uv_idle_start(&turn_, [](uv_idle_t* idle) { self(idle->data).turn(); });
+}
+
+void Switchboard::want_flush(Connection& connection) {
+  auto& link = static_cast<Link&>(connection);
+  if (closed_ || std::exchange(link.wants_flush, true)) return;
+  to_flush_.push_back(&link);
+  want_turn();
+}
+
+void Switchboard::tell(const Event& event) {
+  if (const auto* reached = std::get_if<Reached>(&event)) {
+    listener_->on_reached(reached->probed, reached->peer);
+  } else if (const auto* failed = std::get_if<ProbeFailed>(&event)) {
+    listener_->on_probe_failed(failed->probed, failed->why);
+  } else if (const auto* lost = std::get_if<Lost>(&event)) {
+    listener_->on_unreachable(lost->key, lost->why);
+  }
+}
+
+// False if the transport was closed meanwhile.
+bool Switchboard::deliver_events() {
+  while (!closed_ && !events_.empty()) {
+    const Event event = std::move(events_.front());
+    events_.pop_front();
+    tell(event);
+  }
+  return !closed_;
+}
+
+void Switchboard::turn() {
+  if (!deliver_events()) return;
+  // Connections that end during this are freed in a later turn.
+  for (Link* link : std::exchange(to_flush_, {})) {
+    link->wants_flush = false;
+    link->flush();
+    if (closed_) return;
+  }
+  for (const PublicKey& key : std::exchange(unused_, {})) {
+    const auto found = entries_.find(key);
+    if (found != entries_.end() && found->second.unused()) entries_.erase(found);
+  }
+  if (events_.empty() && to_flush_.empty()) uv_idle_stop(&turn_);
+}
+
+void Switchboard::want_time(TimePoint when) {
+  if (closed_ || when >= sweep_at_) return;
+  sweep_at_ = when;
+  start_timer(&sweep_, when, [](uv_timer_t* timer) { self(timer->data).sweep(); });
+}
+
+void Switchboard::sweep() {
+  const TimePoint now = uv_loop.now();
+  sweep_at_ = TimePoint::max();
+  for (Link* link : std::vector<Link*>(links_)) {
+    link->on_time(now);
+    if (closed_) return;
+  }
+  TimePoint next = TimePoint::max();
+  for (const Link* link : links_) next = std::min(next, link->deadline());
+  if (next != TimePoint::max()) want_time(std::max(next, now + kSweepGrain));
+}
+
+}  // namespace kadmos

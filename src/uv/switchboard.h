@@ -1,0 +1,146 @@
+// The switchboard: which connection carries the frames for which peer. It dials, accepts, keeps one
+// connection a peer, and holds every bound on connections.
+//
+// Two connections with one peer (both dialled at once, or one was a probe) are resolved by one of
+// the two alone, the node with the smaller public key: it keeps the one it uses and retires the
+// other, unless it has heard nothing on the one it uses for a handshake's time, for that one may be
+// dead without its knowing. The other node follows when it hears close_notify, and clears up by
+// itself if that does not come. Retiring loses no frame (see connection.h), and frames that were
+// still queued on the retired connection go over the kept one, or a new one is dialled for them. In
+// that moment frames may overtake one another; over one connection they stay in order.
+//
+// The switchboard calls its listener from its own loop turns only: what happens during send(),
+// probe() and close() is kept as events. It frees itself when it was released and the loop has
+// closed its last handle, so a listener may destroy the transport from inside any call.
+#pragma once
+
+#include <map>
+#include <variant>
+#include <vector>
+
+#include "uv/address_caps.h"
+#include "uv/connection.h"
+#include "uv/loop.h"
+
+namespace kadmos {
+
+class Switchboard final : private ConnectionOwner {
+ public:
+  Switchboard(UvLoop& loop, const Identity& identity, const Config& config,
+              TransportOptions transport_options);
+  // In place of delete.
+  void release();
+
+  // As in Transport.
+  Result<void> start(TransportListener& listener);
+  void send(const Contact& to, Bytes frame);
+  void probe(const Bootstrap& where);
+  Endpoints listening() const { return advertised_; }
+  void add_stats(Stats& sum) const;
+  void close();
+
+ private:
+  struct Entry;
+  struct Link final : Connection {
+    explicit Link(Switchboard& owner) : Connection(owner) {}
+    Entry* entry = nullptr;          // whose key it has proved
+    Entry* dials_for = nullptr;      // whose waiting frames it was dialled for, until it is secured
+    std::optional<Bootstrap> probe;  // to be answered
+    bool capped = false;             // counted by caps_
+    bool wants_flush = false;
+  };
+  struct Entry {
+    Peer peer;
+    Endpoints verified;       // where a dial of ours met the key
+    std::size_t links = 0;    // that have proved this key and are not gone
+    Link* current = nullptr;  // takes the frames
+    // While there is no current one: frames, and the search for an endpoint that answers.
+    std::deque<Bytes> waiting;
+    std::size_t waiting_bytes = 0;
+    Link* dial = nullptr;
+    std::vector<Endpoint> targets;
+    std::size_t tried = 0;
+    std::optional<Unreachable> failure;  // of the first target
+    bool unused() const { return links == 0 && dial == nullptr && waiting.empty(); }
+  };
+  struct Reached {
+    Bootstrap probed;
+    Peer peer;
+  };
+  struct ProbeFailed {
+    Bootstrap probed;
+    Unreachable why;
+  };
+  struct Lost {
+    PublicKey key;
+    Unreachable why;
+  };
+  using Event = std::variant<Reached, ProbeFailed, Lost>;
+
+  ~Switchboard() override = default;
+
+  // ConnectionOwner
+  void on_secured(Connection& connection) override;
+  void on_hello(Connection& connection, const wire::Hello& said) override;
+  void on_frame(Connection& connection, ByteView frame) override;
+  void on_peer_retired(Connection& connection) override;
+  void on_overdue(Connection& connection) override;
+  void on_gone(Connection& connection, std::optional<Unreachable> why) override;
+  void on_closed(Connection& connection) override;
+  void want_flush(Connection& connection) override;
+  void want_time(TimePoint when) override;
+
+  Result<void> listen();
+  void on_inbound();
+  bool admit(Link& link);
+  bool make_room(Link& newcomer);
+  void dial(Link& link, const Endpoint& where, std::optional<PublicKey> expected);
+  bool may_dial(const Endpoint& where);
+
+  Entry& entry_of(const PublicKey& key);
+  void forget_if_unused(Entry& entry);
+  void attach(Link& link);
+  void learn(Entry& entry, const Link& link, const wire::Hello& said);
+  void resolve_duplicates(Entry& entry, Link& newest);
+  void retire(Link& link);
+  void detach_queue(Entry& entry, Link& link);
+  Link* other_open(const Entry& entry, const Link& than) const;
+  void use(Entry& entry, Link* link);
+  void push(Entry& entry, Bytes frame);
+  void aim(Entry& entry, const Endpoints& endpoints);
+  void dial_next(Entry& entry);
+  void give_up(Entry& entry, Unreachable why);
+
+  void emit(Event event);
+  void tell(const Event& event);
+  bool deliver_events();
+  void want_turn();
+  void turn();
+  void sweep();
+  void opened_handle(uv_handle_t* handle);
+  void close_handle(uv_handle_t* handle);
+  void on_handle_closed();
+
+  TransportListener* listener_ = nullptr;
+  std::optional<Endpoint> listen_;
+  Endpoints advertised_;
+  bool client_;
+  bool closed_ = false;
+  bool released_ = false;
+  std::size_t handles_ = 0;  // not closed yet, connections included
+
+  uv_tcp_t server_{};
+  uv_idle_t turn_{};
+  uv_timer_t sweep_{};
+  bool serving_ = false;
+  TimePoint sweep_at_ = TimePoint::max();
+
+  std::map<PublicKey, Entry> entries_;
+  std::vector<Link*> links_;  // not gone, oldest first
+  std::vector<Link*> to_flush_;
+  std::deque<Event> events_;
+  std::vector<PublicKey> unused_;  // entries to be looked at and perhaps dropped
+  AddressCaps caps_;
+};
+
+}  // namespace kadmos

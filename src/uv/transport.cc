@@ -1,0 +1,33 @@
+// make_tls_transport: the Transport that owns a switchboard.
+#include "uv/switchboard.h"
+
+namespace kadmos {
+namespace {
+
+class TlsTransport final : public Transport {
+ public:
+  explicit TlsTransport(Switchboard* switchboard) : switchboard_(switchboard) {}
+  TlsTransport(const TlsTransport&) = delete;
+  TlsTransport& operator=(const TlsTransport&) = delete;
+  ~TlsTransport() override { switchboard_->release(); }
+
+  Result<void> start(TransportListener& listener) override { return switchboard_->start(listener); }
+  void send(const Contact& to, Bytes frame) override { switchboard_->send(to, std::move(frame)); }
+  void probe(const Bootstrap& where) override { switchboard_->probe(where); }
+  Endpoints listening() const override { return switchboard_->listening(); }
+  void add_stats(Stats& stats) const override { switchboard_->add_stats(stats); }
+  void close() override { switchboard_->close(); }
+
+ private:
+  Switchboard* switchboard_;
+};
+
+}  // namespace
+
+std::unique_ptr<Transport> make_tls_transport(UvLoop& loop, const Identity& identity,
+                                              const Config& config, TransportOptions options) {
+  return std::make_unique<TlsTransport>(
+      new Switchboard(loop, identity, config, std::move(options)));
+}
+
+}  // namespace kadmos

@@ -1,0 +1,149 @@
+// Two kinds of peers for the tests of the transport: honest ones (real transports on a loop of the
+// test) and hostile ones (raw sockets and raw OpenSSL on a thread of their own, blocking).
+#pragma once
+
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "kadmos/uv.h"
+#include "wire/messages.h"
+
+namespace kadmos::net {
+
+// Runs the loop until `done()`. False if that takes unreasonably long.
+bool until(UvLoop& loop, const std::function<bool()>& done);
+
+// The identity number n.
+Seed seed_of(int n);
+Endpoint loopback(std::uint16_t port = 0);
+TransportOptions listening();
+
+// An honest peer: a transport and what it told.
+class Honest final : public TransportListener {
+ public:
+  Honest(UvLoop& on, int number, Config settings = {}, TransportOptions options = listening());
+  void start();  // the constructor does, unless told otherwise by a test that builds its own
+
+  Contact contact() const;
+  Stats stats() const;
+  void send(const Honest& to, const std::string& text) { send(to.contact(), text); }
+  void send(const Contact& to, const std::string& text) { transport->send(to, to_bytes(text)); }
+  // Sends to `to` and waits until it has arrived.
+  bool reaches(Honest& to);
+  bool got(const std::string& text) const;
+  std::size_t lost_to(const PublicKey& key) const;
+
+  void on_frame(const Peer& from, ByteView frame) override;
+  void on_reached(const Bootstrap& probed, const Peer& peer) override;
+  void on_probe_failed(const Bootstrap& probed, Unreachable why) override;
+  void on_unreachable(const PublicKey& key, Unreachable why) override;
+
+  UvLoop& loop;
+  Identity identity;
+  Config config;
+  std::unique_ptr<Transport> transport;
+  std::vector<std::pair<Peer, std::string>> frames;
+  std::vector<std::pair<Bootstrap, Peer>> reached;
+  std::vector<std::pair<Bootstrap, Unreachable>> probes_failed;
+  std::vector<std::pair<PublicKey, Unreachable>> lost;
+  std::function<void(const Peer&, ByteView)> frame_hook;
+  std::function<void()> event_hook;
+  bool inside_call = false;  // to see that no listener is called from inside a call
+};
+
+// Runs `script` on a thread and the loop until the script is over. Gives what the script gives.
+template <class T>
+T meanwhile(UvLoop& loop, std::function<T()> script) {
+  std::optional<T> result;
+  bool done = false;
+  std::thread thread([&] {
+    T value = script();
+    loop.post([&, value = std::move(value)] {
+      result.emplace(value);
+      done = true;
+    });
+  });
+  until(loop, [&] { return done; });
+  thread.join();
+  return *std::move(result);
+}
+
+// A blocking socket with a deadline for each call.
+class RawSocket {
+ public:
+  explicit RawSocket(const Endpoint& to, int receive_buffer = 0);
+  explicit RawSocket(int fd);
+  RawSocket(const RawSocket&) = delete;
+  RawSocket& operator=(const RawSocket&) = delete;
+  ~RawSocket();
+
+  int fd() const { return fd_; }
+  bool write(const std::string& bytes);
+  // Whether the peer closes within the deadline; what it sends until then is read away.
+  bool sees_close();
+
+ private:
+  int fd_ = -1;
+};
+
+// How a raw TLS end differs from an honest one.
+struct Manners {
+  int number = 99;              // whose key
+  std::string key = "ED25519";  // or "RSA", "EC"; empty: no certificate
+  int certificates = 1;
+  int version = TLS1_3_VERSION;
+  std::string alpn = "kadmos/1";  // empty: none
+};
+
+// A raw TLS end over a RawSocket.
+class RawTls {
+ public:
+  RawTls(RawSocket& socket, bool server, const Manners& manners);
+  RawTls(const RawTls&) = delete;
+  RawTls& operator=(const RawTls&) = delete;
+  ~RawTls();
+
+  bool secured() const { return secured_; }
+  bool write(const std::string& plaintext);
+  // One byte a TLS record and a TCP segment.
+  bool write_slowly(const std::string& plaintext);
+  // The next whole frame; nothing when the peer closes.
+  std::optional<std::string> read_frame();
+  bool sees_close();
+
+ private:
+  SSL_CTX* context_ = nullptr;
+  SSL* ssl_ = nullptr;
+  bool secured_ = false;
+  std::string buffer_;
+};
+
+// A raw TCP listener on a free port of 127.0.0.1.
+class RawListener {
+ public:
+  RawListener();
+  RawListener(const RawListener&) = delete;
+  RawListener& operator=(const RawListener&) = delete;
+  ~RawListener();
+  Endpoint endpoint() const { return endpoint_; }
+  int accept();
+
+ private:
+  int fd_ = -1;
+  Endpoint endpoint_;
+};
+
+std::string netstring(const std::string& payload);
+// A framed hello as an honest peer of `network` says it.
+std::string hello(const std::string& network = "kadmos", std::uint32_t version = wire::kVersion);
+PublicKey key_of(int number);
+
+}  // namespace kadmos::net
