@@ -156,7 +156,6 @@ void Engine::on_committed(Now now, CommitId commit, const Result<void>& result) 
   if (closed_) return;
   store_.on_committed(commit, result.ok());
   if (!result) {
-    ++stats_.commits_failed;
     notice(Notice::Level::warning, "commit_failed", result.error().text());
   }
   const auto [first, last] = unanswered_.equal_range(commit);
