@@ -20,6 +20,7 @@ class VirtualTransport final : public Transport {
   }
   void send(const Contact& to, Bytes frame) override { network_.send(self_, to, std::move(frame)); }
   void probe(const Bootstrap& where) override { network_.probe(self_, where); }
+  void drop(const PublicKey& peer) override { network_.drop(self_, peer); }
   Endpoints listening() const override {
     if (network_.hosts_[self_]->self.client) return {};
     return Endpoints(network_.address(self_));
@@ -122,17 +123,17 @@ void Network::send(NodeIndex self, const Contact& to, Bytes frame) {
       erase_link(host, *peer);
     }
   }
-  if (to.endpoints.empty()) return drop(self, to.key, Unreachable::no_endpoint);
+  if (to.endpoints.empty()) return lose(self, to.key, Unreachable::no_endpoint);
   for (Dial& dial : host.dials) {
     if (dial.probe || dial.where.key != to.key) continue;
     if (dial.bytes + frame.size() > host.max_queued) {
-      return drop(self, to.key, Unreachable::overloaded);
+      return lose(self, to.key, Unreachable::overloaded);
     }
     dial.bytes += frame.size();
     dial.waiting.push_back(std::move(frame));
     return;
   }
-  if (host.dials.size() >= host.max_dials) return drop(self, to.key, Unreachable::overloaded);
+  if (host.dials.size() >= host.max_dials) return lose(self, to.key, Unreachable::overloaded);
   Dial dial;
   dial.where = {to.endpoints.front(), to.key};  // a host has one address, so the first will do
   dial.bytes = frame.size();
@@ -148,7 +149,17 @@ void Network::probe(NodeIndex self, const Bootstrap& where) {
   begin_dial(self, std::move(dial));
 }
 
-void Network::drop(NodeIndex self, const PublicKey& to, Unreachable why) {
+void Network::drop(NodeIndex self, const PublicKey& peer) {
+  Host& host = *hosts_[self];
+  const auto index = find(peer);
+  const Link* link = index ? find_link(host, *index) : nullptr;
+  if (link == nullptr) return;
+  if (!idle(*link)) hang_up(self, *index, link->arrival);
+  erase_link(host, *index);
+  lose(self, peer, Unreachable::misbehaved);
+}
+
+void Network::lose(NodeIndex self, const PublicKey& to, Unreachable why) {
   Event event{Kind::dropped, why, self, self, 0, Bytes(to.bytes.begin(), to.bytes.end())};
   queue_.push(queue_.now(), self, std::move(event));
 }
@@ -367,6 +378,7 @@ void Network::hang_up(NodeIndex self, NodeIndex peer, TimePoint earliest) {
 Peer Network::as_peer(NodeIndex peer, bool reached) const {
   Peer out = hosts_[peer]->self;
   out.reached = reached;
+  out.address = hosts_[peer]->address;
   return out;
 }
 

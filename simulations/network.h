@@ -113,6 +113,7 @@ class Network {
   void listen(NodeIndex self, TransportListener& listener);
   void send(NodeIndex self, const Contact& to, Bytes frame);
   void probe(NodeIndex self, const Bootstrap& where);
+  void drop(NodeIndex self, const PublicKey& peer);
   void add_stats(NodeIndex self, Stats& stats) const;
 
   // ---- Dials.
@@ -134,7 +135,7 @@ class Network {
   static void erase_link(Host& host, NodeIndex peer);
   void transmit(NodeIndex self, Link& link, Event::Kind kind, Bytes frame);
   void hang_up(NodeIndex self, NodeIndex peer, TimePoint earliest);
-  void drop(NodeIndex self, const PublicKey& to, Unreachable why);
+  void lose(NodeIndex self, const PublicKey& to, Unreachable why);
   Peer as_peer(NodeIndex peer, bool reached) const;
 
   // Puts an event on its way for `trips` one-way times, to arrive not before `earliest`; says when.

@@ -75,8 +75,9 @@ class Transport {
   // Dials `where` even if a connection to its key is open, to prove that it can be dialled. Answers
   // once, by on_reached or on_probe_failed. The connection is kept if none to that key is open.
   virtual void probe(const Bootstrap& where) = 0;
-  // Closes the connection to a peer that broke the protocol; counted by the caller.
-  virtual void drop(const PublicKey& /*peer*/) {}
+  // Closes the connections to a peer that broke the protocol, as on_unreachable(peer, misbehaved)
+  // then says. Nothing happens if there is none.
+  virtual void drop(const PublicKey& peer) = 0;
   // What the transport listens on and would tell peers; empty for a client.
   virtual Endpoints listening() const = 0;
   // Adds the transport's counters.

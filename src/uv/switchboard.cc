@@ -171,6 +171,14 @@ void Switchboard::probe(const Bootstrap& where) {
   dial(*link, where.endpoint, where.key);
 }
 
+void Switchboard::drop(const PublicKey& peer) {
+  for (Link* link : std::vector<Link*>(links_)) {
+    if (link->entry != nullptr && link->entry->peer.contact.key == peer) {
+      link->close(Unreachable::misbehaved);
+    }
+  }
+}
+
 void Switchboard::on_frame(Connection& connection, ByteView frame) {
   auto& link = static_cast<Link&>(connection);
   if (!deliver_events() || link.phase() == Connection::Phase::gone) return;
@@ -345,6 +353,7 @@ void Switchboard::learn(Entry& entry, const Link& link, const wire::Hello& said)
   }
   entry.peer.contact.endpoints = endpoints;
   entry.peer.client = said.client;
+  entry.peer.address = link.remote();
   entry.peer.reached = !entry.verified.empty();
 }
 

@@ -35,6 +35,7 @@ class Switchboard final : private ConnectionOwner {
   Result<void> start(TransportListener& listener);
   void send(const Contact& to, Bytes frame);
   void probe(const Bootstrap& where);
+  void drop(const PublicKey& peer);
   Endpoints listening() const { return advertised_; }
   void add_stats(Stats& sum) const;
   void close();

@@ -14,6 +14,7 @@ class TlsTransport final : public Transport {
   Result<void> start(TransportListener& listener) override { return switchboard_->start(listener); }
   void send(const Contact& to, Bytes frame) override { switchboard_->send(to, std::move(frame)); }
   void probe(const Bootstrap& where) override { switchboard_->probe(where); }
+  void drop(const PublicKey& peer) override { switchboard_->drop(peer); }
   Endpoints listening() const override { return switchboard_->listening(); }
   void add_stats(Stats& stats) const override { switchboard_->add_stats(stats); }
   void close() override { switchboard_->close(); }
