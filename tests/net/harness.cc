@@ -66,35 +66,54 @@ bool Honest::got(const std::string& text) const {
                      [&](const auto& frame) { return frame.second == text; });
 }
 
-std::size_t Honest::lost_to(const PublicKey& key) const {
-  return static_cast<std::size_t>(
-      std::count_if(lost.begin(), lost.end(), [&](const auto& each) { return each.first == key; }));
+void Honest::send(const Contact& to, const std::string& text) {
+  inside_call_ = true;
+  transport->send(to, to_bytes(text));
+  inside_call_ = false;
+}
+
+void Honest::probe(const Bootstrap& where) {
+  inside_call_ = true;
+  transport->probe(where);
+  inside_call_ = false;
 }
 
 bool Honest::reaches(Honest& to) {
   static int count = 0;
   const std::string text = "ping " + std::to_string(++count);
+  std::size_t losses = lost.size();
   send(to, text);
-  return until(loop, [&] { return to.got(text); });
+  return until(loop, [&] {
+    if (lost.size() > losses) {
+      losses = lost.size();
+      send(to, text);
+    }
+    return to.got(text);
+  });
+}
+
+bool still_serves(Honest& server) {
+  Honest newcomer(server.loop, 1000, server.config);
+  return newcomer.reaches(server) && server.reaches(newcomer);
 }
 
 void Honest::on_frame(const Peer& from, ByteView frame) {
-  check(!inside_call);
+  check(!inside_call_);
   frames.emplace_back(from, text_of(frame));
   if (frame_hook) frame_hook(from, frame);
 }
 void Honest::on_reached(const Bootstrap& probed, const Peer& peer) {
-  check(!inside_call);
+  check(!inside_call_);
   reached.emplace_back(probed, peer);
   if (event_hook) event_hook();
 }
 void Honest::on_probe_failed(const Bootstrap& probed, Unreachable why) {
-  check(!inside_call);
+  check(!inside_call_);
   probes_failed.emplace_back(probed, why);
   if (event_hook) event_hook();
 }
 void Honest::on_unreachable(const PublicKey& key, Unreachable why) {
-  check(!inside_call);
+  check(!inside_call_);
   lost.emplace_back(key, why);
   if (event_hook) event_hook();
 }
@@ -113,12 +132,9 @@ void set_deadlines(int fd) {
 
 }  // namespace
 
-RawSocket::RawSocket(const Endpoint& to, int receive_buffer)
+RawSocket::RawSocket(const Endpoint& to)
     : fd_(socket(to.is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   check(fd_ >= 0);
-  if (receive_buffer > 0) {
-    setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
-  }
   set_deadlines(fd_);
   const sockaddr_storage address = to_sockaddr(to);
   const socklen_t size = to.is_v4() ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
@@ -241,6 +257,8 @@ bool RawTls::write_slowly(const std::string& plaintext) {
   return std::all_of(plaintext.begin(), plaintext.end(),
                      [&](char byte) { return write(std::string(1, byte)); });
 }
+
+void RawTls::shut_down() { SSL_shutdown(ssl_); }
 
 std::optional<std::string> RawTls::read_frame() {
   if (!secured_) return std::nullopt;

@@ -5,8 +5,8 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
+#include <atomic>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -30,16 +30,14 @@ TransportOptions listening();
 class Honest final : public TransportListener {
  public:
   Honest(UvLoop& on, int number, Config settings = {}, TransportOptions options = listening());
-  void start();  // the constructor does, unless told otherwise by a test that builds its own
-
   Contact contact() const;
   Stats stats() const;
   void send(const Honest& to, const std::string& text) { send(to.contact(), text); }
-  void send(const Contact& to, const std::string& text) { transport->send(to, to_bytes(text)); }
-  // Sends to `to` and waits until it has arrived.
+  void send(const Contact& to, const std::string& text);
+  void probe(const Bootstrap& where);
+  // Sends to `to`, again if it got lost, and waits until it has arrived.
   bool reaches(Honest& to);
   bool got(const std::string& text) const;
-  std::size_t lost_to(const PublicKey& key) const;
 
   void on_frame(const Peer& from, ByteView frame) override;
   void on_reached(const Bootstrap& probed, const Peer& peer) override;
@@ -56,22 +54,24 @@ class Honest final : public TransportListener {
   std::vector<std::pair<PublicKey, Unreachable>> lost;
   std::function<void(const Peer&, ByteView)> frame_hook;
   std::function<void()> event_hook;
-  bool inside_call = false;  // to see that no listener is called from inside a call
+
+ private:
+  bool inside_call_ = false;  // the listener must not be called now
 };
 
-// Runs `script` on a thread and the loop until the script is over. Gives what the script gives.
-template <class T>
-T meanwhile(UvLoop& loop, std::function<T()> script) {
-  std::optional<T> result;
-  bool done = false;
+// Whether a newcomer still gets through to `server`.
+bool still_serves(Honest& server);
+
+// Runs `script` on a thread, and the loop until the script is over. Gives what the script gives.
+template <class F>
+auto meanwhile(UvLoop& loop, F script) {
+  std::optional<decltype(script())> result;
+  std::atomic<bool> done = false;
   std::thread thread([&] {
-    T value = script();
-    loop.post([&, value = std::move(value)] {
-      result.emplace(value);
-      done = true;
-    });
+    result.emplace(script());
+    done = true;
   });
-  until(loop, [&] { return done; });
+  until(loop, [&] { return done.load(); });
   thread.join();
   return *std::move(result);
 }
@@ -79,7 +79,7 @@ T meanwhile(UvLoop& loop, std::function<T()> script) {
 // A blocking socket with a deadline for each call.
 class RawSocket {
  public:
-  explicit RawSocket(const Endpoint& to, int receive_buffer = 0);
+  explicit RawSocket(const Endpoint& to);
   explicit RawSocket(int fd);
   RawSocket(const RawSocket&) = delete;
   RawSocket& operator=(const RawSocket&) = delete;
@@ -113,6 +113,7 @@ class RawTls {
 
   bool secured() const { return secured_; }
   bool write(const std::string& plaintext);
+  void shut_down();  // close_notify
   // One byte a TLS record and a TCP segment.
   bool write_slowly(const std::string& plaintext);
   // The next whole frame; nothing when the peer closes.
