@@ -1,0 +1,52 @@
+// A lookup for 00 by the node ff, whose candidates are named by the first byte of their id: a
+// smaller name is nearer.
+#pragma once
+
+#include <vector>
+
+#include "lookup/lookup.h"
+#include "support/readable.h"
+
+namespace kadmos {
+
+struct SmallLookup {
+  using Names = std::vector<int>;
+
+  explicit SmallLookup(Lookup::Options options)
+      : lookup(readable::id(0x00), readable::id(0xff), options, book) {}
+
+  void add(std::uint8_t name, int hops = 1, bool suspect = false, std::uint16_t port = 4000) {
+    const ContactHold contact(
+        book, readable::contact(std::uint64_t{name} << 56, Endpoint::v4(127, 0, 0, 1, port)));
+    lookup.add(contact.ref(), hops, suspect);
+  }
+  void add_all(const Names& names) {
+    for (const int name : names) add(static_cast<std::uint8_t>(name));
+  }
+  void add_suspect(std::uint8_t name) { add(name, 1, true); }
+
+  // Whom it asks now, until it wants nobody more.
+  Names ask() {
+    Names out;
+    while (const auto contact = lookup.next()) out.push_back(name_of(*contact));
+    return out;
+  }
+  std::optional<int> answer(std::uint8_t name) { return lookup.on_answer(readable::id(name)); }
+  void answer_all(const Names& names) {
+    for (const int name : names) answer(static_cast<std::uint8_t>(name));
+  }
+  void slow(std::uint8_t name) { lookup.on_slow(readable::id(name)); }
+  void fail(std::uint8_t name) { lookup.on_failed(readable::id(name)); }
+
+  Names answered(std::size_t n = 100) const {
+    Names out;
+    for (const ContactRef contact : lookup.answered(n)) out.push_back(name_of(contact));
+    return out;
+  }
+  int name_of(ContactRef contact) const { return static_cast<int>(book.id(contact).top() >> 56); }
+
+  ContactBook book{readable::id_of_key};
+  Lookup lookup;
+};
+
+}  // namespace kadmos

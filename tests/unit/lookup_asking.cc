@@ -1,0 +1,240 @@
+// Whom a lookup asks, and how many at once.
+#include <doctest/doctest.h>
+
+#include "support/small_lookup.h"
+
+using namespace kadmos;
+using Names = SmallLookup::Names;
+
+TEST_CASE("a lookup asks the nearest alpha candidates at once") {
+  SmallLookup search({.width = 4, .alpha = 2});
+  search.add_all({5, 1, 4, 2});
+  CHECK(search.ask() == Names{1, 2});
+  CHECK(search.ask().empty());
+  CHECK(search.lookup.asked() == 2);
+}
+
+TEST_CASE("an answer frees its slot for the next nearest candidate") {
+  SmallLookup search({.width = 4, .alpha = 2});
+  search.add_all({1, 2, 3, 4});
+  search.ask();
+  search.answer(2);
+  CHECK(search.ask() == Names{3});
+}
+
+TEST_CASE("candidates that an answer names are asked before farther ones") {
+  SmallLookup search({.width = 4, .alpha = 1});
+  search.add_all({8, 9});
+  CHECK(search.ask() == Names{8});
+  search.answer(8);
+  search.add(3, 2);
+  CHECK(search.ask() == Names{3});
+}
+
+TEST_CASE("the closing phase asks width at once when the nearest candidate has answered") {
+  SmallLookup search({.width = 4, .alpha = 1});
+  search.add_all({1, 2, 3, 4, 5, 6});
+  CHECK(search.ask() == Names{1});
+  search.answer(1);
+  CHECK(search.ask() == Names{2, 3, 4, 5});
+}
+
+TEST_CASE("a farther answer does not open the closing phase") {
+  SmallLookup search({.width = 4, .alpha = 2});
+  search.add_all({1, 2, 3, 4, 5});
+  search.ask();
+  search.answer(2);
+  CHECK(search.ask() == Names{3});
+}
+
+TEST_CASE("a nearer candidate ends the closing phase") {
+  SmallLookup search({.width = 3, .alpha = 1});
+  search.add_all({4, 5, 6, 7, 8});
+  search.ask();
+  search.answer(4);
+  CHECK(search.ask() == Names{5, 6, 7});
+  search.answer(5);
+  search.add(2, 2);
+  CHECK(search.ask().empty());  // two wait, more than alpha
+  search.answer(6);
+  search.answer(7);
+  CHECK(search.ask() == Names{2});
+}
+
+TEST_CASE("the closing phase looks past candidates that failed or are slow") {
+  SmallLookup search({.width = 3, .alpha = 2});
+  search.add_all({1, 2, 3, 4, 5, 6});
+  search.ask();
+  search.fail(1);
+  CHECK(search.ask() == Names{3});
+  search.slow(2);
+  CHECK(search.ask() == Names{4});
+  search.answer(3);
+  CHECK(search.ask() == Names{5, 6});
+}
+
+TEST_CASE("the closing phase asks alpha at once if that is more than width") {
+  SmallLookup search({.width = 1, .alpha = 3});
+  search.add_all({1, 2, 3, 4});
+  CHECK(search.ask() == Names{1, 2, 3});
+  search.fail(1);
+  CHECK(search.ask() == Names{4});
+}
+
+TEST_CASE("a slow peer frees its slot") {
+  SmallLookup search({.width = 4, .alpha = 2});
+  search.add_all({1, 2, 3, 4});
+  search.ask();
+  search.slow(1);
+  CHECK(search.ask() == Names{3});
+  search.slow(1);  // once slow is slow
+  CHECK(search.ask().empty());
+}
+
+TEST_CASE("a slow peer that fails frees no second slot") {
+  SmallLookup search({.width = 4, .alpha = 2});
+  search.add_all({1, 2, 3, 4});
+  search.ask();
+  search.slow(1);
+  search.ask();
+  search.fail(1);
+  CHECK(search.ask().empty());
+}
+
+TEST_CASE("a slow peer that answers frees no second slot") {
+  SmallLookup search({.width = 9, .alpha = 2});
+  search.add_all({1, 2, 3, 4, 5});
+  search.ask();
+  search.slow(2);
+  CHECK(search.ask() == Names{3});
+  search.answer(2);
+  CHECK(search.ask().empty());
+}
+
+TEST_CASE("a failed peer frees its slot and is not asked again") {
+  SmallLookup search({.width = 4, .alpha = 1});
+  search.add_all({1, 2});
+  search.ask();
+  search.fail(1);
+  CHECK(search.ask() == Names{2});
+  search.fail(2);
+  search.add(1);  // others still speak of it
+  CHECK(search.ask().empty());
+}
+
+TEST_CASE("a suspect is asked only when nobody else is left") {
+  SmallLookup search({.width = 4, .alpha = 3});
+  search.add_suspect(1);
+  search.add_all({2, 3});
+  CHECK(search.ask() == Names{2, 3});
+  search.answer(2);
+  CHECK(search.ask().empty());  // 3 may still answer
+  search.answer(3);
+  CHECK(search.ask() == Names{1});
+}
+
+TEST_CASE("suspects are asked one by one from the nearest") {
+  SmallLookup search({.width = 4, .alpha = 3});
+  search.add_suspect(2);
+  search.add_suspect(1);
+  CHECK(search.ask() == Names{1});
+  search.fail(1);
+  CHECK(search.ask() == Names{2});
+}
+
+TEST_CASE("a suspect is not asked when enough others answered") {
+  SmallLookup search({.width = 2, .alpha = 3});
+  search.add_suspect(1);
+  search.add_all({2, 3});
+  search.answer_all(search.ask());
+  CHECK(search.ask().empty());
+  CHECK(search.lookup.done());
+}
+
+TEST_CASE("a suspect does not keep the closing phase from opening") {
+  SmallLookup search({.width = 3, .alpha = 1});
+  search.add_suspect(1);
+  search.add_all({2, 3, 4, 5});
+  search.ask();
+  search.answer(2);
+  CHECK(search.ask() == Names{3, 4, 5});
+}
+
+TEST_CASE("nobody beyond the width that answered is asked") {
+  SmallLookup search({.width = 2, .alpha = 3});
+  search.add_all({1, 2, 3, 4, 5});
+  CHECK(search.ask() == Names{1, 2, 3});
+  search.answer(1);
+  search.answer(2);
+  CHECK(search.ask().empty());
+}
+
+TEST_CASE("a lookup never asks its own node") {
+  SmallLookup search({.width = 4, .alpha = 3});
+  search.add(0xff);
+  CHECK(search.ask().empty());
+  CHECK(search.lookup.done());
+}
+
+TEST_CASE("a candidate named many times is asked once") {
+  SmallLookup search({.width = 4, .alpha = 3});
+  search.add_all({1, 1, 1});
+  CHECK(search.ask() == Names{1});
+  search.add(1);
+  search.add(1, 2, false, 4001);  // elsewhere, while the first is being asked
+  CHECK(search.ask().empty());
+  search.answer(1);
+  search.add(1, 2, false, 4001);
+  CHECK(search.ask().empty());
+  CHECK(search.lookup.asked() == 1);
+}
+
+TEST_CASE("a peer that failed is tried once more under other endpoints") {
+  SmallLookup search({.width = 4, .alpha = 3});
+  search.add(1);
+  search.ask();
+  search.fail(1);
+  search.add(1, 2, false, 4001);
+  const auto again = search.lookup.next();
+  REQUIRE(again);
+  CHECK(search.book.contact(*again).endpoints.front().port == 4001);
+  search.fail(1);
+  search.add(1, 2, false, 4002);
+  CHECK(search.ask().empty());
+  CHECK(search.lookup.asked() == 2);
+}
+
+TEST_CASE("a full shortlist gives up the farthest it has not asked for a nearer one") {
+  SmallLookup search({.width = 4, .alpha = 1, .max = 3});
+  search.add_all({4, 5, 6});
+  search.add(1);  // 6 goes
+  search.add(7);  // too far
+  Names asked;
+  for (Names now = search.ask(); !now.empty(); now = search.ask()) {
+    asked.insert(asked.end(), now.begin(), now.end());
+    search.fail(static_cast<std::uint8_t>(now.front()));
+  }
+  CHECK(asked == Names{1, 4, 5});
+}
+
+TEST_CASE("a full shortlist never forgets whom it asked") {
+  SmallLookup search({.width = 4, .alpha = 3, .max = 2});
+  search.add_all({5, 6});
+  CHECK(search.ask() == Names{5, 6});
+  search.add(1);
+  CHECK(search.ask().empty());
+  CHECK(search.answer(6).has_value());
+  CHECK(search.answer(5).has_value());
+}
+
+TEST_CASE("a lookup keeps the contacts it knows alive and lets them go with itself") {
+  ContactBook book{readable::id_of_key};
+  {
+    Lookup lookup(readable::id(0), readable::id(0xff), {}, book);
+    const ContactHold contact(book, readable::contact(std::uint64_t{1} << 56));
+    lookup.add(contact.ref(), 1, false);
+    CHECK(book.size() == 1);
+    lookup.next();
+  }
+  CHECK(book.size() == 0);
+}
