@@ -1,0 +1,271 @@
+#include "cli/common/execute.h"
+
+#include <fmt/core.h>
+
+#include "cli/common/text.h"
+#include "cli/common/version.h"
+
+namespace kadmos::cli {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+// Reading a request. A field of the wrong type throws Json::exception, which `execute` turns into
+// an error at the door.
+std::optional<std::chrono::milliseconds> millis(const Json& request, const char* field) {
+  if (!request.contains(field)) return std::nullopt;
+  const auto count = request.at(field).get_ref<const Json::number_unsigned_t&>();
+  // Far more than any limit, far from overflow.
+  return std::chrono::milliseconds(std::min<std::uint64_t>(count, 1'000'000'000'000));
+}
+
+std::optional<Duration> timeout_of(const Json& request) {
+  const auto ms = millis(request, "timeout_ms");
+  if (!ms) return std::nullopt;
+  return std::chrono::duration_cast<Duration>(std::min(*ms, std::chrono::milliseconds(86'400'000)));
+}
+
+const std::string& text(const Json& request, const char* field) {
+  return request.at(field).get_ref<const std::string&>();
+}
+
+ByteView bytes(const Json& request, const char* field) { return request.at(field).get_binary(); }
+
+Json invalid(std::string detail) {
+  return json_of(Error(Errc::invalid_argument, std::move(detail)));
+}
+
+Future<Json> now(Json answer) { return Future<Json>::resolved(std::move(answer)); }
+
+template <class T>
+Json answer(const Result<T>& result) {
+  return result ? json_of(*result) : json_of(result.error());
+}
+
+// Whose name is meant: the request's "owner", or the service's.
+std::optional<PublicKey> owner_of(const Service& service, const Json& request) {
+  if (!request.contains("owner")) return service.owner_key();
+  return PublicKey::from_hex(text(request, "owner"));
+}
+
+Future<Json> get(Service& service, const Json& request) {
+  std::optional<Key> key;
+  if (request.contains("key")) {
+    key = Key::from_hex(text(request, "key"));
+    if (!key) return now(invalid("a key has 128 hexadecimal digits"));
+  } else {
+    const auto owner = owner_of(service, request);
+    if (!owner) return now(invalid("an owner is a public key of 64 hexadecimal digits"));
+    key = owned_key(*owner, bytes(request, "name"));
+  }
+  GetOptions options;
+  options.timeout = timeout_of(request);
+  options.first = request.value("first", false);
+  return service.node.get(*key, options).then([](Result<Found> found) -> Json {
+    if (found && found->record.type == RecordType::tombstone) {
+      return json_of(Error(Errc::not_found, "its owner deleted it"));
+    }
+    return answer(found);
+  });
+}
+
+SetOptions set_options(const Service& service, const Json& request) {
+  SetOptions options;
+  options.ttl = millis(request, "ttl_ms");
+  options.timeout = timeout_of(request);
+  options.owner = service.owner;
+  return options;
+}
+
+Json receipt_of(const Service& service, const Result<Receipt>& receipt) {
+  Json out = answer(receipt);
+  if (receipt) out["owner"] = service.owner_key().hex();
+  return out;
+}
+
+Future<Json> set(Service& service, const Json& request) {
+  return service.node
+      .set(text_of(bytes(request, "name")), bytes(request, "value"),
+           set_options(service, request))
+      .then([&service](Result<Receipt> receipt) { return receipt_of(service, receipt); });
+}
+
+Future<Json> del(Service& service, const Json& request) {
+  return service.node
+      .del(text_of(bytes(request, "name")), set_options(service, request))
+      .then([&service](Result<Receipt> receipt) { return receipt_of(service, receipt); });
+}
+
+Future<Json> put(Service& service, const Json& request) {
+  PutOptions options;
+  options.ttl = millis(request, "ttl_ms");
+  options.timeout = timeout_of(request);
+  return service.node.put(bytes(request, "value"), options)
+      .then([](Result<Receipt> receipt) { return answer(receipt); });
+}
+
+Future<Json> ping(Service& service, const Json& request) {
+  const auto endpoint = Endpoint::parse(text(request, "endpoint"));
+  if (!endpoint) return now(invalid("an endpoint is an address and a port"));
+  Bootstrap where{*endpoint, std::nullopt};
+  if (request.contains("key")) {
+    where.key = PublicKey::from_hex(text(request, "key"));
+    if (!where.key) return now(invalid("a public key has 64 hexadecimal digits"));
+  }
+  return service.node.ping(where).then([](Result<Pong> pong) -> Json {
+    if (!pong) return json_of(pong.error());
+    Json out = json_of(pong->peer);
+    out["id"] = id_of(pong->peer.key).hex();
+    out["elapsed_ms"] = in_milliseconds(pong->elapsed);
+    return out;
+  });
+}
+
+Json status(const Service& service) {
+  const Node& node = service.node;
+  const Stats stats = node.stats();
+  const auto uptime = std::chrono::duration_cast<std::chrono::milliseconds>(SteadyClock::now() -
+                                                                            service.started);
+  Json out = {{"id", node.id().hex()},
+              {"key", node.public_key().hex()},
+              {"version", kVersion},
+              {"network", node.config().network},
+              {"client", node.config().client},
+              {"endpoints", json_of(node.contact().endpoints)},
+              {"uptime_ms", uptime.count()},
+              {"peers", stats.table_size},
+              {"records", stats.records_held},
+              {"record_bytes", stats.bytes_held}};
+  out.update(service.facts);
+  out["counters"] = json_of(stats);
+  return out;
+}
+
+// The table may be larger than a reply; the nearest come first.
+Json peers(const Service& service) {
+  constexpr std::size_t kMost = 2000;
+  Json list = Json::array();
+  const auto contacts = service.node.contacts();
+  for (const Contact& contact : contacts) {
+    if (list.size() == kMost) break;
+    const Id id = id_of(contact.key);
+    Json one = json_of(contact);
+    one["id"] = id.hex();
+    one["shared_bits"] = shared_prefix(id, service.node.id());
+    list.push_back(std::move(one));
+  }
+  return {{"peers", std::move(list)}, {"total", contacts.size()}};
+}
+
+// ---- profiles: a JSON object under the owner's name "whoami".
+
+constexpr std::string_view kProfileName = "whoami";
+
+Result<Json> profile_in(const Result<Found>& found) {
+  if (!found) return found.error();
+  if (found->record.type == RecordType::tombstone) {
+    return Error(Errc::not_found, "its owner deleted the profile");
+  }
+  auto profile = parse_json(text_of(found->record.value));
+  if (!profile || !profile->is_object()) {
+    return Error(Errc::protocol, "what this owner published as whoami is no JSON object");
+  }
+  return profile;
+}
+
+Future<Json> whois(Service& service, const Json& request) {
+  const auto owner = PublicKey::from_hex(text(request, "owner"));
+  if (!owner) return now(invalid("an owner is a public key of 64 hexadecimal digits"));
+  GetOptions options;
+  options.timeout = timeout_of(request);
+  const Key key = owned_key(*owner, view_of(kProfileName));
+  return service.node.get(key, options).then([owner](Result<Found> found) -> Json {
+    auto profile = profile_in(found);
+    if (!profile) return json_of(profile.error());
+    return {{"key", owner->hex()},
+            {"id", id_of(*owner).hex()},
+            {"profile", *std::move(profile)},
+            {"sequence", found->record.sequence},
+            {"expires", show(found->record.expiry)},
+            {"hops", found->hops},
+            {"elapsed_ms", in_milliseconds(found->elapsed)}};
+  });
+}
+
+// Reads the own profile, merges the fields of `changes` (empty ones go), and publishes it if there
+// are any.
+Task<Json> whoami(Service& service, Json changes, std::optional<Duration> timeout) {
+  const auto deadline =
+      SteadyClock::now() + timeout.value_or(service.node.config().operation_timeout);
+  const PublicKey owner = service.owner_key();
+  GetOptions get_options;
+  get_options.timeout = timeout;
+  auto found = co_await service.node.get(owned_key(owner, view_of(kProfileName)), get_options);
+  Json profile = Json::object();
+  bool published = false;
+  if (found || found.error().code != Errc::not_found) {
+    auto known = profile_in(found);
+    if (!known && known.error().code != Errc::not_found) co_return json_of(known.error());
+    published = known.ok();
+    if (known) profile = *std::move(known);
+  }
+  Json out = {{"key", owner.hex()}, {"id", id_of(owner).hex()}};
+  if (!changes.empty()) {
+    for (const auto& [field, value] : changes.items()) {
+      if (value.get_ref<const std::string&>().empty()) {
+        profile.erase(field);
+      } else {
+        profile[field] = value;
+      }
+    }
+    SetOptions options;
+    options.owner = service.owner;
+    options.timeout = std::max<Duration>(deadline - SteadyClock::now(), std::chrono::milliseconds(1));
+    const std::string value = profile.dump();
+    auto receipt = co_await service.node.set(kProfileName, view_of(value), options);
+    if (!receipt) co_return json_of(receipt.error());
+    published = true;
+    out["receipt"] = json_of(*receipt);
+  }
+  out["published"] = published;
+  out["profile"] = std::move(profile);
+  co_return out;
+}
+
+Future<Json> whoami(Service& service, const Json& request) {
+  Json changes = request.value("set", Json::object());
+  for (const auto& value : changes) {
+    if (!value.is_string() || !is_utf8(value.get_ref<const std::string&>())) {
+      return now(invalid("a profile's fields are text"));
+    }
+  }
+  return start(whoami(service, std::move(changes), timeout_of(request)));
+}
+
+Future<Json> dispatch(Service& service, const Json& request) {
+  const std::string& op = text(request, "op");
+  if (op == "get") return get(service, request);
+  if (op == "set") return set(service, request);
+  if (op == "put") return put(service, request);
+  if (op == "del") return del(service, request);
+  if (op == "ping") return ping(service, request);
+  if (op == "status") return now(status(service));
+  if (op == "peers") return now(peers(service));
+  if (op == "whoami") return whoami(service, request);
+  if (op == "whois") return whois(service, request);
+  return now(invalid(fmt::format("'{}' is no request that this version knows", printable(op))));
+}
+
+}  // namespace
+
+Future<Json> execute(Service& service, const Json& request) {
+  try {
+    return dispatch(service, request).then([](Result<Json> result) -> Json {
+      return result ? *std::move(result) : json_of(result.error());
+    });
+  } catch (const Json::exception& e) {
+    return now(invalid(fmt::format("a request with a missing or wrong field: {}", e.what())));
+  }
+}
+
+}  // namespace kadmos::cli

@@ -1,0 +1,30 @@
+// What the programs can ask of a node, as JSON in and JSON out. dht-node answers its control socket
+// with it, and dht-cli its own node when it takes part in the network by itself, so both behave
+// alike. docs/cli.md lists the requests and the fields of the answers.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "cli/common/json.h"
+#include "kadmos/node.h"
+#include "kadmos/task.h"
+
+namespace kadmos::cli {
+
+struct Service {
+  Node& node;
+  // Whose names are set and looked up where a request names no owner; null: the node's own.
+  const Identity* owner = nullptr;
+  // What `status` tells besides what the node knows.
+  Json facts = Json::object();
+  std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
+
+  const PublicKey& owner_key() const { return owner ? owner->public_key() : node.public_key(); }
+};
+
+// Always gives JSON: {"error": …} where something failed. `service` must outlive the future, whose
+// dropping cancels the request.
+Future<Json> execute(Service& service, const Json& request);
+
+}  // namespace kadmos::cli

@@ -1,0 +1,127 @@
+#include "cli/common/text.h"
+
+#include <fmt/core.h>
+
+#include <charconv>
+#include <cmath>
+#include <ctime>
+
+namespace kadmos::cli {
+namespace {
+
+// The length of the well-formed UTF-8 sequence that `text` begins with (Unicode 15, table 3-7); 0 if
+// there is none.
+std::size_t utf8_sequence(std::string_view text) {
+  const auto at = [&](std::size_t i) -> unsigned {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0;
+  };
+  const auto continues = [&](std::size_t i) { return (at(i) & 0xC0U) == 0x80; };
+  const unsigned first = at(0);
+  if (first < 0x80) return 1;
+  if (first >= 0xC2 && first <= 0xDF) return continues(1) ? 2 : 0;
+  if (first >= 0xE0 && first <= 0xEF) {
+    const bool overlong = first == 0xE0 && at(1) < 0xA0;
+    const bool surrogate = first == 0xED && at(1) > 0x9F;
+    return continues(1) && continues(2) && !overlong && !surrogate ? 3 : 0;
+  }
+  if (first >= 0xF0 && first <= 0xF4) {
+    const bool overlong = first == 0xF0 && at(1) < 0x90;
+    const bool too_high = first == 0xF4 && at(1) > 0x8F;
+    return continues(1) && continues(2) && continues(3) && !overlong && !too_high ? 4 : 0;
+  }
+  return 0;
+}
+
+bool is_control(std::string_view sequence) {
+  const auto first = static_cast<unsigned char>(sequence[0]);
+  if (sequence.size() == 1) return first < 0x20 || first == 0x7F;
+  // U+0080 to U+009F, which terminals obey too.
+  return first == 0xC2 && static_cast<unsigned char>(sequence[1]) < 0xA0;
+}
+
+}  // namespace
+
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t length = utf8_sequence(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+std::string printable(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t length = utf8_sequence(text);
+    const std::string_view head = text.substr(0, length == 0 ? 1 : length);
+    if (length == 0 || is_control(head)) {
+      for (const char c : head) out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    } else {
+      out += head;
+    }
+    text.remove_prefix(head.size());
+  }
+  return out;
+}
+
+std::string base64(ByteView bytes) {
+  static constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  out.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const std::size_t n = std::min<std::size_t>(3, bytes.size() - i);
+    std::uint32_t group = 0;
+    for (std::size_t j = 0; j < 3; ++j) group = group << 8 | (j < n ? bytes[i + j] : 0U);
+    for (std::size_t j = 0; j < 4; ++j) {
+      out += j <= n ? kDigits[group >> (18 - 6 * j) & 0x3FU] : '=';
+    }
+  }
+  return out;
+}
+
+Result<Duration> parse_duration(std::string_view text) {
+  double number = 0;
+  const auto [rest, failed] = std::from_chars(text.data(), text.data() + text.size(), number,
+                                              std::chars_format::fixed);
+  const std::string_view unit(rest, static_cast<std::size_t>(text.data() + text.size() - rest));
+  double seconds = 0;
+  if (unit == "ms") seconds = 1e-3;
+  if (unit == "s") seconds = 1;
+  if (unit == "m") seconds = 60;
+  if (unit == "h") seconds = 3600;
+  if (unit == "d") seconds = 86400;
+  const double total = number * seconds;
+  // The upper bound keeps every sum of a clock and a duration far from overflow.
+  if (failed != std::errc() || !(total >= 1e-3) || total > 1e9) {
+    return Error(Errc::invalid_argument,
+                 fmt::format("'{}' is no duration: give a number and a unit (ms, s, m, h or d), "
+                             "such as 5s",
+                             printable(text)));
+  }
+  return Duration(std::llround(total * 1e9));
+}
+
+std::string show(Duration duration) {
+  const double ms = in_milliseconds(duration);
+  return ms < 1000 ? fmt::format("{:.2f} ms", ms) : fmt::format("{:.1f} s", ms / 1000);
+}
+
+double in_milliseconds(Duration duration) {
+  return static_cast<double>(std::chrono::duration_cast<std::chrono::microseconds>(duration).count()) /
+         1000;
+}
+
+std::string show(WallTime time) {
+  const auto since = time.time_since_epoch();
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(since);
+  const auto whole = static_cast<std::time_t>(seconds.count());
+  std::tm parts{};
+  if (gmtime_r(&whole, &parts) == nullptr) return fmt::format("{} ms", since.count());
+  char buffer[64];
+  const std::size_t length = std::strftime(buffer, sizeof buffer, "%Y-%m-%dT%H:%M:%S", &parts);
+  return fmt::format("{}.{:03}Z", std::string_view(buffer, length), (since - seconds).count());
+}
+
+}  // namespace kadmos::cli

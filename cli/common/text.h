@@ -1,0 +1,31 @@
+// Text for people and from them: durations with units, times, and bytes made safe for a terminal.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "kadmos/bytes.h"
+#include "kadmos/result.h"
+#include "kadmos/time.h"
+
+namespace kadmos::cli {
+
+bool is_utf8(std::string_view text);
+
+// One line that a terminal or a log can be given whoever wrote `text`: control characters and what
+// is not UTF-8 appear as \xNN.
+std::string printable(std::string_view text);
+
+std::string base64(ByteView bytes);
+
+// "300ms", "5s", "1.5m", "2h", "7d": a positive number with its unit. Errors: invalid_argument.
+Result<Duration> parse_duration(std::string_view text);
+
+// "0.42 ms", "3.1 s".
+std::string show(Duration duration);
+// Milliseconds, exact to the microsecond.
+double in_milliseconds(Duration duration);
+// RFC 3339 in UTC, "2030-01-31T23:59:59.000Z".
+std::string show(WallTime time);
+
+}  // namespace kadmos::cli

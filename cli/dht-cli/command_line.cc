@@ -1,0 +1,324 @@
+// The only file of dht-cli that knows CLI11. Each command's options are declared beside its help.
+#include "cli/dht-cli/command_line.h"
+
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/common/data_dir.h"
+#include "cli/common/exit_code.h"
+#include "cli/common/text.h"
+#include "cli/common/version.h"
+#include "kadmos/config.h"
+
+namespace kadmos::cli {
+namespace {
+
+struct UsageError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+constexpr const char* kFooter = R"(
+A dht-node must run, or --bootstrap name a node of the network. "dht-cli COMMAND --help" explains a
+command.
+
+Examples:
+  dht-cli set greeting hello                    publish under a name of the daemon's
+  dht-cli get greeting                          and read it
+  dht-cli get greeting --owner KEY              read somebody else's
+  dht-cli put @photo.jpg                        publish bytes under their hash, which is printed
+  dht-cli --bootstrap 192.0.2.7:4280 get KEY    without a daemon
+
+Exit codes: 0 done, 1 error, 2 wrong usage or input, 3 not found, 4 timeout or too few replicas,
+5 node or daemon unreachable, 6 verification failed.
+)";
+
+constexpr const char* kValueHelp =
+    "the bytes themselves, - to read them from stdin, or @FILE; write -- before one that begins "
+    "with a dash";
+
+void check_name(const std::string& name) {
+  const std::size_t most = Limits().name_bytes;
+  if (name.size() > most) {
+    throw UsageError(fmt::format("the name has {} bytes; at most {} are possible", name.size(), most));
+  }
+}
+
+void check_owner(const std::string& owner) {
+  if (!PublicKey::from_hex(owner)) {
+    throw UsageError(fmt::format("'{}' is no public key: give its 64 hexadecimal digits",
+                                 printable(owner)));
+  }
+}
+
+// What is parsed into, before it is understood.
+struct Raw {
+  Globals globals;
+  std::vector<std::string> bootstrap;
+  std::string timeout = "10s";
+  std::string ttl;
+  std::string name;
+  std::string value;
+  std::string owner;
+  std::string file;
+  std::vector<std::string> fields;
+  bool first = false;
+};
+
+using Make = std::function<Command(const Raw&)>;
+
+std::optional<std::chrono::milliseconds> ttl_of(const Raw& raw) {
+  if (raw.ttl.empty()) return std::nullopt;
+  auto ttl = parse_duration(raw.ttl);
+  if (!ttl) throw UsageError("--ttl: " + ttl.error().detail);
+  return std::chrono::ceil<std::chrono::milliseconds>(*ttl);
+}
+
+void declare_globals(CLI::App& app, Raw& raw) {
+  app.set_help_flag("-h,--help", "Explain the command");
+  app.set_version_flag("--version", fmt::format("dht-cli {}", kVersion));
+  app.footer(kFooter);
+  app.require_subcommand(1);
+  app.fallthrough();
+  Globals& globals = raw.globals;
+  app.add_option("--control", globals.control, "The daemon's socket [DATA_DIR/control.sock]")
+      ->envname("KADMOS_CONTROL")
+      ->type_name("PATH");
+  app.add_option("--data-dir", globals.data_dir, "The daemon's data directory")
+      ->envname("KADMOS_DATA_DIR")
+      ->capture_default_str()
+      ->type_name("DIR");
+  app.add_option("--bootstrap", raw.bootstrap,
+                 "Enter the network by this node, without a daemon; repeatable")
+      ->delimiter(',')
+      ->expected(1)
+      ->type_name("[KEY@]HOST:PORT");
+  app.add_option("--network", globals.network, "With --bootstrap: which network it is")
+      ->envname("KADMOS_NETWORK")
+      ->capture_default_str()
+      ->type_name("NAME");
+  app.add_option("--key", globals.key_file, "With --bootstrap: the identity to set and del as")
+      ->type_name("FILE");
+  app.add_option("--timeout", raw.timeout, "How long to try at most, with its unit")
+      ->capture_default_str()
+      ->type_name("TIME");
+  app.add_flag("--json", globals.json, "Answer with one JSON object on stdout");
+  app.add_flag("-q,--quiet", globals.quiet, "No receipts: only what was asked for");
+  app.add_flag("-v,--verbose", globals.verbose, "Also what each node did, on stderr");
+}
+
+class Commands {
+ public:
+  Commands(CLI::App& app, Raw& raw) : app_(app), raw_(raw) {
+    add_records();
+    add_keys();
+    add_network();
+    add_profiles();
+  }
+
+  Command chosen() const {
+    for (const auto& [app, make] : made_) {
+      if (app->parsed()) return make(raw_);
+    }
+    throw UsageError("give a command");
+  }
+
+ private:
+  CLI::App* add(CLI::App& to, const char* name, const char* help, const char* footer, Make make) {
+    CLI::App* command = to.add_subcommand(name, help);
+    command->footer(footer);
+    command->fallthrough();
+    made_.emplace_back(command, std::move(make));
+    return command;
+  }
+
+  void add_records() {
+    CLI::App* get = add(app_, "get", "Read a record", R"(
+Writes the bytes of the value to stdout as they are, and a newline only on a terminal.
+
+Examples:
+  dht-cli get greeting                  a name of the daemon's
+  dht-cli get greeting --owner KEY      a name of somebody else's (also if it has 128 hex digits)
+  dht-cli get 3f2a...                   a key: 128 hexadecimal digits, as put prints them
+)",
+                        [](const Raw& raw) -> Command {
+                          GetCommand out{raw.name, std::nullopt, raw.first};
+                          check_name(raw.name);
+                          if (!raw.owner.empty()) {
+                            check_owner(raw.owner);
+                            out.owner = raw.owner;
+                          }
+                          return out;
+                        });
+    get->add_option("what", raw_.name, "a name, or a key of 128 digits")->required();
+    get->add_option("--owner", raw_.owner, "Whose name: a public key")->type_name("KEY");
+    get->add_flag("--first", raw_.first, "Take the first valid answer, not the latest of several");
+
+    CLI::App* set = add(app_, "set", "Publish a value under a name", R"(
+Only the owner can change or delete it. Succeeds once enough replicas made it durable.
+
+Examples:
+  dht-cli set greeting hello
+  dht-cli set picture @photo.jpg --ttl 2d
+  tar c notes | dht-cli set notes -
+)",
+                        [](const Raw& raw) -> Command {
+                          check_name(raw.name);
+                          return SetCommand{raw.name, raw.value, ttl_of(raw)};
+                        });
+    set->add_option("name", raw_.name, "the name, any bytes")->required();
+    set->add_option("value", raw_.value, kValueHelp)->required();
+    set->add_option("--ttl", raw_.ttl, "How long it lives")->type_name("TIME");
+
+    CLI::App* put = add(app_, "put", "Publish bytes under their hash", R"(
+Prints the key. Nobody can change what a key leads to.
+
+Examples:
+  dht-cli get $(dht-cli put @photo.jpg) > copy.jpg
+)",
+                        [](const Raw& raw) -> Command { return PutCommand{raw.value, ttl_of(raw)}; });
+    put->add_option("value", raw_.value, kValueHelp)->required();
+    put->add_option("--ttl", raw_.ttl, "How long it lives")->type_name("TIME");
+
+    CLI::App* del = add(app_, "del", "Delete a name", R"(
+Replaces the value by a signed note that it is gone.
+
+Examples:
+  dht-cli del greeting
+)",
+                        [](const Raw& raw) -> Command {
+                          check_name(raw.name);
+                          return DelCommand{raw.name};
+                        });
+    del->add_option("name", raw_.name, "the name")->required();
+  }
+
+  void add_keys() {
+    CLI::App* key = app_.add_subcommand("key", "Make or show an identity");
+    key->require_subcommand(1);
+    key->fallthrough();
+    const auto file_of = [](const Raw& raw) {
+      return raw.file.empty() ? key_path(raw.globals.data_dir) : raw.file;
+    };
+    CLI::App* create = add(*key, "new", "Make an identity and print its public key", R"(
+Never replaces a file.
+
+Examples:
+  dht-cli key new me.key
+  dht-cli --bootstrap 192.0.2.7:4280 --key me.key set greeting hello
+)",
+                           [=](const Raw& raw) -> Command { return KeyCommand{true, file_of(raw)}; });
+    create->add_option("file", raw_.file, "where to save it [DATA_DIR/identity.key]");
+    CLI::App* show = add(*key, "show", "Print the public key of an identity", "",
+                         [=](const Raw& raw) -> Command { return KeyCommand{false, file_of(raw)}; });
+    show->add_option("file", raw_.file, "where it is saved [DATA_DIR/identity.key]");
+  }
+
+  void add_network() {
+    add(app_, "status", "Show how the node is", "", [](const Raw&) { return StatusCommand{}; });
+    add(app_, "peers", "List the nodes it knows, nearest first", "",
+        [](const Raw&) { return PeersCommand{}; });
+    CLI::App* ping = add(app_, "ping", "Prove that a node lives at an address, and which", R"(
+Examples:
+  dht-cli ping 192.0.2.7:4280
+  dht-cli ping KEY@seed.example.org:4280        fails unless it has this key
+)",
+                         [](const Raw& raw) -> Command {
+                           auto where = parse_bootstrap(raw.name);
+                           if (!where) throw UsageError(where.error().detail);
+                           return PingCommand{*std::move(where)};
+                         });
+    ping->add_option("endpoint", raw_.name, "[key@]host:port")->required();
+  }
+
+  void add_profiles() {
+    CLI::App* whoami = add(app_, "whoami", "Show or change the own profile", R"(
+The profile is a JSON object published under the name whoami.
+
+Examples:
+  dht-cli whoami
+  dht-cli whoami --set name=Ada --set site=https://example.org
+  dht-cli whoami --set site=                    takes the field out
+)",
+                           [](const Raw& raw) -> Command {
+                             WhoamiCommand out;
+                             for (const std::string& field : raw.fields) {
+                               const std::size_t equals = field.find('=');
+                               if (equals == 0 || equals == std::string::npos || !is_utf8(field)) {
+                                 throw UsageError(fmt::format("--set: '{}' is not FIELD=VALUE, both "
+                                                              "UTF-8 text",
+                                                              printable(field)));
+                               }
+                               out.changes.emplace_back(field.substr(0, equals),
+                                                        field.substr(equals + 1));
+                             }
+                             return out;
+                           });
+    whoami->add_option("--set", raw_.fields, "Set a field; repeatable")
+        ->type_name("FIELD=VALUE")
+        ->allow_extra_args(false);
+    CLI::App* whois = add(app_, "whois", "Show the profile of an owner", R"(
+Examples:
+  dht-cli whois KEY
+)",
+                          [](const Raw& raw) -> Command {
+                            check_owner(raw.owner);
+                            return WhoisCommand{raw.owner};
+                          });
+    whois->add_option("key", raw_.owner, "its public key")->required();
+  }
+
+  CLI::App& app_;
+  Raw& raw_;
+  std::vector<std::pair<CLI::App*, Make>> made_;
+};
+
+CommandLine understand(const CLI::App& app, const Commands& commands, Raw& raw) {
+  Globals& globals = raw.globals;
+  auto timeout = parse_duration(raw.timeout);
+  if (!timeout) throw UsageError("--timeout: " + timeout.error().detail);
+  globals.timeout = *timeout;
+  for (const std::string& text : raw.bootstrap) {
+    auto bootstrap = parse_bootstrap(text);
+    if (!bootstrap) throw UsageError("--bootstrap: " + bootstrap.error().detail);
+    globals.bootstrap.push_back(*std::move(bootstrap));
+  }
+  if (globals.bootstrap.empty() && !globals.key_file.empty()) {
+    throw UsageError("--key goes with --bootstrap: a daemon signs with its own key");
+  }
+  // The environment may name a socket all the same.
+  if (!globals.bootstrap.empty() && app.get_option("--control")->count() > 0 &&
+      std::getenv("KADMOS_CONTROL") == nullptr) {
+    throw UsageError("--bootstrap and --control exclude each other: with or without a daemon");
+  }
+  if (globals.network.empty() || globals.network.size() > 64) {
+    throw UsageError("--network: the name has 1 to 64 bytes");
+  }
+  if (globals.control.empty()) globals.control = control_path(globals.data_dir);
+  Command command = commands.chosen();
+  return {std::move(globals), std::move(command)};
+}
+
+}  // namespace
+
+ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
+  CLI::App app("Reads and writes what a kadmos network holds.", "dht-cli");
+  Raw raw;
+  raw.globals.data_dir = default_data_dir();
+  raw.globals.network = "kadmos";
+  declare_globals(app, raw);
+  const Commands commands(app, raw);
+  try {
+    app.parse(argc, argv);
+    return {understand(app, commands, raw), kOk};
+  } catch (const CLI::Success& e) {
+    return {std::nullopt, app.exit(e)};
+  } catch (const CLI::Error& e) {
+    fmt::print(stderr, "dht-cli: {}; see dht-cli --help\n", printable(e.what()));
+  } catch (const UsageError& e) {
+    fmt::print(stderr, "dht-cli: {}\n", e.what());
+  }
+  return {std::nullopt, kUsage};
+}
+
+}  // namespace kadmos::cli

@@ -1,0 +1,77 @@
+// What dht-cli was told to do.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "cli/common/bootstrap.h"
+#include "kadmos/time.h"
+
+namespace kadmos::cli {
+
+// Options that every command has.
+struct Globals {
+  std::string data_dir;
+  std::string control;                   // the daemon's socket, unless `bootstrap` is given
+  std::vector<BootstrapName> bootstrap;  // enter the network by these, without a daemon
+  std::string network;
+  std::string key_file;  // with `bootstrap`: whose names are set
+  Duration timeout{};
+  bool json = false;
+  bool quiet = false;
+  bool verbose = false;
+};
+
+struct GetCommand {
+  std::string what;  // a name, or a key of 128 digits
+  std::optional<std::string> owner;
+  bool first = false;
+};
+struct SetCommand {
+  std::string name;
+  std::string value;  // as written: "-" and "@FILE" are to be read
+  std::optional<std::chrono::milliseconds> ttl;
+};
+struct PutCommand {
+  std::string value;
+  std::optional<std::chrono::milliseconds> ttl;
+};
+struct DelCommand {
+  std::string name;
+};
+struct KeyCommand {
+  bool create = false;
+  std::string file;
+};
+struct StatusCommand {};
+struct PeersCommand {};
+struct PingCommand {
+  BootstrapName where;
+};
+struct WhoamiCommand {
+  std::vector<std::pair<std::string, std::string>> changes;
+};
+struct WhoisCommand {
+  std::string owner;
+};
+
+using Command = std::variant<GetCommand, SetCommand, PutCommand, DelCommand, KeyCommand,
+                             StatusCommand, PeersCommand, PingCommand, WhoamiCommand, WhoisCommand>;
+
+struct CommandLine {
+  Globals globals;
+  Command command;
+};
+
+// Either the command, or the exit code of a program that has said what there is to say (help,
+// version, or what is wrong, on stderr).
+struct ParsedCommandLine {
+  std::optional<CommandLine> command_line;
+  int exit_code = 0;
+};
+ParsedCommandLine parse_command_line(int argc, const char* const* argv);
+
+}  // namespace kadmos::cli

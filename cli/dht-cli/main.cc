@@ -1,0 +1,11 @@
+// dht-cli: reads and writes what a kadmos network holds, from a shell.
+#include "cli/dht-cli/commands.h"
+
+int main(int argc, char** argv) {
+  using namespace kadmos::cli;
+  const ParsedCommandLine parsed = parse_command_line(argc, argv);
+  if (!parsed.command_line) return parsed.exit_code;
+  Session session(parsed.command_line->globals);
+  return std::visit([&](const auto& command) { return run(session, command); },
+                    parsed.command_line->command);
+}

@@ -1,0 +1,98 @@
+#include "cli/dht-cli/output.h"
+
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "cli/common/exit_code.h"
+#include "cli/common/text.h"
+
+namespace kadmos::cli {
+namespace {
+
+std::string text_in(const Json& json, const char* field) {
+  const auto found = json.find(field);
+  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+ExitCode exit_code_named(std::string_view name) {
+  for (int i = 0; i <= static_cast<int>(Errc::exception); ++i) {
+    if (name_of(static_cast<Errc>(i)) == name) return exit_code_of(static_cast<Errc>(i));
+  }
+  return kError;
+}
+
+// What can be done about it, where the error itself does not say.
+std::string_view advice(std::string_view code) {
+  if (code == "timeout") return "; a longer --timeout may help, -v shows who was asked";
+  if (code == "quorum_not_met") return "; -v shows what each replica did";
+  if (code == "not_found") return "; it may have expired, or belong to another --owner";
+  return "";
+}
+
+void write_asked(const Json& list) {
+  for (const Json& asked : list) {
+    const Json& endpoints = asked.at("endpoints");
+    const std::string detail = text_in(asked, "detail");
+    fmt::print(stderr, "  {:12} {:>9.2f} ms  {}@{}{}{}\n", text_in(asked, "outcome"),
+               asked.at("elapsed_ms").get<double>(), text_in(asked, "key").substr(0, 12),
+               endpoints.empty() ? "-" : endpoints.at(0).get<std::string>(),
+               detail.empty() ? "" : "  ", printable(detail));
+  }
+}
+
+// The nodes asked are listed under one of these, wherever the answer has it.
+void write_outcomes(const Json& answer) {
+  for (const char* field : {"asked", "replicas"}) {
+    if (answer.contains(field)) write_asked(answer.at(field));
+  }
+  for (const char* field : {"error", "receipt"}) {
+    if (answer.contains(field)) write_outcomes(answer.at(field));
+  }
+}
+
+}  // namespace
+
+bool write_value(ByteView value) {
+  std::fwrite(value.data(), 1, value.size(), stdout);
+  if (::isatty(STDOUT_FILENO) != 0) std::fputc('\n', stdout);
+  if (std::fflush(stdout) == 0) return true;
+  fmt::print(stderr, "dht-cli: cannot write to stdout: {}\n", std::strerror(errno));
+  return false;
+}
+
+void write_line(std::string_view line) { fmt::print("{}\n", line); }
+
+int usage(std::string_view message) {
+  fmt::print(stderr, "dht-cli: {}\n", message);
+  return kUsage;
+}
+
+std::optional<int> conclude(const Globals& globals, const Json& answer, std::string_view what) {
+  if (globals.json) write_line(dump(answer));
+  const bool failed = answer.contains("error");
+  int code = kOk;
+  if (failed) {
+    const Json& error = answer.at("error");
+    const std::string name = text_in(error, "code");
+    fmt::print(stderr, "dht-cli: {}: {}{}\n", printable(what), printable(text_in(error, "detail")),
+               advice(name));
+    code = exit_code_named(name);
+  }
+  if (globals.verbose) write_outcomes(answer);
+  if (failed || globals.json) return code;
+  return std::nullopt;
+}
+
+std::string receipt_line(const Json& receipt) {
+  const int hops = receipt.at("hops").get<int>();
+  return fmt::format("{} of {} replicas have it durably ({} needed), {} {}, {:.2f} ms",
+                     receipt.at("durable").get<int>(), receipt.at("target").get<int>(),
+                     receipt.at("quorum").get<int>(), hops, hops == 1 ? "hop" : "hops",
+                     receipt.at("elapsed_ms").get<double>());
+}
+
+}  // namespace kadmos::cli

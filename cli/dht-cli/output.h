@@ -1,0 +1,29 @@
+// How answers are shown: to people, or as JSON.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "cli/common/json.h"
+#include "cli/dht-cli/command_line.h"
+
+namespace kadmos::cli {
+
+// Bytes to stdout as they are; a newline after them if that is a terminal. False (and said on
+// stderr) if they could not be written.
+bool write_value(ByteView value);
+// A line to stdout.
+void write_line(std::string_view line);
+
+// One line on stderr; gives the exit code of a command so wrong.
+int usage(std::string_view message);
+
+// Handles what all answers share: the whole answer as JSON if that was asked for, an error as a line
+// on stderr, and what each node did with -v. Gives the exit code if the command is done with that,
+// and nothing if it should show the answer itself. `what` names the command in errors: "get x".
+std::optional<int> conclude(const Globals& globals, const Json& answer, std::string_view what);
+
+// "3 of 3 replicas have it durably (2 needed), 1 hop, 0.9 ms"
+std::string receipt_line(const Json& receipt);
+
+}  // namespace kadmos::cli

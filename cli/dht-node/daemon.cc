@@ -1,0 +1,275 @@
+#include "cli/dht-node/daemon.h"
+
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+
+#include "cli/common/data_dir.h"
+#include "cli/common/execute.h"
+#include "cli/common/exit_code.h"
+#include "cli/common/files.h"
+#include "cli/common/text.h"
+#include "cli/dht-node/bootstrap_names.h"
+#include "kadmos/kadmos.h"
+#include "uv/control.h"
+
+namespace kadmos::cli {
+namespace {
+
+using std::chrono::milliseconds;
+
+// How long requests of the control socket may still run once the daemon was told to end, and how
+// long their answers may take to be read.
+constexpr Duration kDrain = milliseconds(1000);
+constexpr Duration kFlush = milliseconds(50);
+constexpr Duration kSnapshotPeriod = std::chrono::seconds(10);
+
+Error with_context(std::string what, Error cause) {
+  return Error(cause.code, what + ": " + cause.detail);
+}
+
+class Daemon {
+ public:
+  Daemon(const NodeOptions& options, const Log& log) : options_(options), log_(log) {}
+
+  Result<void> start();
+  void run() { loop_.run(); }
+
+ private:
+  // A request of the control socket, dropped with the connection it came from.
+  struct Work {
+    explicit Work(Daemon& owner) : daemon(owner) { ++daemon.working_; }
+    ~Work() {
+      if (--daemon.working_ == 0 && daemon.draining_ && !daemon.finished_) {
+        daemon.finish_after(kFlush);
+      }
+    }
+    Work(const Work&) = delete;
+    Work& operator=(const Work&) = delete;
+    Daemon& daemon;
+    std::optional<Future<void>> future;
+  };
+
+  Result<Identity> identity();
+  Result<void> start_node();
+  void load_snapshot();
+  void announce() const;
+  void enter();
+  void snapshot();
+  std::shared_ptr<void> handle(ByteView frame, ControlServer::Reply reply);
+  void on_signal(int signal);
+  void finish_after(Duration delay);
+  void finish();
+
+  const NodeOptions& options_;
+  const Log& log_;
+  UvLoop loop_;
+  Fd lock_;
+  std::string listen_ = "none";  // as it is, with the port that was free
+  std::unique_ptr<Node> node_;
+  std::optional<Service> service_;
+  std::optional<BootstrapNames> names_;
+  std::optional<Future<void>> joining_;
+  std::vector<Contact> saved_;
+  bool draining_ = false;
+  bool finished_ = false;
+  int working_ = 0;
+  std::unique_ptr<ControlServer> control_;
+  std::unique_ptr<UvLoop::Handle> snapshot_timer_;
+  std::unique_ptr<UvLoop::Handle> end_timer_;
+  std::vector<std::unique_ptr<UvLoop::Handle>> signals_;
+};
+
+Result<Identity> Daemon::identity() {
+  const std::string path = key_path(options_.data_dir);
+  auto loaded = load_identity(path);
+  if (loaded || loaded.error().code != Errc::not_found) return loaded;
+  return create_identity(path);
+}
+
+Result<void> Daemon::start_node() {
+  auto who = identity();
+  if (!who) return std::move(who).error();
+  Config config = options_.config;
+  for (const BootstrapName& name : options_.bootstrap) {
+    if (const auto numeric = name.numeric()) config.bootstrap.push_back(*numeric);
+  }
+  TransportOptions transport_options;
+  transport_options.listen = options_.listen;
+  Seams seams;
+  seams.clock = make_clock(loop_);
+  seams.random = make_random();
+  seams.transport = make_tls_transport(loop_, *who, config, transport_options);
+  seams.storage = make_memory_storage();
+  const Transport& transport = *seams.transport;
+  auto node = Node::create(*std::move(who), std::move(config), std::move(seams));
+  if (!node) {
+    const std::string where = options_.listen ? options_.listen->text() : "no address";
+    const bool taken = node.error().code == Errc::address_in_use;
+    return with_context(
+        fmt::format("cannot listen on {}{}", where,
+                    taken ? " (another program does; choose another with --listen)" : ""),
+        node.error());
+  }
+  node_ = *std::move(node);
+  if (const Endpoints listening = transport.listening(); !listening.empty()) {
+    listen_ = listening.front().text();
+  }
+  node_->on_notice([this](const Notice& notice) {
+    constexpr Log::Level kLevels[] = {Log::Level::debug, Log::Level::info, Log::Level::warning};
+    log_.write(kLevels[static_cast<std::size_t>(notice.level)], notice.what, notice.detail);
+  });
+  return {};
+}
+
+Result<void> Daemon::start() {
+  if (auto made = make_directory(options_.data_dir); !made) return made;
+  auto lock = lock_file(lock_path(options_.data_dir));
+  if (!lock) {
+    if (lock.error().code != Errc::busy) return std::move(lock).error();
+    return Error(Errc::busy, fmt::format("the data directory {} is in use by another dht-node; give "
+                                         "each its own --data-dir",
+                                         options_.data_dir));
+  }
+  lock_ = *std::move(lock);
+  if (auto started = start_node(); !started) return started;
+  service_.emplace(Service{*node_, nullptr, {}});
+  service_->facts = {{"listen", listen_},
+                     {"control", options_.control},
+                     {"data_dir", options_.data_dir},
+                     {"pid", ::getpid()}};
+  auto control = ControlServer::listen(
+      loop_, options_.control,
+      [this](ByteView frame, ControlServer::Reply reply) { return handle(frame, std::move(reply)); });
+  if (!control) {
+    return with_context("cannot open the control socket " + options_.control, control.error());
+  }
+  control_ = *std::move(control);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    signals_.push_back(loop_.on_signal(signal, [this, signal] { on_signal(signal); }));
+  }
+  announce();
+  load_snapshot();
+  enter();
+  names_.emplace(
+      loop_, log_,
+      [this](const Bootstrap& found) {
+        node_->add_bootstrap(found);
+        enter();
+      },
+      [this] { return node_->contacts().empty(); });
+  for (const BootstrapName& name : options_.bootstrap) {
+    if (!name.numeric()) names_->add(name);
+  }
+  snapshot();
+  return {};
+}
+
+void Daemon::announce() const {
+  fmt::print("ready id={} listen={} control={}\n", node_->id().hex(), listen_,
+             printable(options_.control));
+  std::fflush(stdout);
+  log_.write(Log::Level::info, "started", fmt::format("dht-node listens on {}", listen_),
+             {{"key", node_->public_key().hex()},
+              {"network", options_.config.network},
+              {"data_dir", options_.data_dir},
+              {"control", options_.control}});
+}
+
+void Daemon::load_snapshot() {
+  auto peers = load_peers(peers_path(options_.data_dir));
+  if (!peers) {
+    if (peers.error().code != Errc::not_found) log_.warning("no_snapshot", peers.error().detail);
+    return;
+  }
+  for (const Bootstrap& peer : *peers) node_->add_bootstrap(peer);
+}
+
+// Joins unless that is under way or the node knows somebody already.
+void Daemon::enter() {
+  if ((joining_ && !joining_->ready()) || !node_->contacts().empty()) return;
+  joining_ = node_->join().then([this](Result<Closest> joined) {
+    if (!joined) {
+      log_.warning("not_joined", joined.error().detail + "; trying again in the background");
+      return;
+    }
+    log_.write(Log::Level::info, "joined", "entered the network",
+               {{"peers", node_->contacts().size()}, {"elapsed_ms", in_milliseconds(joined->elapsed)}});
+  });
+}
+
+// Keeps what the node knows of others, unless it knows nobody: then it is told of those it knew.
+void Daemon::snapshot() {
+  std::vector<Contact> known = node_->contacts();
+  if (known.empty()) {
+    for (const Contact& peer : saved_) {
+      for (const Endpoint& endpoint : peer.endpoints) node_->add_bootstrap({endpoint, peer.key});
+    }
+  } else if (known != saved_) {
+    if (auto saved = save_peers(peers_path(options_.data_dir), known); !saved) {
+      log_.warning("no_snapshot", saved.error().detail);
+    }
+    saved_ = std::move(known);
+  }
+  if (!draining_) snapshot_timer_ = loop_.after(kSnapshotPeriod, [this] { snapshot(); });
+}
+
+std::shared_ptr<void> Daemon::handle(ByteView frame, ControlServer::Reply reply) {
+  const auto request = parse_cbor(frame);
+  if (!request || draining_) {
+    reply(to_cbor(json_of(request ? Error(Errc::closed, "the daemon is ending") : request.error())));
+    return nullptr;
+  }
+  auto work = std::make_shared<Work>(*this);
+  work->future = execute(*service_, *request).then([reply](Result<Json> answer) {
+    reply(to_cbor(answer ? *answer : json_of(answer.error())));
+  });
+  return work;
+}
+
+void Daemon::on_signal(int signal) {
+  if (draining_) {
+    log_.warning("forced", "told a second time: ending at once");
+    ::_exit(128 + signal);
+  }
+  draining_ = true;
+  log_.write(Log::Level::info, "ending", "told to end; finishing what is under way",
+             {{"requests", working_}});
+  finish_after(working_ == 0 ? Duration(0) : kDrain);
+}
+
+void Daemon::finish_after(Duration delay) {
+  end_timer_ = loop_.after(delay, [this] { finish(); });
+}
+
+void Daemon::finish() {
+  finished_ = true;
+  snapshot();
+  control_.reset();
+  node_->close();
+  log_.info("ended", "in order");
+  loop_.stop();
+}
+
+}  // namespace
+
+int run_daemon(const NodeOptions& options, const Log& log) {
+  // A reader of stdout or stderr that goes away is no reason to end.
+  std::signal(SIGPIPE, SIG_IGN);
+  Daemon daemon(options, log);
+  if (auto started = daemon.start(); !started) {
+    const std::string line = printable(started.error().detail);
+    if (options.log_json) {
+      log.write(Log::Level::error, "not_started", line);
+    } else {
+      fmt::print(stderr, "dht-node: {}\n", line);
+    }
+    return started.error().code == Errc::invalid_argument ? kUsage : kError;
+  }
+  daemon.run();
+  return kOk;
+}
+
+}  // namespace kadmos::cli

@@ -1,0 +1,10 @@
+// dht-node: a node of a kadmos network, as a daemon.
+#include "cli/dht-node/daemon.h"
+#include "cli/dht-node/options.h"
+
+int main(int argc, char** argv) {
+  using namespace kadmos::cli;
+  const ParsedNodeOptions parsed = parse_node_options(argc, argv);
+  if (!parsed.options) return parsed.exit_code;
+  return run_daemon(*parsed.options, Log(parsed.options->log_level, parsed.options->log_json));
+}
