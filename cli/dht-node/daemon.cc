@@ -197,6 +197,7 @@ void Daemon::enter() {
     }
     log_.write(Log::Level::info, "joined", "entered the network",
                {{"peers", node_->contacts().size()}, {"elapsed_ms", in_milliseconds(joined->elapsed)}});
+    snapshot();
   });
 }
 
