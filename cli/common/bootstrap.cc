@@ -16,8 +16,8 @@ std::optional<Bootstrap> BootstrapName::numeric() const {
 
 Result<BootstrapName> parse_bootstrap(std::string_view text) {
   const auto wrong = [&](std::string_view why) {
-    return Error(Errc::invalid_argument, fmt::format("'{}' is not [key@]host:port: {}",
-                                                     printable(text), why));
+    return Error(Errc::invalid_argument,
+                 fmt::format("'{}' is not [key@]host:port: {}", printable(text), why));
   };
   BootstrapName out;
   out.text = text;

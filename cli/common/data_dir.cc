@@ -17,9 +17,10 @@ constexpr std::size_t kPeersBytes = 256 * 1024;
 constexpr std::size_t kPeers = 256;
 
 Error damaged(const std::string& path, std::string_view how) {
-  return Error(Errc::io, fmt::format("the key file {} is damaged ({}): restore it from a backup, or "
-                                     "move it away to get a new identity",
-                                     path, how));
+  return Error(Errc::io,
+               fmt::format("the key file {} is damaged ({}): restore it from a backup, or "
+                           "move it away to get a new identity",
+                           path, how));
 }
 
 Result<Identity> parse_identity(const std::string& path, std::string_view text) {

@@ -26,8 +26,8 @@ Result<Identity> load_identity(const std::string& path);
 // A new identity in a new file. Errors: io (there is one already, too).
 Result<Identity> create_identity(const std::string& path);
 
-// A peers file has a line "<key> <endpoint>..." a peer. Lines that are none are passed over: it is a
-// hint where to look for the network, no more.
+// A peers file has a line "<key> <endpoint>..." a peer. Lines that are none are passed over: it is
+// a hint where to look for the network, no more.
 Result<std::vector<Bootstrap>> load_peers(const std::string& path);
 Result<void> save_peers(const std::string& path, const std::vector<Contact>& peers);
 

@@ -85,14 +85,12 @@ Json receipt_of(const Service& service, const Result<Receipt>& receipt) {
 
 Future<Json> set(Service& service, const Json& request) {
   return service.node
-      .set(text_of(bytes(request, "name")), bytes(request, "value"),
-           set_options(service, request))
+      .set(text_of(bytes(request, "name")), bytes(request, "value"), set_options(service, request))
       .then([&service](Result<Receipt> receipt) { return receipt_of(service, receipt); });
 }
 
 Future<Json> del(Service& service, const Json& request) {
-  return service.node
-      .del(text_of(bytes(request, "name")), set_options(service, request))
+  return service.node.del(text_of(bytes(request, "name")), set_options(service, request))
       .then([&service](Result<Receipt> receipt) { return receipt_of(service, receipt); });
 }
 
@@ -100,8 +98,9 @@ Future<Json> put(Service& service, const Json& request) {
   PutOptions options;
   options.ttl = millis(request, "ttl_ms");
   options.timeout = timeout_of(request);
-  return service.node.put(bytes(request, "value"), options)
-      .then([](Result<Receipt> receipt) { return answer(receipt); });
+  return service.node.put(bytes(request, "value"), options).then([](Result<Receipt> receipt) {
+    return answer(receipt);
+  });
 }
 
 Future<Json> ping(Service& service, const Json& request) {
@@ -124,8 +123,8 @@ Future<Json> ping(Service& service, const Json& request) {
 Json status(const Service& service) {
   const Node& node = service.node;
   const Stats stats = node.stats();
-  const auto uptime = std::chrono::duration_cast<std::chrono::milliseconds>(SteadyClock::now() -
-                                                                            service.started);
+  const auto uptime =
+      std::chrono::duration_cast<std::chrono::milliseconds>(SteadyClock::now() - service.started);
   Json out = {{"id", node.id().hex()},
               {"key", node.public_key().hex()},
               {"version", kVersion},
@@ -220,7 +219,8 @@ Task<Json> whoami(Service& service, Json changes, std::optional<Duration> timeou
     }
     SetOptions options;
     options.owner = service.owner;
-    options.timeout = std::max<Duration>(deadline - SteadyClock::now(), std::chrono::milliseconds(1));
+    options.timeout =
+        std::max<Duration>(deadline - SteadyClock::now(), std::chrono::milliseconds(1));
     const std::string value = profile.dump();
     auto receipt = co_await service.node.set(kProfileName, view_of(value), options);
     if (!receipt) co_return json_of(receipt.error());

@@ -8,11 +8,11 @@ namespace kadmos::cli {
 enum ExitCode : int {
   kOk = 0,
   kError = 1,
-  kUsage = 2,         // the command line or its input is wrong; nothing was sent
-  kNotFound = 3,      // no asked node holds it
-  kIncomplete = 4,    // the deadline passed, or too few replicas
-  kUnreachable = 5,   // no daemon, or no node, could be reached
-  kUnverified = 6,    // a key, hash or signature did not fit
+  kUsage = 2,        // the command line or its input is wrong; nothing was sent
+  kNotFound = 3,     // no asked node holds it
+  kIncomplete = 4,   // the deadline passed, or too few replicas
+  kUnreachable = 5,  // no daemon, or no node, could be reached
+  kUnverified = 6,   // a key, hash or signature did not fit
 };
 
 inline ExitCode exit_code_of(Errc code) {

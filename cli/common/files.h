@@ -23,13 +23,12 @@ class Fd {
   int get() const { return fd_; }
   bool open() const { return fd_ >= 0; }
 
-
  private:
   int fd_ = -1;
 };
 
-// Everything that `fd` gives, if that is at most `max` bytes. `what` names it in errors. Errors: io,
-// too_large (found out without reading more than max + 1 bytes).
+// Everything that `fd` gives, if that is at most `max` bytes. `what` names it in errors. Errors:
+// io, too_large (found out without reading more than max + 1 bytes).
 Result<Bytes> read_all(int fd, std::size_t max, const std::string& what);
 // Errors: not_found (no such file), io, too_large.
 Result<Bytes> read_file(const std::string& path, std::size_t max);

@@ -16,8 +16,8 @@ using Json = nlohmann::ordered_json;
 // Bytes that are not text: a binary value, which CBOR carries as it is.
 Json binary(ByteView bytes);
 
-// Both refuse what is nested deeper than kJsonDepth, since much in the JSON library recurses. Errors:
-// protocol.
+// Both refuse what is nested deeper than kJsonDepth, since much in the JSON library recurses.
+// Errors: protocol.
 inline constexpr int kJsonDepth = 32;
 Result<Json> parse_cbor(ByteView bytes);
 Result<Json> parse_json(std::string_view text);

@@ -59,8 +59,8 @@ Process::Process(const std::vector<std::string>& argv, const SpawnOptions& optio
   Pipe out = make_pipe();
   Pipe err = make_pipe();
   if (!options.stderr_file.empty()) {
-    err.write = Fd(::open(options.stderr_file.c_str(),
-                          O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+    err.write =
+        Fd(::open(options.stderr_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   }
   const pid_t parent = ::getpid();
   pid_ = ::fork();

@@ -9,8 +9,8 @@
 namespace kadmos::cli {
 namespace {
 
-// The length of the well-formed UTF-8 sequence that `text` begins with (Unicode 15, table 3-7); 0 if
-// there is none.
+// The length of the well-formed UTF-8 sequence that `text` begins with (Unicode 15, table 3-7); 0
+// if there is none.
 std::size_t utf8_sequence(std::string_view text) {
   const auto at = [&](std::size_t i) -> unsigned {
     return i < text.size() ? static_cast<unsigned char>(text[i]) : 0;
@@ -83,8 +83,8 @@ std::string base64(ByteView bytes) {
 
 Result<Duration> parse_duration(std::string_view text) {
   double number = 0;
-  const auto [rest, failed] = std::from_chars(text.data(), text.data() + text.size(), number,
-                                              std::chars_format::fixed);
+  const auto [rest, failed] =
+      std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
   const std::string_view unit(rest, static_cast<std::size_t>(text.data() + text.size() - rest));
   double seconds = 0;
   if (unit == "ms") seconds = 1e-3;
@@ -109,7 +109,8 @@ std::string show(Duration duration) {
 }
 
 double in_milliseconds(Duration duration) {
-  return static_cast<double>(std::chrono::duration_cast<std::chrono::microseconds>(duration).count()) /
+  return static_cast<double>(
+             std::chrono::duration_cast<std::chrono::microseconds>(duration).count()) /
          1000;
 }
 

@@ -40,14 +40,15 @@ constexpr const char* kValueHelp =
 void check_name(const std::string& name) {
   const std::size_t most = Limits().name_bytes;
   if (name.size() > most) {
-    throw UsageError(fmt::format("the name has {} bytes; at most {} are possible", name.size(), most));
+    throw UsageError(
+        fmt::format("the name has {} bytes; at most {} are possible", name.size(), most));
   }
 }
 
 void check_owner(const std::string& owner) {
   if (!PublicKey::from_hex(owner)) {
-    throw UsageError(fmt::format("'{}' is no public key: give its 64 hexadecimal digits",
-                                 printable(owner)));
+    throw UsageError(
+        fmt::format("'{}' is no public key: give its 64 hexadecimal digits", printable(owner)));
   }
 }
 
@@ -176,7 +177,9 @@ Prints the key. Nobody can change what a key leads to.
 Examples:
   dht-cli get $(dht-cli put @photo.jpg) > copy.jpg
 )",
-                        [](const Raw& raw) -> Command { return PutCommand{raw.value, ttl_of(raw)}; });
+                        [](const Raw& raw) -> Command {
+                          return PutCommand{raw.value, ttl_of(raw)};
+                        });
     put->add_option("value", raw_.value, kValueHelp)->required();
     put->add_option("--ttl", raw_.ttl, "How long it lives")->type_name("TIME");
 
@@ -207,10 +210,14 @@ Examples:
   dht-cli key new me.key
   dht-cli --bootstrap 192.0.2.7:4280 --key me.key set greeting hello
 )",
-                           [=](const Raw& raw) -> Command { return KeyCommand{true, file_of(raw)}; });
+                           [=](const Raw& raw) -> Command {
+                             return KeyCommand{true, file_of(raw)};
+                           });
     create->add_option("file", raw_.file, "where to save it [DATA_DIR/identity.key]");
     CLI::App* show = add(*key, "show", "Print the public key of an identity", "",
-                         [=](const Raw& raw) -> Command { return KeyCommand{false, file_of(raw)}; });
+                         [=](const Raw& raw) -> Command {
+                           return KeyCommand{false, file_of(raw)};
+                         });
     show->add_option("file", raw_.file, "where it is saved [DATA_DIR/identity.key]");
   }
 
@@ -232,7 +239,8 @@ Examples:
   }
 
   void add_profiles() {
-    CLI::App* whoami = add(app_, "whoami", "Show or change the own profile", R"(
+    CLI::App* whoami =
+        add(app_, "whoami", "Show or change the own profile", R"(
 The profile is a JSON object published under the name whoami.
 
 Examples:
@@ -240,20 +248,20 @@ Examples:
   dht-cli whoami --set name=Ada --set site=https://example.org
   dht-cli whoami --set site=                    takes the field out
 )",
-                           [](const Raw& raw) -> Command {
-                             WhoamiCommand out;
-                             for (const std::string& field : raw.fields) {
-                               const std::size_t equals = field.find('=');
-                               if (equals == 0 || equals == std::string::npos || !is_utf8(field)) {
-                                 throw UsageError(fmt::format("--set: '{}' is not FIELD=VALUE, both "
-                                                              "UTF-8 text",
-                                                              printable(field)));
-                               }
-                               out.changes.emplace_back(field.substr(0, equals),
-                                                        field.substr(equals + 1));
-                             }
-                             return out;
-                           });
+            [](const Raw& raw) -> Command {
+              WhoamiCommand out;
+              for (const std::string& field : raw.fields) {
+                const std::size_t equals = field.find('=');
+                if (equals == 0 || equals == std::string::npos || !is_utf8(field)) {
+                  throw UsageError(
+                      fmt::format("--set: '{}' is not FIELD=VALUE, both "
+                                  "UTF-8 text",
+                                  printable(field)));
+                }
+                out.changes.emplace_back(field.substr(0, equals), field.substr(equals + 1));
+              }
+              return out;
+            });
     whoami->add_option("--set", raw_.fields, "Set a field; repeatable")
         ->type_name("FIELD=VALUE")
         ->allow_extra_args(false);
@@ -314,7 +322,11 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
   } catch (const CLI::Success& e) {
     return {std::nullopt, app.exit(e)};
   } catch (const CLI::Error& e) {
-    fmt::print(stderr, "dht-cli: {}; see dht-cli --help\n", printable(e.what()));
+    // A word that is no command would otherwise be reported as a command that is missing.
+    const auto unknown = app.remaining(true);
+    fmt::print(stderr, "dht-cli: {}; see dht-cli --help\n",
+               unknown.empty() ? printable(e.what())
+                               : printable(unknown.front()) + ": no such command or option");
   } catch (const UsageError& e) {
     fmt::print(stderr, "dht-cli: {}\n", e.what());
   }

@@ -69,10 +69,11 @@ Result<Json> Session::Impl::ask_daemon(const Json& request) {
                     "the daemon did not answer");
   if (reply) return parse_cbor(*reply);
   if (reply.error().code != Errc::unreachable) return std::move(reply).error();
-  return Error(Errc::unreachable,
-               fmt::format("no daemon answers at {}: start dht-node, give the --control PATH of one "
-                           "that runs, or use the network directly with --bootstrap HOST:PORT",
-                           globals.control));
+  return Error(
+      Errc::unreachable,
+      fmt::format("no daemon answers at {}: start dht-node, give the --control PATH of one "
+                  "that runs, or use the network directly with --bootstrap HOST:PORT",
+                  globals.control));
 }
 
 Result<void> Session::Impl::enter() {
@@ -92,8 +93,8 @@ Result<void> Session::Impl::enter() {
       config.bootstrap.push_back(*numeric);
       continue;
     }
-    auto endpoints = wait(loop.resolve(name.where.host, name.where.port), left(),
-                          "a name was not resolved");
+    auto endpoints =
+        wait(loop.resolve(name.where.host, name.where.port), left(), "a name was not resolved");
     if (!endpoints) {
       unresolved = Error(Errc::unreachable, fmt::format("cannot resolve {}: {}", name.where.host,
                                                         endpoints.error().detail));

@@ -1,5 +1,5 @@
-// Where requests go: to the daemon, or to a node of this process that takes part in the network as a
-// client. Either way `execute` answers them, so a command need not know.
+// Where requests go: to the daemon, or to a node of this process that takes part in the network as
+// a client. Either way `execute` answers them, so a command need not know.
 #pragma once
 
 #include <memory>

@@ -19,17 +19,18 @@ Result<Bytes> value_of(const std::string& written) {
   if (written.starts_with('@')) value = read_file(written.substr(1), most);
   const bool large = value ? value->size() > most : value.error().code == Errc::too_large;
   if (!large) return value;
-  return Error(Errc::too_large,
-               fmt::format("the value is too large: at most {} bytes are possible; split it up",
-                           most));
+  return Error(
+      Errc::too_large,
+      fmt::format("the value is too large: at most {} bytes are possible; split it up", most));
 }
 
 // Whether the session can sign; says what to do if it cannot.
 bool can_sign(const Globals& globals, const char* what) {
   if (globals.bootstrap.empty() || !globals.key_file.empty()) return true;
-  usage(fmt::format("{}: with --bootstrap an identity is needed: give --key FILE (dht-cli key new "
-                    "FILE makes one)",
-                    what));
+  usage(
+      fmt::format("{}: with --bootstrap an identity is needed: give --key FILE (dht-cli key new "
+                  "FILE makes one)",
+                  what));
   return false;
 }
 
@@ -47,7 +48,8 @@ int run(Session& session, const SetCommand& command) {
   if (!can_sign(globals, "set")) return kUsage;
   auto value = value_of(command.value);
   if (!value) return value_error(globals, value.error(), what);
-  Json request = {{"op", "set"}, {"name", binary(view_of(command.name))}, {"value", binary(*value)}};
+  Json request = {
+      {"op", "set"}, {"name", binary(view_of(command.name))}, {"value", binary(*value)}};
   if (command.ttl) request["ttl_ms"] = static_cast<std::uint64_t>(command.ttl->count());
   const Json answer = session.call(std::move(request));
   if (const auto done = conclude(globals, answer, what)) return *done;
@@ -74,8 +76,7 @@ int run(Session& session, const PutCommand& command) {
 int run(Session& session, const DelCommand& command) {
   const Globals& globals = session.globals();
   if (!can_sign(globals, "del")) return kUsage;
-  const Json answer =
-      session.call({{"op", "del"}, {"name", binary(view_of(command.name))}});
+  const Json answer = session.call({{"op", "del"}, {"name", binary(view_of(command.name))}});
   if (const auto done = conclude(globals, answer, "del " + command.name)) return *done;
   if (!globals.quiet) {
     write_line(fmt::format("deleted, sequence {}: {}", answer.at("sequence").get<std::uint64_t>(),

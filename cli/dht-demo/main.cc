@@ -46,7 +46,8 @@ std::string count_of_hops(const Json& answer) {
 
 void start_all(Network& network) {
   const auto begin = std::chrono::steady_clock::now();
-  step(fmt::format("1. Starting {} nodes on this machine; the first is the others' way in.", kNodes));
+  step(fmt::format("1. Starting {} nodes on this machine; the first is the others' way in.",
+                   kNodes));
   for (std::size_t i = 0; i < kNodes; ++i) network.start(i);
   network.wait_until("for the nodes to know each other", [&] {
     for (std::size_t i = 0; i < kNodes; ++i) {
@@ -75,7 +76,7 @@ std::vector<std::size_t> set(const Network& network, std::size_t setter) {
     }
   }
   std::ranges::sort(holders);
-  say(fmt::format("   {} keep it: those closest to its key {}….", list_of(holders),
+  say(fmt::format("   It is kept by {}, the closest to its key {}….", list_of(holders),
                   receipt.at("key").get<std::string>().substr(0, 12)));
   say(fmt::format("   {} of {} replicas are durable ({} needed), {}, {:.1f} ms.",
                   receipt.at("durable").get<int>(), receipt.at("target").get<int>(),
@@ -89,10 +90,10 @@ void get(const Network& network, std::size_t reader, const std::string& owner, b
   const auto value = found.at("value").value("utf8", "");
   if (value != kValue) throw DemoError("got something else: " + value);
   const std::size_t from = network.with_key(found.at("from").at("key").get<std::string>());
-  say(fmt::format("   Got \"{}\" from node {}{}; {} nodes answered, {}, {:.1f} ms.", value, from + 1,
-                  holds ? "" : fmt::format(", though node {} holds no replica", reader + 1),
-                  found.at("answers").get<int>(), count_of_hops(found),
-                  found.at("elapsed_ms").get<double>()));
+  say(fmt::format(
+      "   Got \"{}\" from node {}{}; {} nodes answered, {}, {:.1f} ms.", value, from + 1,
+      holds ? "" : fmt::format(", though node {} holds no replica", reader + 1),
+      found.at("answers").get<int>(), count_of_hops(found), found.at("elapsed_ms").get<double>()));
   say("   Its owner's signature fits.");
 }
 
@@ -106,7 +107,8 @@ void keep(Network& network, const std::vector<std::size_t>& dead) {
                               "put 'found by its hash'", "whoami --set name=Ada"}) {
     say(fmt::format("   {} {}", cli, command));
   }
-  say(fmt::format("   {} --control {} get colour --owner $({} --json status | sed "
+  say(
+      fmt::format("   {} --control {} get colour --owner $({} --json status | sed "
                   "'s/.*\"key\":\"\\([0-9a-f]*\\).*/\\1/')",
                   cli, network.control(6), cli));
   while (!interrupted()) ::pause();

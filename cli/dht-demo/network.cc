@@ -58,9 +58,10 @@ void Network::start(std::size_t number) {
     std::filesystem::create_directory(nodes_.back().directory);
   }
   Node& node = nodes_[number];
-  std::vector<std::string> argv = {programs_ + "/dht-node", "--listen",   "127.0.0.1:0",
-                                   "--data-dir",            node.directory, "--network",
-                                   "demo",                  "--k",        std::to_string(k_)};
+  std::vector<std::string> argv = {
+      programs_ + "/dht-node", "--listen",  "127.0.0.1:0", "--data-dir",
+      node.directory,          "--network", "demo",        "--k",
+      std::to_string(k_)};
   if (number > 0) argv.insert(argv.end(), {"--bootstrap", nodes_[0].listen});
   SpawnOptions options;
   options.stderr_file = node.directory + "/log";

@@ -64,7 +64,8 @@ class Network {
   std::deque<Node> nodes_;
 };
 
-// Set by SIGINT, SIGTERM and SIGHUP once `catch_interrupts` was called; `check_interrupt` throws then.
+// Set by SIGINT, SIGTERM and SIGHUP once `catch_interrupts` was called; `check_interrupt` throws
+// then.
 void catch_interrupts();
 bool interrupted();
 void check_interrupt();

@@ -129,9 +129,10 @@ Result<void> Daemon::start() {
   auto lock = lock_file(lock_path(options_.data_dir));
   if (!lock) {
     if (lock.error().code != Errc::busy) return std::move(lock).error();
-    return Error(Errc::busy, fmt::format("the data directory {} is in use by another dht-node; give "
-                                         "each its own --data-dir",
-                                         options_.data_dir));
+    return Error(Errc::busy,
+                 fmt::format("the data directory {} is in use by another dht-node; give "
+                             "each its own --data-dir",
+                             options_.data_dir));
   }
   lock_ = *std::move(lock);
   if (auto started = start_node(); !started) return started;
@@ -140,9 +141,10 @@ Result<void> Daemon::start() {
                      {"control", options_.control},
                      {"data_dir", options_.data_dir},
                      {"pid", ::getpid()}};
-  auto control = ControlServer::listen(
-      loop_, options_.control,
-      [this](ByteView frame, ControlServer::Reply reply) { return handle(frame, std::move(reply)); });
+  auto control = ControlServer::listen(loop_, options_.control,
+                                       [this](ByteView frame, ControlServer::Reply reply) {
+                                         return handle(frame, std::move(reply));
+                                       });
   if (!control) {
     return with_context("cannot open the control socket " + options_.control, control.error());
   }
@@ -195,8 +197,9 @@ void Daemon::enter() {
       log_.warning("not_joined", joined.error().detail + "; trying again in the background");
       return;
     }
-    log_.write(Log::Level::info, "joined", "entered the network",
-               {{"peers", node_->contacts().size()}, {"elapsed_ms", in_milliseconds(joined->elapsed)}});
+    log_.write(
+        Log::Level::info, "joined", "entered the network",
+        {{"peers", node_->contacts().size()}, {"elapsed_ms", in_milliseconds(joined->elapsed)}});
     snapshot();
   });
 }
@@ -220,7 +223,8 @@ void Daemon::snapshot() {
 std::shared_ptr<void> Daemon::handle(ByteView frame, ControlServer::Reply reply) {
   const auto request = parse_cbor(frame);
   if (!request || draining_) {
-    reply(to_cbor(json_of(request ? Error(Errc::closed, "the daemon is ending") : request.error())));
+    reply(
+        to_cbor(json_of(request ? Error(Errc::closed, "the daemon is ending") : request.error())));
     return nullptr;
   }
   auto work = std::make_shared<Work>(*this);

@@ -28,8 +28,8 @@ std::optional<Log::Level> Log::level_named(std::string_view name) {
 Log::Log(Level level, bool json)
     : level_(level),
       json_(json),
-      sink_(std::make_unique<spdlog::logger>(
-          "kadmos", std::make_shared<spdlog::sinks::stderr_sink_st>())) {
+      sink_(std::make_unique<spdlog::logger>("kadmos",
+                                             std::make_shared<spdlog::sinks::stderr_sink_st>())) {
   sink_->set_pattern("%v");
   sink_->set_level(spdlog::level::trace);
   // A full disk or a closed terminal must not end the daemon, nor is there anybody left to tell.
@@ -51,8 +51,8 @@ void Log::write(Level level, std::string_view event, std::string_view detail,
   } else {
     line = fmt::format("{} {:7} {}: {}", time, name_of(level), event, printable(detail));
     for (const auto& [name, value] : fields.items()) {
-      line += fmt::format(" {}={}", name, printable(value.is_string() ? value.get<std::string>()
-                                                                      : dump(value)));
+      line += fmt::format(" {}={}", name,
+                          printable(value.is_string() ? value.get<std::string>() : dump(value)));
     }
   }
   sink_->log(spdlog::level::info, spdlog::string_view_t(line.data(), line.size()));

@@ -112,8 +112,7 @@ void apply(CLI::App& app, const std::string& file, const CLI::ConfigItem& item,
   const auto fail = [&](std::string_view why) {
     throw UsageError(fmt::format("{}: {}: {}", file, printable(item.fullname()), why));
   };
-  CLI::Option* option =
-      item.parents.empty() ? app.get_option_no_throw("--" + item.name) : nullptr;
+  CLI::Option* option = item.parents.empty() ? app.get_option_no_throw("--" + item.name) : nullptr;
   if (option == nullptr || !option->get_configurable()) {
     fail("no such option; see dht-node --help");
   }
@@ -151,9 +150,10 @@ void apply_file(CLI::App& app, const std::string& file) {
 Endpoint endpoint_of(const char* option, const std::string& text) {
   const auto endpoint = Endpoint::parse(text);
   if (!endpoint) {
-    throw UsageError(fmt::format("{}: '{}' is not ADDRESS:PORT, such as 127.0.0.1:4280 or "
-                                 "[::1]:4280",
-                                 option, printable(text)));
+    throw UsageError(
+        fmt::format("{}: '{}' is not ADDRESS:PORT, such as 127.0.0.1:4280 or "
+                    "[::1]:4280",
+                    option, printable(text)));
   }
   return *endpoint;
 }

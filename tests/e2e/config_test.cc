@@ -47,8 +47,8 @@ TEST_CASE("lists and switches can be given in the environment and in the file") 
                              {"KADMOS_LOG_JSON", "true"}}));
   CHECK(eventually([&] { return second.peers() == 1; }));
   CHECK(read(dir / "second.log").starts_with("{"));
-  write(dir / "third.toml", "bootstrap = [\"127.0.0.1:1\", \"" + first.listen() +
-                                "\"]\nlog-json = false\n");
+  write(dir / "third.toml",
+        "bootstrap = [\"127.0.0.1:1\", \"" + first.listen() + "\"]\nlog-json = false\n");
   Daemon third(dir / "third", {"--config", dir / "third.toml"});
   CHECK(eventually([&] { return third.peers() >= 1; }));
   CHECK_FALSE(read(dir / "third.log").starts_with("{"));

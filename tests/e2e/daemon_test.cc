@@ -38,9 +38,8 @@ TEST_CASE("a restarted node has its identity and finds back though its bootstrap
     id = third.id();
     SUBCASE("after an orderly end") { CHECK(third.end() == 0); }
     SUBCASE("after a crash") {
-      REQUIRE(eventually([&] {
-        return read(dir / "third/peers").find(second.listen()) != std::string::npos;
-      }));
+      REQUIRE(eventually(
+          [&] { return read(dir / "third/peers").find(second.listen()) != std::string::npos; }));
       third.process().signal(SIGKILL);
       third.process().wait(kPatience);
     }
@@ -74,9 +73,8 @@ TEST_CASE("a bootstrap given by name is resolved and one that has no address doe
   Daemon second(dir / "second", {"--bootstrap", "no-such-host.invalid:4280", "--bootstrap",
                                  first.key() + "@localhost:" + port});
   CHECK(eventually([&] { return second.peers() == 1; }));
-  CHECK(eventually([&] {
-    return read(second.data_dir() + ".log").find("unresolved") != std::string::npos;
-  }));
+  CHECK(eventually(
+      [&] { return read(second.data_dir() + ".log").find("unresolved") != std::string::npos; }));
   CHECK(second.end() == 0);
 }
 
@@ -175,9 +173,9 @@ TEST_CASE("a client node listens nowhere and enters no table") {
   Daemon server(dir / "server");
   SpawnOptions options;
   options.stderr_file = dir / "log";
-  Process client({DHT_NODE, "--client", "--data-dir", dir / "client", "--bootstrap",
-                  server.listen()},
-                 options);
+  Process client(
+      {DHT_NODE, "--client", "--data-dir", dir / "client", "--bootstrap", server.listen()},
+      options);
   const auto line = client.line(kPatience);
   REQUIRE(line);
   CHECK(line->find(" listen=none ") != std::string::npos);

@@ -1,8 +1,7 @@
 // Each mistake a user can make ends in one line on stderr, which says what to do, and in the right
 // exit code.
 #include <doctest/doctest.h>
-
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 
@@ -104,9 +103,9 @@ TEST_CASE("a damaged or unreadable key file is named and never replaced") {
   std::string flipped = good;
   const std::size_t digit = good.find("secret ", good.find('\n')) + 7;
   flipped[digit] = flipped[digit] == '0' ? '1' : '0';
-  for (const std::string& bad : {flipped, good.substr(0, good.size() / 2), std::string(),
-                                 good + "more\n", std::string(100'000, 'x'),
-                                 std::string(200, '\0')}) {
+  for (const std::string& bad :
+       {flipped, good.substr(0, good.size() / 2), std::string(), good + "more\n",
+        std::string(100'000, 'x'), std::string(200, '\0')}) {
     write(file, bad);
     const Ran ran = run_node({"--listen", "127.0.0.1:0", "--data-dir", dir / "node"});
     check_complaint(ran, 1, file);
@@ -115,12 +114,14 @@ TEST_CASE("a damaged or unreadable key file is named and never replaced") {
   }
   write(file, good);
   REQUIRE(::chmod(file.c_str(), 0644) == 0);
-  check_complaint(run_node({"--listen", "127.0.0.1:0", "--data-dir", dir / "node"}), 1, "chmod 600");
+  check_complaint(run_node({"--listen", "127.0.0.1:0", "--data-dir", dir / "node"}), 1,
+                  "chmod 600");
   std::filesystem::remove(file);
   std::filesystem::create_directory(file);
   check_complaint(run_node({"--listen", "127.0.0.1:0", "--data-dir", dir / "node"}), 1, file);
-  check_complaint(run_cli({"--bootstrap", "127.0.0.1:1", "--key", dir / "missing", "set", "a", "b"}),
-                  1, "missing");
+  check_complaint(
+      run_cli({"--bootstrap", "127.0.0.1:1", "--key", dir / "missing", "set", "a", "b"}), 1,
+      "missing");
   check_complaint(run_cli({"key", "show", dir / "missing"}), 1, "key new");
 }
 

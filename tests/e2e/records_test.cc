@@ -1,6 +1,8 @@
 // What set, get, put and del promise a user, between real daemons.
 #include <doctest/doctest.h>
 
+#include <csignal>
+
 #include "cli/common/text.h"
 #include "tests/e2e/harness.h"
 
@@ -43,8 +45,8 @@ TEST_CASE("the bytes that come out are the bytes that went in") {
     return got.out;
   };
   const std::string file = net.dir("bytes");
-  for (const std::string& content : {all_bytes(), std::string(), std::string("\n"),
-                                     std::string(64 * 1024, '\0')}) {
+  for (const std::string& content :
+       {all_bytes(), std::string(), std::string("\n"), std::string(64 * 1024, '\0')}) {
     write(file, content);
     CHECK((round_trip({"set", "x", "-"}, stdin_from(file)) == content));
     CHECK((round_trip({"set", "x", "@" + file}, {}) == content));
@@ -164,8 +166,9 @@ TEST_CASE("a profile is merged field by field and read by others") {
   const Ran none = net[0].cli({"--json", "whoami"});
   CHECK(none.code == 0);
   CHECK_FALSE(none.json().at("published").get<bool>());
-  CHECK(net[0].cli({"whoami", "--set", "name=Ada", "--set", "site=https://example.org/?a=b"}).code ==
-        0);
+  CHECK(
+      net[0].cli({"whoami", "--set", "name=Ada", "--set", "site=https://example.org/?a=b"}).code ==
+      0);
   CHECK(net[0].cli({"whoami", "--set", "name=Ada L.", "--set", "mail=a@example.org"}).code == 0);
   CHECK(net[0].cli({"whoami", "--set", "mail="}).code == 0);
   const Ran whois = net[1].cli({"--json", "whois", owner});
@@ -179,7 +182,7 @@ TEST_CASE("a profile that is no JSON object or nested without end is an error an
   Network net(2);
   const std::string owner = net[0].key();
   write(net.dir("deep"), std::string(60'000, '['));
-  for (const std::string value : {"[1]", "no json", "", "@" + net.dir("deep")}) {
+  for (const std::string& value : Strings{"[1]", "no json", "", "@" + net.dir("deep")}) {
     REQUIRE(net[0].cli({"set", "whoami", value}).code == 0);
     const Ran whois = net[1].cli({"whois", owner});
     CHECK(whois.code == 1);

@@ -9,9 +9,9 @@
 #include <cstdlib>
 
 #include "cli/common/json.h"
+#include "cli/common/process.h"
 #include "cli/common/text.h"
 #include "kadmos/kadmos.h"
-#include "cli/common/process.h"
 #include "tests/e2e/support.h"
 #include "uv/control.h"
 
@@ -46,8 +46,8 @@ class Bench {
   Bench(std::size_t nodes, std::size_t frozen) {
     for (std::size_t i = 0; i < nodes; ++i) {
       const std::string name = dir_ / fmt::format("node{}", i);
-      std::vector<std::string> argv = {DHT_NODE,    "--listen", "127.0.0.1:0",
-                                       "--data-dir", name,       "--log-level", "warning"};
+      std::vector<std::string> argv = {DHT_NODE, "--listen",    "127.0.0.1:0", "--data-dir",
+                                       name,     "--log-level", "warning"};
       if (i > 0) argv.insert(argv.end(), {"--bootstrap", entry_});
       SpawnOptions options;
       options.stderr_file = name + ".log";
