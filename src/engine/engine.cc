@@ -21,6 +21,7 @@ Engine::Engine(const Identity& identity, Config config, Storage& storage, Contac
                std::uint64_t seed)
     : identity_(identity),
       config_(std::move(config)),
+      has_way_in_(!config_.bootstrap.empty()),
       book_(book),
       prng_(seed),
       table_(identity.id(),
@@ -30,11 +31,9 @@ Engine::Engine(const Identity& identity, Config config, Storage& storage, Contac
              book),
       suspects_(config_.penalty, config_.limits.penalties),
       store_(config_, identity.id(), storage, stats_),
-      env_{config_, identity_, endpoints_, book_, table_, suspects_, store_, stats_},
-      upkeep_(config_, identity.id(), table_, store_, prng_),
-      rpcs_(prng_.next() >> 16) {
-  upkeep_.set_can_enter(!config_.bootstrap.empty());
-}
+      env_{config_, identity_, endpoints_, has_way_in_, book_, table_, suspects_, store_, stats_},
+      upkeep_(config_, identity.id(), table_, store_, has_way_in_, prng_),
+      rpcs_(prng_.next() >> 16) {}
 
 // ---- inputs
 
@@ -209,7 +208,7 @@ void Engine::on_timeout(Now now) {
 
 void Engine::add_bootstrap(const Bootstrap& where) {
   if (bootstrap_.size() < kMaxBootstrap) bootstrap_.insert(where);
-  upkeep_.set_can_enter(true);
+  has_way_in_ = true;
 }
 
 // ---- outputs
@@ -468,7 +467,7 @@ void Engine::on_dead(Now now, const ContactHold& peer) {
   ++stats_.contacts_evicted;
   former_.push_back(*contact);
   if (former_.size() > static_cast<std::size_t>(2 * config_.k)) former_.pop_front();
-  upkeep_.set_can_enter(true);
+  has_way_in_ = true;
   if (table_.empty()) {
     notice(Notice::Level::warning, "table_empty",
            "every known contact is gone; trying to re-enter");

@@ -131,6 +131,7 @@ class Engine {
   const Identity& identity_;
   Config config_;
   Endpoints endpoints_;
+  bool has_way_in_;
   ContactBook& book_;
   Prng prng_;
   Stats stats_;

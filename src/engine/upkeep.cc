@@ -36,11 +36,14 @@ void Upkeep::on_join_ended(TimePoint now, bool ok) {
   next_meeting_ = now + prng_.jittered(kFirstMeeting);
 }
 
-void Upkeep::on_stored(TimePoint now, const Key& key) { stored_at_[key] = now; }
+void Upkeep::on_stored(TimePoint now, const Key& key) {
+  // Forgetting one costs a needless replication; remembering without end would cost memory.
+  if (stored_at_.size() < config_.limits.records) stored_at_[key] = now;
+}
 
 std::optional<Upkeep::Job> Upkeep::poll(TimePoint now) {
   if (!begun_) return std::nullopt;
-  if (table_.empty() && can_enter_ && joining_ == 0 && next_enter_ <= now) {
+  if (table_.empty() && has_way_in_ && joining_ == 0 && next_enter_ <= now) {
     return Job(Enter{});
   }
   if (can_search()) {
@@ -110,7 +113,7 @@ std::optional<TimePoint> Upkeep::next_timeout() const {
   if (!begun_) return std::nullopt;
   std::optional<TimePoint> next;
   const auto consider = [&](TimePoint at) { next = next ? std::min(*next, at) : at; };
-  if (table_.empty() && can_enter_ && joining_ == 0) consider(next_enter_);
+  if (table_.empty() && has_way_in_ && joining_ == 0) consider(next_enter_);
   if (can_search()) {
     consider(next_meeting_);
     consider(table_.next_refresh());

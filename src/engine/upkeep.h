@@ -40,14 +40,19 @@ class Upkeep {
   };
   using Job = std::variant<Enter, Search, Replicate, Republish>;
 
+  // All referenced things must outlive it. `has_way_in`: there is a way in to try while the table
+  // is empty.
   Upkeep(const Config& config, const Id& self, RoutingTable& table, const RecordStore& store,
-         Prng& prng)
-      : config_(config), self_(self), table_(table), store_(store), prng_(prng) {}
+         const bool& has_way_in, Prng& prng)
+      : config_(config),
+        self_(self),
+        table_(table),
+        store_(store),
+        has_way_in_(has_way_in),
+        prng_(prng) {}
 
   // The node begins to take part; before, nothing is due.
   void begin(TimePoint now);
-  // There is a way in to try while the table is empty.
-  void set_can_enter(bool can) { can_enter_ = can; }
   // A join of the user's or of ours started or ended.
   void on_join_started() { ++joining_; }
   void on_join_ended(TimePoint now, bool ok);
@@ -78,10 +83,10 @@ class Upkeep {
   Id self_;
   RoutingTable& table_;
   const RecordStore& store_;
+  const bool& has_way_in_;
   Prng& prng_;
 
   bool begun_ = false;
-  bool can_enter_ = false;
   int joining_ = 0;
   TimePoint next_enter_{};
   Duration backoff_{};

@@ -27,6 +27,7 @@ struct OpEnv {
   const Config& config;
   const Identity& identity;
   const Endpoints& endpoints;  // how others reach this node; empty for a client
+  const bool& has_way_in;      // it knows of a network; without one it is a network of one
   ContactBook& book;
   RoutingTable& table;
   Suspects& suspects;

@@ -117,8 +117,7 @@ class SetOp final : public Operation {
     if (!storing_) {
       if (!walk_.lookup().done()) return std::nullopt;
       const bool alone = walk_.lookup().answered_count() == 0;
-      if (alone &&
-          (env_.config.client || walk_.lookup().asked() > 0 || !env_.config.bootstrap.empty())) {
+      if (alone && (env_.config.client || walk_.lookup().asked() > 0 || env_.has_way_in)) {
         return OpResult(Result<Receipt>(walk_.nobody(name())));
       }
       begin_storing(now);
