@@ -10,6 +10,7 @@
 #pragma once
 
 #include <coroutine>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -36,14 +37,14 @@ struct FutureState {
 
   void resolve(Result<T> value) {
     if (result || dropped) return;
-    on_cancel = nullptr;
-    if (continuation) {
-      auto run = std::exchange(continuation, nullptr);
+    auto run = std::exchange(continuation, nullptr);
+    if (run) {
       dropped = true;
-      run(std::move(value));
     } else {
       result.emplace(std::move(value));
     }
+    on_cancel = nullptr;  // only now: what it holds may own the promise, which would abandon it
+    if (run) run(std::move(value));
   }
   void drop() {
     if (dropped) return;
@@ -69,6 +70,38 @@ struct Flatten<Future<R>> {
   using type = R;
 };
 
+// The exception being handled, as an error.
+inline Error caught() {
+  try {
+    throw;
+  } catch (const std::exception& e) {
+    return Error(Errc::exception, e.what());
+  } catch (...) {
+    return Error(Errc::exception, "something was thrown that is no std::exception");
+  }
+}
+
+// f(value) as a Future, if f returns one, else as a Result. What f throws becomes an error.
+template <class F, class T, class R = std::invoke_result_t<F&, Result<T>>,
+          class U = typename Flatten<R>::type,
+          class Out = std::conditional_t<std::is_same_v<R, Future<U>>, R, Result<U>>>
+Out call(F& f, Result<T> value) {
+  try {
+    if constexpr (std::is_void_v<R>) {
+      f(std::move(value));
+      return Out();
+    } else {
+      return f(std::move(value));
+    }
+  } catch (...) {
+    if constexpr (std::is_same_v<Out, Future<U>>) {
+      return Out::resolved(caught());
+    } else {
+      return Out(caught());
+    }
+  }
+}
+
 }  // namespace detail
 
 // The end that resolves. Movable. Destroyed unresolved, it resolves with Errc::closed.
@@ -77,11 +110,8 @@ class Promise {
  public:
   Promise() : state_(std::make_shared<detail::FutureState<T>>()) {}
   Promise(Promise&&) noexcept = default;
-  Promise& operator=(Promise&& other) noexcept {
-    if (this != &other) {
-      abandon();
-      state_ = std::move(other.state_);
-    }
+  Promise& operator=(Promise other) noexcept {
+    state_.swap(other.state_);  // abandons the former one when this already holds the new
     return *this;
   }
   ~Promise() { abandon(); }
@@ -93,7 +123,9 @@ class Promise {
     if (auto state = state_) state->resolve(std::move(value));
   }
   // `hook` runs once if the future is cancelled or dropped before it is resolved.
-  void on_cancel(std::function<void()> hook) { state_->on_cancel = std::move(hook); }
+  void on_cancel(std::function<void()> hook) {
+    if (!done()) state_->on_cancel = std::move(hook);
+  }
   // Nobody waits any more: it was dropped, cancelled or resolved.
   bool done() const { return !state_ || state_->dropped || state_->result.has_value(); }
 
@@ -111,11 +143,8 @@ class [[nodiscard]] Future {
   using value_type = T;
 
   Future(Future&&) noexcept = default;
-  Future& operator=(Future&& other) noexcept {
-    if (this != &other) {
-      if (state_) state_->drop();
-      state_ = std::move(other.state_);
-    }
+  Future& operator=(Future other) noexcept {
+    state_.swap(other.state_);  // drops the former one when this already holds the new
     return *this;
   }
   ~Future() {
@@ -152,10 +181,11 @@ class [[nodiscard]] Future {
   }
 
   // f(Result<T>) runs when the result is there: at once if it is already, otherwise from the node's
-  // pump, never from inside the engine. f may return R, Result<R>, Future<R> or void. Dropping the
-  // future that `then` gives cancels what came before it and f never runs.
+  // pump, never from inside the engine. f may return R, Result<R>, Future<R> or void; what it
+  // throws becomes Errc::exception. Dropping the future that `then` gives cancels what came before
+  // it and f never runs.
   template <class F>
-  auto then(F f) && -> Future<typename detail::Flatten<std::invoke_result_t<F, Result<T>>>::type>;
+  auto then(F f) && -> Future<typename detail::Flatten<std::invoke_result_t<F&, Result<T>>>::type>;
 
   auto operator co_await() && {
     struct Awaiter {
@@ -179,41 +209,45 @@ class [[nodiscard]] Future {
   friend class Future;
   explicit Future(std::shared_ptr<detail::FutureState<T>> state) : state_(std::move(state)) {}
 
+  // `promise` owns this future from now on, and `next` runs with the result.
+  template <class U>
+  void hand_to(Promise<U>& promise, std::function<void(Result<T>)> next) && {
+    auto state = state_;
+    auto self = std::make_shared<Future>(std::move(*this));
+    promise.on_cancel([self] { Future gone = std::move(*self); });
+    state->continuation = std::move(next);
+  }
+
   std::shared_ptr<detail::FutureState<T>> state_;
 };
 
 template <class T>
 template <class F>
 auto Future<T>::then(
-    F f) && -> Future<typename detail::Flatten<std::invoke_result_t<F, Result<T>>>::type> {
-  using R = std::invoke_result_t<F, Result<T>>;
-  using U = typename detail::Flatten<R>::type;
-  auto promise = std::make_shared<Promise<U>>();
-  Future<U> out = promise->future();
-  auto run = [f = std::move(f), promise](Result<T> value) mutable {
-    if constexpr (std::is_void_v<R>) {
-      f(std::move(value));
-      promise->resolve(Result<void>());
-    } else if constexpr (std::is_same_v<R, Future<U>>) {
-      auto inner = std::make_shared<Future<U>>(f(std::move(value)));
-      if (inner->ready()) {
-        promise->resolve(std::move(*inner).take());
-      } else {
-        auto state = inner->state_;
-        promise->on_cancel([inner] { Future<U> gone = std::move(*inner); });
-        state->continuation = [promise](Result<U> r) { promise->resolve(std::move(r)); };
-      }
-    } else {
-      promise->resolve(f(std::move(value)));
+    F f) && -> Future<typename detail::Flatten<std::invoke_result_t<F&, Result<T>>>::type> {
+  using U = typename detail::Flatten<std::invoke_result_t<F&, Result<T>>>::type;
+  struct Link {  // shared, since a std::function must be copyable and f need not be
+    F f;
+    Promise<U> promise;
+  };
+  auto link = std::make_shared<Link>(Link{std::move(f), {}});
+  Future<U> out = link->promise.future();
+  auto run = [link](Result<T> value) {
+    auto next = detail::call(link->f, std::move(value));
+    if constexpr (std::is_same_v<decltype(next), Result<U>>) {
+      link->promise.resolve(std::move(next));
+    } else if (next.ready()) {
+      link->promise.resolve(std::move(next).take());
+    } else if (!link->promise
+                    .done()) {  // else f dropped what `then` gave, so `next` is dropped too
+      auto promise = std::make_shared<Promise<U>>(std::move(link->promise));
+      std::move(next).hand_to(*promise, [promise](Result<U> r) { promise->resolve(std::move(r)); });
     }
   };
   if (ready()) {
     run(std::move(*this).take());
   } else {
-    auto state = state_;
-    auto self = std::make_shared<Future<T>>(std::move(*this));
-    promise->on_cancel([self] { Future<T> gone = std::move(*self); });
-    state->continuation = std::move(run);
+    std::move(*this).hand_to(link->promise, std::move(run));
   }
   return out;
 }

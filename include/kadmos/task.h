@@ -3,13 +3,12 @@
 //   Task<int> both(Node& node) {
 //     auto a = co_await node.get(x);       // Result<Found>
 //     if (!a) co_return 0;
-//     co_return 1 + co_await other(node);  // a task awaited gives its T; what it throws is
-//     rethrown
+//     co_return 1 + co_await other(node);  // awaited, a task gives its T or throws what it threw
 //   }
 //
 // A task is lazy: nothing runs until it is awaited or given to `start`. Destroying a task that is
 // suspended destroys what it awaits, and so cancels it; a task must not destroy itself while it
-// runs.
+// runs, as by dropping the future that `start` gave for it.
 #pragma once
 
 #include <coroutine>
@@ -49,7 +48,7 @@ template <class T>
 struct TaskPromise : TaskPromiseBase {
   std::optional<T> value;
   Task<T> get_return_object();
-  template <class U>
+  template <class U = T>  // the default is for `co_return {…}`
   void return_value(U&& u) {
     value.emplace(std::forward<U>(u));
   }
@@ -141,10 +140,8 @@ Runner run_task(Task<T> task, std::shared_ptr<Promise<T>> promise) {
     } else {
       result.emplace(co_await std::move(task));
     }
-  } catch (const std::exception& e) {
-    result.emplace(Error(Errc::exception, e.what()));
   } catch (...) {
-    result.emplace(Error(Errc::exception, "a task threw something that is no std::exception"));
+    result.emplace(caught());
   }
   promise->resolve(*std::move(result));
 }
