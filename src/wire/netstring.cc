@@ -7,8 +7,6 @@ namespace kadmos::wire {
 namespace {
 
 constexpr int kMaxDigits = 7;
-// A buffer above this is given back after its frame, so that idle connections stay small.
-constexpr std::size_t kKeptBuffer = 4096;
 
 }  // namespace
 
@@ -65,17 +63,13 @@ Result<void> NetstringReader::feed(ByteView data, const std::function<bool(ByteV
     // The rest of the frame is here: all of it unbuffered, or the comma alone.
     const std::size_t direct = state_ == State::payload ? length_ : 0;
     if (data[direct] != ',') return die("a frame without its closing comma");
-    Bytes buffered = std::exchange(buffer_, {});
+    const Bytes buffered = std::exchange(buffer_, {});
     const ByteView payload = direct > 0 ? data.first(direct) : ByteView(buffered);
     data = data.subspan(direct + 1);
     state_ = State::length;
     length_ = 0;
     digits_ = 0;
     if (!sink(payload)) return {};
-    if (buffered.capacity() <= kKeptBuffer) {
-      buffered.clear();
-      buffer_ = std::move(buffered);
-    }
   }
   return {};
 }
