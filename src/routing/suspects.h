@@ -35,11 +35,12 @@ class Suspects {
     by_end_.emplace(now + 2 * span, id);
   }
   // A request sent at `sent` failed. Returns whether that is a new failure: requests that were in
-  // flight together fail together and count once.
+  // flight together fail together and count once. One sent on the failure itself (the second
+  // chance) counts anew.
   bool on_failure(TimePoint now, TimePoint sent, const Id& id) {
     on_offence(now, id);
     Entry& entry = entries_.at(id);
-    if (entry.failed && *entry.failed >= sent) return false;
+    if (entry.failed && *entry.failed > sent) return false;
     entry.failed = now;
     return true;
   }

@@ -95,8 +95,8 @@ TEST_CASE("requests that were in flight together fail as one failure") {
   Suspects suspects(seconds(10), 100);
   CHECK(suspects.on_failure(at(5), at(0), kPeer));
   CHECK_FALSE(suspects.on_failure(at(5), at(1), kPeer));
-  CHECK_FALSE(suspects.on_failure(at(6), at(5), kPeer));
-  CHECK(suspects.on_failure(at(7), at(6), kPeer));  // sent after the first had failed
+  CHECK_FALSE(suspects.on_failure(at(6), at(4), kPeer));
+  CHECK(suspects.on_failure(at(7), at(5), kPeer));  // sent when the first had failed
   CHECK(suspects.on_failure(at(7), at(6), kOther));
 }
 

@@ -1,0 +1,118 @@
+#include <doctest/doctest.h>
+
+#include "engine/rpcs.h"
+#include "support/readable.h"
+
+using namespace kadmos;
+using std::chrono::seconds;
+
+namespace {
+
+constexpr TimePoint kStart{std::chrono::hours(100)};
+
+TimePoint at(int seconds_later) { return kStart + seconds(seconds_later); }
+
+struct Fixture {
+  std::uint64_t ask(std::uint64_t peer, int slow_at, int fail_at, OpId op = 0) {
+    Rpcs::Pending pending;
+    pending.peer = ContactHold(book, readable::contact(peer));
+    pending.op = op;
+    pending.sent = kStart;
+    pending.slow_at = at(slow_at);
+    pending.fail_at = at(fail_at);
+    return rpcs.add(std::move(pending));
+  }
+
+  ContactBook book{readable::id_of_key};
+  Rpcs rpcs{1000};
+};
+
+}  // namespace
+
+TEST_CASE("a request is taken by its id and its peer together and once") {
+  Fixture f;
+  const auto first = f.ask(1, 1, 5);
+  const auto second = f.ask(2, 1, 5);
+  CHECK_FALSE(f.rpcs.take(first, readable::key(2)));
+  CHECK_FALSE(f.rpcs.take(second + 1, readable::key(2)));
+  CHECK(f.rpcs.size() == 2);
+  CHECK(f.rpcs.take(first, readable::key(1)));
+  CHECK_FALSE(f.rpcs.take(first, readable::key(1)));
+  CHECK(f.rpcs.size() == 1);
+}
+
+TEST_CASE("a request becomes slow once and fails after that") {
+  Fixture f;
+  f.ask(1, 1, 5);
+  CHECK(f.rpcs.next_timeout() == at(1));
+  CHECK_FALSE(f.rpcs.poll_due(at(0)));
+  const auto slow = f.rpcs.poll_due(at(1));
+  REQUIRE(slow);
+  CHECK_FALSE(slow->failed);
+  CHECK_FALSE(f.rpcs.poll_due(at(4)));
+  CHECK(f.rpcs.next_timeout() == at(5));
+  const auto failed = f.rpcs.poll_due(at(5));
+  REQUIRE(failed);
+  CHECK(failed->failed);
+  CHECK(f.rpcs.size() == 0);
+  CHECK_FALSE(f.rpcs.next_timeout());
+}
+
+TEST_CASE("requests fall due in the order of their deadlines") {
+  Fixture f;
+  f.ask(1, 3, 9);
+  f.ask(2, 2, 9);
+  f.ask(3, 1, 2);
+  std::vector<std::uint64_t> peers;
+  while (auto due = f.rpcs.poll_due(at(8))) peers.push_back(due->request.peer.id().top());
+  CHECK(peers == std::vector<std::uint64_t>{3, 2, 3, 1});
+}
+
+TEST_CASE("a request that was answered has no deadline left") {
+  Fixture f;
+  const auto early = f.ask(1, 1, 5);
+  const auto late = f.ask(1, 1, 5);
+  f.rpcs.take(early, readable::key(1));
+  f.rpcs.poll_due(at(1));
+  f.rpcs.take(late, readable::key(1));
+  CHECK_FALSE(f.rpcs.next_timeout());
+  CHECK_FALSE(f.rpcs.poll_due(at(100)));
+}
+
+TEST_CASE("all requests of one peer are taken in order and no others") {
+  Fixture f;
+  f.ask(1, 1, 5, 7);
+  f.ask(2, 1, 5, 8);
+  f.ask(1, 1, 5, 9);
+  const auto taken = f.rpcs.take_all(readable::key(1));
+  REQUIRE(taken.size() == 2);
+  CHECK(taken[0].op == 7);
+  CHECK(taken[1].op == 9);
+  CHECK(f.rpcs.size() == 1);
+  CHECK(f.rpcs.take_all(readable::key(1)).empty());
+  f.rpcs.take_all(readable::key(2));
+  CHECK_FALSE(f.rpcs.next_timeout());
+}
+
+TEST_CASE("requests outlive their operation and then belong to nobody") {
+  Fixture f;
+  f.ask(1, 1, 5, 7);
+  const auto other = f.ask(1, 1, 5, 8);
+  f.rpcs.orphan(7);
+  CHECK(f.rpcs.size() == 2);
+  const auto taken = f.rpcs.take_all(readable::key(1));
+  CHECK(taken[0].op == 0);
+  CHECK(taken[1].op == 8);
+  CHECK_FALSE(f.rpcs.take(other, readable::key(1)));
+}
+
+TEST_CASE("clearing requests leaves nothing behind and frees their contacts") {
+  Fixture f;
+  f.ask(1, 1, 5, 7);
+  f.ask(2, 1, 5);
+  f.rpcs.clear();
+  CHECK(f.rpcs.size() == 0);
+  CHECK_FALSE(f.rpcs.next_timeout());
+  CHECK(f.rpcs.take_all(readable::key(1)).empty());
+  CHECK(f.book.size() == 0);
+}
