@@ -60,7 +60,7 @@ int run(Session& session, const PeersCommand&) {
 
 int run(Session& session, const PingCommand& command) {
   const Globals& globals = session.globals();
-  const std::string what = "ping " + command.where.text;
+  const std::string what = "ping";
   auto endpoints = session.resolve(command.where);
   if (!endpoints) return *conclude(globals, json_of(endpoints.error()), what);
   Json answer;

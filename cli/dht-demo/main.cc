@@ -1,6 +1,7 @@
 // dht-demo [--keep]: what kadmos is for, in ten seconds. Starts eight real nodes, sets a value
 // through one, gets it through another, kills two of those that hold it, and gets it again.
 #include <fmt/core.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -107,11 +108,10 @@ void keep(Network& network, const std::vector<std::size_t>& dead) {
                               "put 'found by its hash'", "whoami --set name=Ada"}) {
     say(fmt::format("   {} {}", cli, command));
   }
-  say(
-      fmt::format("   {} --control {} get colour --owner $({} --json status | sed "
-                  "'s/.*\"key\":\"\\([0-9a-f]*\\).*/\\1/')",
-                  cli, network.control(6), cli));
-  while (!interrupted()) ::pause();
+  say("   and through another node:");
+  say(fmt::format("   {} --control {} get colour --owner {}", cli, network.control(6),
+                  network.key(2)));
+  while (!interrupted()) ::poll(nullptr, 0, 100);
 }
 
 int demonstrate(const std::string& programs, bool keep_up) {
@@ -119,7 +119,7 @@ int demonstrate(const std::string& programs, bool keep_up) {
   try {
     start_all(network);
     const std::size_t setter = 2;
-    const std::string owner = network.ask(setter, {"status"}).at("key").get<std::string>();
+    const std::string& owner = network.key(setter);
     const auto holders = set(network, setter);
     const auto holds = [&](std::size_t node) { return std::ranges::count(holders, node) > 0; };
     std::vector<std::size_t> readers;

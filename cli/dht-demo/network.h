@@ -35,6 +35,7 @@ class Network {
 
   std::size_t size() const { return nodes_.size(); }
   const std::string& id(std::size_t node) const { return nodes_[node].id; }
+  const std::string& key(std::size_t node) const { return nodes_[node].key; }
   const std::string& listen(std::size_t node) const { return nodes_[node].listen; }
   const std::string& control(std::size_t node) const { return nodes_[node].control; }
   std::string cli() const { return programs_ + "/dht-cli"; }

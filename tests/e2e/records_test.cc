@@ -21,7 +21,7 @@ SpawnOptions stdin_from(const std::string& file) {
   return options;
 }
 
-TEST_CASE("what is set on one node is got from another by its owner's key") {
+TEST_CASE("what is set on one node is got from another by the key of its owner") {
   Network net(3);
   const Ran set = net[1].cli({"set", "greeting", "hello"});
   REQUIRE_MESSAGE(set.code == 0, set.err);
@@ -234,7 +234,7 @@ TEST_CASE("JSON answers have the documented fields") {
   CHECK(missing.json().at("error").at("code") == "not_found");
 }
 
-TEST_CASE("-v tells what each node did on stderr and nothing of it on stdout") {
+TEST_CASE("verbose output tells what each node did on stderr and nothing of it on stdout") {
   Network net(3);
   const Ran set = net[0].cli({"-v", "set", "x", "value"});
   CHECK(set.code == 0);

@@ -1,0 +1,67 @@
+#include "cli/common/text.h"
+
+#include <doctest/doctest.h>
+
+namespace kadmos::cli {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST_CASE("a duration is a positive number with its unit") {
+  CHECK(*parse_duration("300ms") == Duration(300ms));
+  CHECK(*parse_duration("5s") == Duration(5s));
+  CHECK(*parse_duration("1.5m") == Duration(90s));
+  CHECK(*parse_duration("2h") == Duration(2h));
+  CHECK(*parse_duration("7d") == Duration(168h));
+  for (const char* bad : {"", "5", "s", "5 s", "5sec", "-5s", "0s", "+5s", "1e3s", "nan s", "infs",
+                          "0.0001ms", "99999999999d", "5s ", "0x5s"}) {
+    CHECK_MESSAGE(!parse_duration(bad).ok(), bad);
+  }
+}
+
+TEST_CASE("what a terminal is given has no control characters and is UTF-8") {
+  CHECK(printable("plain caf\xc3\xa9 \xf0\x9f\x98\x80") == "plain caf\xc3\xa9 \xf0\x9f\x98\x80");
+  CHECK(printable("a\nb\x1b[31m\x7f") == "a\\x0ab\\x1b[31m\\x7f");
+  CHECK(printable(std::string_view("\0", 1)) == "\\x00");
+  // U+009B, which some terminals take for ESC [.
+  CHECK(printable("\xc2\x9b") == "\\xc2\\x9b");
+  CHECK(printable("\xc2\xa0") == "\xc2\xa0");
+  CHECK(printable("\xff"
+                  "a") == "\\xffa");
+}
+
+TEST_CASE("UTF-8 is what the standard calls well-formed") {
+  for (const char* good : {"", "a", "\xc2\x80", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xef\xbf\xbf",
+                           "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"}) {
+    CHECK(is_utf8(good));
+  }
+  for (const char* bad : {"\x80", "\xc0\x80", "\xc1\xbf", "\xc2", "\xe0\x9f\xbf", "\xed\xa0\x80",
+                          "\xe2\x82", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80",
+                          "\xc3"
+                          "a",
+                          "\xf0\x9f\x98"}) {
+    CHECK_FALSE(is_utf8(bad));
+  }
+}
+
+TEST_CASE("base64 is that of RFC 4648") {
+  CHECK(base64(view_of("")).empty());
+  CHECK(base64(view_of("f")) == "Zg==");
+  CHECK(base64(view_of("fo")) == "Zm8=");
+  CHECK(base64(view_of("foo")) == "Zm9v");
+  CHECK(base64(view_of("foob")) == "Zm9vYg==");
+  CHECK(base64(view_of("fooba")) == "Zm9vYmE=");
+  CHECK(base64(view_of("foobar")) == "Zm9vYmFy");
+  CHECK(base64(view_of("\xff\xfe\xfd")) == "//79");
+}
+
+TEST_CASE("a time is shown in UTC to the millisecond") {
+  CHECK(show(WallTime(0ms)) == "1970-01-01T00:00:00.000Z");
+  CHECK(show(WallTime(1'893'456'000'042ms)) == "2030-01-01T00:00:00.042Z");
+  CHECK_FALSE(show(WallTime::max()).empty());
+  CHECK(show(Duration(1'500us)) == "1.50 ms");
+  CHECK(show(Duration(2'345ms)) == "2.3 s");
+}
+
+}  // namespace
+}  // namespace kadmos::cli
