@@ -15,8 +15,6 @@ namespace {
 constexpr std::size_t kChunk = 64 * 1024;
 // The kernel's share of what a peer that does not read can make us hold.
 constexpr int kKernelSendBuffer = 256 * 1024;
-// A frame is read this often although our own writes are stuck.
-constexpr Duration kPausedAtMost = std::chrono::seconds(1);
 
 Connection& self(void* data) { return *static_cast<Connection*>(data); }
 
@@ -114,6 +112,7 @@ bool Connection::greet(ByteView payload) {
   phase_ = Phase::open;
   used_at_ = now();
   reader_.set_max(owner_.limits.frame_bytes);
+  owner_.want_time(deadline());
   owner_.on_hello(*this, *hello);
   return phase_ != Phase::gone;
 }
@@ -126,8 +125,6 @@ void Connection::update_reading() {
   reading_ = want;
   if (!want) {
     uv_read_stop(stream());
-    paused_at_ = now();
-    owner_.want_time(deadline());
     return;
   }
   // While we did not read, the peer could not finish its frame.
@@ -217,10 +214,11 @@ bool Connection::on_payload(ByteView payload) {
 }
 
 void Connection::deliver(ByteView frame) {
-  one_more_ = false;
   used_at_ = now();
   owner_.stats.bytes_received += frame.size();
+  const std::size_t before = queued();
   owner_.on_frame(*this, frame);
+  costly_ = queued() > before + frame.size();
 }
 
 void Connection::on_peer_said_last() {
@@ -248,7 +246,7 @@ std::size_t Connection::queued() const {
 }
 
 bool Connection::paused() const {
-  return phase_ == Phase::open && !one_more_ && !write_failed_ &&
+  return phase_ == Phase::open && costly_ && !write_failed_ &&
          queued() > owner_.limits.queued_bytes / 2;
 }
 
@@ -423,7 +421,6 @@ TimePoint Connection::deadline() const {
       at_most(std::min(used_at_ + options.idle_timeout, retire_due_));
     }
     if (reading_ && in_frame_) at_most(frame_deadline());
-    if (!reading_) at_most(paused_at_ + kPausedAtMost);
   }
   if (writing_ || write_failed_) at_most(progress_at_ + options.write_timeout);
   return due;
@@ -455,13 +452,8 @@ void Connection::on_time(TimePoint at) {
     unwritten_seen_ = unwritten;
     progress_at_ = at;
   }
-  if (phase_ != Phase::open) return;
-  if (!reading_ && at >= paused_at_ + kPausedAtMost) {
-    one_more_ = true;
-    paused_at_ = at;
-    return process();
-  }
-  if (!retired_ && at >= std::min(used_at_ + options.idle_timeout, retire_due_)) {
+  if (phase_ == Phase::open && !retired_ &&
+      at >= std::min(used_at_ + options.idle_timeout, retire_due_)) {
     retire_due_ = TimePoint::max();
     owner_.on_overdue(*this);
   }

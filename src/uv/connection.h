@@ -12,8 +12,9 @@
 // So close_notify means "I still read what you have sent". A connection that ends in any other way
 // ends unclean, and its owner reports that frames may be lost.
 //
-// Back-pressure: while more than half of Limits::queued_bytes waits to be written, nothing is read.
-// If both ends do that to each other, one frame a second is read all the same.
+// Back-pressure: while more than half of Limits::queued_bytes waits to be written, the first frame
+// that makes us queue more than it brought is the last one read. (Stopping for every frame would
+// let two peers that send each other much wait for each other for ever.)
 #pragma once
 
 #include <uv.h>
@@ -168,7 +169,7 @@ class Connection {
 
   bool reading_ = false;
   std::deque<Bytes> inbox_;  // frames that arrived in one piece with the one that paused reading
-  bool one_more_ = false;    // deliver one frame although paused
+  bool costly_ = false;      // the last frame made us queue more than it brought
   bool in_frame_ = false;
 
   std::optional<Unreachable> doom_;  // dialling failed at once; the next flush reports it
@@ -183,7 +184,6 @@ class Connection {
   TimePoint wrote_at_ = TimePoint::min();
   TimePoint frame_began_at_{};
   TimePoint progress_at_{};
-  TimePoint paused_at_{};
   TimePoint retired_at_{};
   TimePoint retire_due_ = TimePoint::max();
 };
