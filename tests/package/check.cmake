@@ -20,6 +20,8 @@ endfunction()
 if(HOW STREQUAL "install")
   file(REMOVE_RECURSE ${WORK})
   run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix})
+  run(${prefix}/bin/dht-node --version)
+  run(${prefix}/bin/dht-cli --version)
 elseif(HOW STREQUAL "find_package")
   run(${CMAKE_COMMAND} -S ${SOURCE}/tests/package -B ${WORK}/find_package -G Ninja
       -DCMAKE_PREFIX_PATH=${prefix} -DCMAKE_CXX_COMPILER=${CXX} -DCMAKE_CXX_FLAGS=${FLAGS})
