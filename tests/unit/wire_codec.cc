@@ -52,9 +52,9 @@ struct Bad {
 };
 
 void check_all(const std::vector<Bad>& cases) {
-  for (const auto& [payload, fault] : cases) {
-    CAPTURE(payload);
-    CHECK(fault_of(hex(payload)) == fault);
+  for (const Bad& bad : cases) {
+    CAPTURE(bad.payload);
+    CHECK(fault_of(hex(bad.payload)) == bad.fault);
   }
 }
 
@@ -69,20 +69,20 @@ std::string nodes_with(const std::string& endpoints) {
 std::string store_of(const std::string& record) { return "93 04 07 " + record; }
 
 TEST_CASE("codec: every sample message comes back as it went") {
-  for (const auto& [name, message] : sample_messages()) {
-    CAPTURE(name);
-    const auto back = decode(encode(message), Limits{});
+  for (const auto& sample : sample_messages()) {
+    CAPTURE(sample.first);
+    const auto back = decode(encode(sample.second), Limits{});
     REQUIRE(back.ok());
-    CHECK(*back == message);
+    CHECK(*back == sample.second);
   }
 }
 
 TEST_CASE("codec: every sample hello comes back as it went") {
-  for (const auto& [name, hello] : sample_hellos()) {
-    CAPTURE(name);
-    const auto back = decode_hello(encode(hello));
+  for (const auto& sample : sample_hellos()) {
+    CAPTURE(sample.first);
+    const auto back = decode_hello(encode(sample.second));
     REQUIRE(back.ok());
-    CHECK(*back == hello);
+    CHECK(*back == sample.second);
   }
 }
 
@@ -409,9 +409,9 @@ TEST_CASE("codec: hellos that are malformed are refused") {
       {"95 00 cc01 c401 6e 90 c2", "a length or integer that is not in its shortest form"},
       {"95 00 01 c5ffff", "a message that is cut off or not msgpack"},
   };
-  for (const auto& [payload, fault] : cases) {
-    CAPTURE(payload);
-    CHECK(hello_fault_of(hex(payload)) == fault);
+  for (const Bad& bad : cases) {
+    CAPTURE(bad.payload);
+    CHECK(hello_fault_of(hex(bad.payload)) == bad.fault);
   }
 }
 

@@ -90,7 +90,11 @@ TEST_CASE("netstring: frames come out the same one byte a read") {
 }
 
 TEST_CASE("netstring: every malformed frame is an error that says what is wrong") {
-  const std::pair<const char*, const char*> cases[] = {
+  struct Bad {
+    const char* bytes;
+    const char* fault;
+  };
+  const Bad cases[] = {
       {":,", "without a length"},
       {"x1:a,", "other than digits"},
       {"1x:a,", "other than digits"},
@@ -111,15 +115,16 @@ TEST_CASE("netstring: every malformed frame is an error that says what is wrong"
       {"GET / HTTP/1.1\r\n", "other than digits"},
       {"\x16\x03\x01", "other than digits"},
   };
-  for (const auto& [bytes, fault] : cases) {
-    CAPTURE(bytes);
-    const Read whole = read(bytes);
+  for (const Bad& bad : cases) {
+    CAPTURE(bad.bytes);
+    const Read whole = read(bad.bytes);
     CHECK(whole.payloads.empty());
-    CHECK(whole.fault.find(fault) != std::string::npos);
+    CHECK(whole.fault.find(bad.fault) != std::string::npos);
 
     NetstringReader reader(1000);
     std::string last;
-    for (const char* c = bytes; *c != '\0' && last.empty(); ++c) last = read(reader, {c, 1}).fault;
+    for (const char* c = bad.bytes; *c != '\0' && last.empty(); ++c)
+      last = read(reader, {c, 1}).fault;
     CHECK(last == whole.fault);
   }
 }

@@ -107,12 +107,14 @@ std::map<std::string, Bytes> expected_bytes() {
 TEST_CASE("protocol.md: the worked bytes are what the code gives") {
   const auto worked = worked_bytes();
   const auto expected = expected_bytes();
-  for (const auto& [name, bytes] : expected) {
-    CAPTURE(name);
-    REQUIRE(worked.contains(name));
-    CHECK(to_hex(worked.at(name)) == to_hex(bytes));
+  for (const auto& example : expected) {
+    CAPTURE(example.first);
+    REQUIRE(worked.contains(example.first));
+    CHECK(to_hex(worked.at(example.first)) == to_hex(example.second));
   }
-  for (const auto& [name, bytes] : worked) CHECK_MESSAGE(expected.contains(name), name);
+  for (const auto& example : worked) {
+    CHECK_MESSAGE(expected.contains(example.first), example.first);
+  }
 }
 
 TEST_CASE("protocol.md: the bytes an owner signs are those its signature verifies") {
@@ -142,11 +144,11 @@ TEST_CASE("protocol.md: the limits are those of the code") {
       {"records_per_group", l.records_per_group},
   };
   std::set<std::string> seen;
-  for (const auto& [name, value] : table_rows()) {
-    CAPTURE(name);
-    REQUIRE(limits.contains(name));
-    CHECK(value == std::to_string(limits.at(name)));
-    seen.insert(name);
+  for (const auto& row : table_rows()) {
+    CAPTURE(row.first);
+    REQUIRE(limits.contains(row.first));
+    CHECK(row.second == std::to_string(limits.at(row.first)));
+    seen.insert(row.first);
   }
   CHECK(seen.size() == limits.size());
 }
