@@ -14,7 +14,8 @@ namespace {
 
 constexpr std::string_view kTitle = "kadmos identity 1 (keep this file secret)";
 constexpr std::size_t kPeersBytes = 256 * 1024;
-constexpr std::size_t kPeers = 256;
+// Enough to find back, and few enough to leave room for what the user names.
+constexpr std::size_t kPeers = 128;
 
 Error damaged(const std::string& path, std::string_view how) {
   return Error(Errc::io,

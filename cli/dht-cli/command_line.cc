@@ -82,11 +82,10 @@ void declare_globals(CLI::App& app, Raw& raw) {
   app.require_subcommand(1);
   app.fallthrough();
   Globals& globals = raw.globals;
-  app.add_option("--control", globals.control, "The daemon's socket [DATA_DIR/control.sock]")
-      ->envname("KADMOS_CONTROL")
+  app.add_option("--control", globals.control,
+                 "The daemon's socket [KADMOS_CONTROL, or DATA_DIR/control.sock]")
       ->type_name("PATH");
-  app.add_option("--data-dir", globals.data_dir, "The daemon's data directory")
-      ->envname("KADMOS_DATA_DIR")
+  app.add_option("--data-dir", globals.data_dir, "The daemon's data directory [KADMOS_DATA_DIR]")
       ->capture_default_str()
       ->type_name("DIR");
   app.add_option("--bootstrap", raw.bootstrap,
@@ -281,6 +280,20 @@ Examples:
   std::vector<std::pair<CLI::App*, Make>> made_;
 };
 
+// A directory given by a flag wins over a socket given by the environment.
+void find_daemon(const CLI::App& app, Globals& globals) {
+  const auto environment = [](const char* name) -> std::string {
+    const char* value = std::getenv(name);
+    return value == nullptr ? "" : value;
+  };
+  const bool directory_given = app.count("--data-dir") > 0;
+  if (const std::string dir = environment("KADMOS_DATA_DIR"); !directory_given && !dir.empty()) {
+    globals.data_dir = dir;
+  }
+  if (globals.control.empty() && !directory_given) globals.control = environment("KADMOS_CONTROL");
+  if (globals.control.empty()) globals.control = control_path(globals.data_dir);
+}
+
 CommandLine understand(const CLI::App& app, const Commands& commands, Raw& raw) {
   Globals& globals = raw.globals;
   auto timeout = parse_duration(raw.timeout);
@@ -294,15 +307,13 @@ CommandLine understand(const CLI::App& app, const Commands& commands, Raw& raw) 
   if (globals.bootstrap.empty() && !globals.key_file.empty()) {
     throw UsageError("--key goes with --bootstrap: a daemon signs with its own key");
   }
-  // The environment may name a socket all the same.
-  if (!globals.bootstrap.empty() && app.get_option("--control")->count() > 0 &&
-      std::getenv("KADMOS_CONTROL") == nullptr) {
+  if (!globals.bootstrap.empty() && app.count("--control") > 0) {
     throw UsageError("--bootstrap and --control exclude each other: with or without a daemon");
   }
   if (globals.network.empty() || globals.network.size() > 64) {
     throw UsageError("--network: the name has 1 to 64 bytes");
   }
-  if (globals.control.empty()) globals.control = control_path(globals.data_dir);
+  find_daemon(app, globals);
   Command command = commands.chosen();
   return {std::move(globals), std::move(command)};
 }

@@ -150,6 +150,9 @@ Result<void> Daemon::start() {
   }
   control_ = *std::move(control);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    // nohup means what it says.
+    struct sigaction present {};
+    if (::sigaction(signal, nullptr, &present) == 0 && present.sa_handler == SIG_IGN) continue;
     signals_.push_back(loop_.on_signal(signal, [this, signal] { on_signal(signal); }));
   }
   announce();
@@ -197,9 +200,10 @@ void Daemon::enter() {
       log_.warning("not_joined", joined.error().detail + "; trying again in the background");
       return;
     }
-    log_.write(
-        Log::Level::info, "joined", "entered the network",
-        {{"peers", node_->contacts().size()}, {"elapsed_ms", in_milliseconds(joined->elapsed)}});
+    const std::size_t peers = node_->contacts().size();
+    log_.write(Log::Level::info, peers > 0 ? "joined" : "alone",
+               peers > 0 ? "entered the network" : "no other node is known",
+               {{"peers", peers}, {"elapsed_ms", in_milliseconds(joined->elapsed)}});
     snapshot();
   });
 }

@@ -79,7 +79,7 @@ TEST_CASE("peers come back from their file and what is no peer is passed over") 
   std::string many;
   for (int i = 0; i < 1000; ++i) many += key_number(5).hex() + " 192.0.2.1:4280\n";
   e2e::write(dir / "peers", many);
-  CHECK(load_peers(dir / "peers")->size() == 256);
+  CHECK(load_peers(dir / "peers")->size() == 128);
   e2e::write(dir / "peers", std::string(1'000'000, 'x'));
   CHECK_FALSE(load_peers(dir / "peers"));
 }

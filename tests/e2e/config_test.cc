@@ -83,6 +83,9 @@ TEST_CASE("dht-cli finds the daemon by the same environment") {
   Daemon node(dir / "node");
   CHECK(run_cli({"status"}, environment({{"KADMOS_DATA_DIR", dir / "node"}})).code == 0);
   CHECK(run_cli({"status"}, environment({{"KADMOS_CONTROL", node.control()}})).code == 0);
+  CHECK(run_cli({"--data-dir", dir / "node", "status"},
+                environment({{"KADMOS_CONTROL", dir / "none.sock"}}))
+            .code == 0);
   CHECK(run_cli({"status"}, environment({{"XDG_DATA_HOME", dir / "none"}})).code == 5);
 }
 
