@@ -9,6 +9,7 @@
 
 inline std::size_t g_allocated = 0;
 
+// NOLINTBEGIN(misc-definitions-in-headers): replacements may not be inline.
 void* operator new(std::size_t size) {
   g_allocated += size;
   if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
@@ -19,6 +20,7 @@ void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
 }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+// NOLINTEND(misc-definitions-in-headers)
 
 // Runs `fn`, and ends the program if it allocated more than `bound` bytes in all.
 template <class Fn>
