@@ -10,6 +10,7 @@ namespace {
 constexpr std::size_t kMaxBootstrap = 256;
 constexpr std::size_t kExpireBatch = 64;
 constexpr Duration kExpirePause = std::chrono::milliseconds(20);  // between two batches
+constexpr Duration kForever = std::chrono::hours(24 * 365);       // any longer timeout is as good
 
 Error unreachable_error(const Bootstrap& where, Unreachable why) {
   return {Errc::unreachable, where.endpoint.text() + ": " + std::string(name_of(why))};
@@ -74,6 +75,7 @@ void Engine::close(Now now) {
       continue;
     events_.emplace_back(Completed{id, running.operation->end(now, Errc::closed)});
   }
+  stats_.operations_done += running_.size();
   running_.clear();
   deadlines_.clear();
   rpcs_.clear();
@@ -99,7 +101,7 @@ void Engine::on_frame(Now now, const Peer& from, ByteView frame) {
       std::holds_alternative<wire::FindValue>(body) || std::holds_alternative<wire::Store>(body);
   if (request) {
     serve(now, from, *message);
-    on_contact(now, from, std::nullopt);
+    on_contact(now, from, false, std::nullopt);
   } else {
     on_reply(now, from, *message);
   }
@@ -108,7 +110,8 @@ void Engine::on_frame(Now now, const Peer& from, ByteView frame) {
 
 void Engine::on_reached(Now now, const Bootstrap& probed, const Peer& peer) {
   if (closed_) return;
-  on_contact(now, peer, std::nullopt);
+  if (peer.reached) suspects_.on_answer(id_of(peer.contact.key));
+  on_contact(now, peer, true, std::nullopt);
   auto waiting = probes_.extract(probed);
   if (waiting) {
     if (waiting.mapped().empty()) --dial_backs_;
@@ -125,7 +128,7 @@ void Engine::on_reached(Now now, const Bootstrap& probed, const Peer& peer) {
 void Engine::on_probe_failed(Now now, const Bootstrap& probed, Unreachable why) {
   if (closed_) return;
   // Somebody who can't be dialled back is not worth another try for a while.
-  if (probed.key) suspects_.on_offence(now.at, id_of(*probed.key));
+  if (probed.key && why != Unreachable::overloaded) suspects_.on_offence(now.at, id_of(*probed.key));
   auto waiting = probes_.extract(probed);
   if (waiting) {
     if (waiting.mapped().empty()) --dial_backs_;
@@ -146,6 +149,7 @@ void Engine::on_unreachable(Now now, const PublicKey& peer, Unreachable why) {
   }
   const auto requests = rpcs_.take_all(peer);
   for (const Rpcs::Pending& request : requests) {
+    if (why != Unreachable::overloaded) blame(now, request);  // a bound of ours is not its fault
     fail(now, request, Outcome::unreachable, std::string(name_of(why)));
   }
   settle(now);
@@ -189,6 +193,7 @@ void Engine::on_timeout(Now now) {
   while (auto due = rpcs_.poll_due(now.at)) {
     const Rpcs::Pending& request = due->request;
     if (due->failed) {
+      blame(now, request);
       fail(now, request, Outcome::silent, "no answer");
       continue;
     }
@@ -254,7 +259,7 @@ Stats Engine::stats() const {
 OpId Engine::begin(Now now, std::unique_ptr<Operation> operation, Running::Purpose purpose,
                    Duration timeout) {
   const OpId id = next_op_++;
-  const TimePoint deadline = now.at + timeout;
+  const TimePoint deadline = now.at + std::min(timeout, kForever);
   deadlines_.emplace(deadline, id);
   if (purpose == Running::Purpose::user_join || purpose == Running::Purpose::enter) {
     ++stats_.bootstraps;
@@ -395,8 +400,11 @@ void Engine::settle(Now now) {
   expiry_due_.reset();
   const auto expiry = store_.next_expiry();
   if (!expiry) return;
-  if (*expiry <= now.wall) store_.expire(now, kExpireBatch);
-  expiry_due_ = now.at + std::max<Duration>(*expiry - now.wall, kExpirePause);
+  if (*expiry <= now.wall && next_expire_ <= now.at) {
+    store_.expire(now, kExpireBatch);
+    next_expire_ = now.at + kExpirePause;
+  }
+  expiry_due_ = std::max<TimePoint>(now.at + (*expiry - now.wall), next_expire_);
 }
 
 // ---- requests of ours
@@ -445,11 +453,14 @@ void Engine::probe(OpId op, const Bootstrap& where) {
 void Engine::fail(Now now, const Rpcs::Pending& request, Outcome outcome,
                   const std::string& detail) {
   ++stats_.requests_failed;
-  if (suspects_.on_failure(now.at, request.sent, request.peer.id())) on_dead(now, request.peer);
   const auto it = running_.find(request.op);
   if (it == running_.end()) return;
   it->second.operation->on_failed(now, request.peer, outcome, detail);
   drive(now, request.op);
+}
+
+void Engine::blame(Now now, const Rpcs::Pending& request) {
+  if (suspects_.on_failure(now.at, request.sent, request.peer.id())) on_dead(now, request.peer);
 }
 
 // A contact that failed gets one second chance at once; one that fails that too is dead.
@@ -484,7 +495,7 @@ void Engine::on_reply(Now now, const Peer& from, const wire::Message& message) {
   const Duration elapsed = now.at - pending->sent;
   if (pending->measures) any_rtt_.add(elapsed);
   suspects_.on_answer(pending->peer.id());
-  on_contact(now, from, pending->measures ? std::optional(elapsed) : std::nullopt);
+  on_contact(now, from, true, pending->measures ? std::optional(elapsed) : std::nullopt);
   const auto it = running_.find(pending->op);
   if (it == running_.end()) return;
   it->second.operation->on_answer(now, pending->peer, message.body);
@@ -492,11 +503,15 @@ void Engine::on_reply(Now now, const Peer& from, const wire::Message& message) {
 }
 
 // An authenticated peer was heard. Whom we reached ourselves enters the table; whoever reached us
-// is dialled back first, if the table has use for it.
-void Engine::on_contact(Now now, const Peer& from, std::optional<Duration> round_trip) {
+// is dialled back first, if the table has use for it. A contact of the table lives if it answered,
+// over whichever connection; asking proves nothing, since who asks need not answer.
+void Engine::on_contact(Now now, const Peer& from, bool answered,
+                        std::optional<Duration> round_trip) {
   if (from.client || from.contact.endpoints.empty()) return;
   const ContactHold contact(book_, from.contact);
-  if (from.reached) {
+  const bool known = table_.find(contact.id()) == contact.ref();
+  if (known && !answered) return;
+  if (known || from.reached) {
     if (table_.on_seen(now.at, contact.ref(), round_trip) == RoutingTable::Seen::group_full) {
       ++stats_.group_full;
     }

@@ -115,7 +115,8 @@ class Engine {
   void fail(Now now, const Rpcs::Pending& request, Outcome outcome, const std::string& detail);
   Duration slow_after(const Id& peer, bool store) const;
   void on_reply(Now now, const Peer& from, const wire::Message& message);
-  void on_contact(Now now, const Peer& from, std::optional<Duration> round_trip);
+  void blame(Now now, const Rpcs::Pending& request);
+  void on_contact(Now now, const Peer& from, bool answered, std::optional<Duration> round_trip);
   void on_dead(Now now, const ContactHold& peer);
 
   // requests of peers (serve.cc)
@@ -155,6 +156,7 @@ class Engine {
   std::multimap<CommitId, OpId> awaited_;  // by operations
 
   std::optional<TimePoint> expiry_due_;
+  TimePoint next_expire_{};  // not before: a batch a pause, however fast the storage is
 
   std::deque<Outgoing> outgoing_;
   std::deque<Event> events_;

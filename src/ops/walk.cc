@@ -69,9 +69,7 @@ const wire::Nodes* Walk::on_answer(Now now, const ContactHold& from, const wire:
   const auto cap = static_cast<std::size_t>(2 * env_.config.k);
   if (nodes->contacts.size() > cap) ++env_.stats.contacts_excess;
   const std::size_t count = std::min(nodes->contacts.size(), cap);
-  for (std::size_t i = 0; i < count; ++i) {
-    if (!nodes->contacts[i].endpoints.empty()) add(now, nodes->contacts[i], *hops + 1);
-  }
+  for (std::size_t i = 0; i < count; ++i) add(now, nodes->contacts[i], *hops + 1);
   return nodes;
 }
 

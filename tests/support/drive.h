@@ -122,6 +122,7 @@ class Drive {
   }
   void inject(Host to, Host from, const Bytes& frame) { inject(to, as_seen(to, from), frame); }
   void inject(Host to, const Peer& from, const Bytes& frame) {
+    if (const auto host = find(from.contact.key)) dialled_.insert({*host, to});  // or it could not
     engine(to).on_frame(now(), from, frame);
     drain(to);
   }

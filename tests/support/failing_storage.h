@@ -38,6 +38,13 @@ class FailingStorage final : public Storage {
     }
   }
   std::size_t queued() const { return queue_.size(); }
+  // What is on the disk already when somebody comes to use it.
+  void put(const Record& record) {
+    auto listener = std::exchange(listener_, [](CommitId, const Result<void>&) {});
+    memory_->commit({0, {{key_of(record), StoredRecord{record, record.expiry}}}});
+    memory_->pump();
+    listener_ = std::move(listener);
+  }
 
   Result<std::optional<StoredRecord>> find(const Key& key) const override {
     if (fail_reads) return Error(Errc::storage_failed, "the disk cannot be read");

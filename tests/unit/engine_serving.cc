@@ -1,0 +1,269 @@
+// What a node answers to the requests of others.
+#include <doctest/doctest.h>
+
+#include "support/drive.h"
+
+using namespace kadmos;
+using std::chrono::hours;
+using std::chrono::seconds;
+using Host = Drive::Host;
+using wire::Failure;
+using wire::FailureCode;
+using wire::Stored;
+using wire::StoreStatus;
+
+namespace {
+
+// A node and a peer that asks it things.
+struct Serving {
+  explicit Serving(const Config& config = Drive::config()) : a(net.add(config)), b(net.add_raw()) {
+    net.meet_one(a, b);
+  }
+  // What a answers b at once; nothing if it says nothing.
+  std::optional<wire::Body> ask(const wire::Body& request) { return ask(b, request); }
+  std::optional<wire::Body> ask(Host from, const wire::Body& request) {
+    net.sent.clear();
+    net.inject(a, from, wire::Message{77, request});
+    const auto answer = net.last_answer(a, from);
+    if (answer) CHECK(net.sent.back().message.request == 77);
+    return answer;
+  }
+  std::optional<wire::Body> store(const Record& record) { return ask(wire::Store{record}); }
+  Record owned(std::uint64_t sequence, std::string_view value) const {
+    return records::owned(owner, "name", sequence, value, net.wall() + hours(1));
+  }
+
+  Drive net;
+  Host a;
+  Host b;
+  Identity owner = records::identity(200);
+};
+
+std::optional<wire::Body> stored(StoreStatus status, std::uint64_t sequence) {
+  return wire::Body(Stored{status, sequence});
+}
+
+FailureCode code_of(const std::optional<wire::Body>& answer) {
+  REQUIRE(answer);
+  REQUIRE(std::holds_alternative<Failure>(*answer));
+  return std::get<Failure>(*answer).code;
+}
+
+}  // namespace
+
+TEST_CASE("a ping is answered and counted") {
+  Serving f;
+  CHECK(f.ask(wire::Ping{}) == wire::Body(wire::Pong{}));
+  CHECK(f.net.stats(f.a).requests_served == 1);
+}
+
+TEST_CASE("find_node is answered with the k closest but the one who asks") {
+  Serving f;
+  std::vector<Host> others{f.b};
+  while (others.size() < 8) {
+    others.push_back(f.net.add_raw());
+    f.net.meet_one(f.a, others.back());
+  }
+  std::vector<Host> known;
+  for (const Host other : others) {
+    if (f.net.knows(f.a, other) && other != f.b) known.push_back(other);
+  }
+  REQUIRE(known.size() >= 4);
+  known = f.net.by_distance(f.net.id(f.b), known);
+  wire::Nodes expected;
+  for (std::size_t i = 0; i < 4; ++i) expected.contacts.push_back(f.net.contact(known[i]));
+  CHECK(f.ask(wire::FindNode{f.net.id(f.b)}) == wire::Body(expected));
+}
+
+TEST_CASE("contacts that failed are not passed on") {
+  Serving f;
+  const Host c = f.net.add_raw();
+  f.net.meet_one(f.a, c);
+  CHECK(f.ask(wire::FindNode{Id::from_top(1)}) == wire::Body(wire::Nodes{{f.net.contact(c)}, {}}));
+  f.net.start(f.a, FindNodeRequest{Id::from_top(1)});
+  f.net.break_connection(f.a, c);
+  CHECK(f.ask(wire::FindNode{Id::from_top(1)}) == wire::Body(wire::Nodes{}));
+}
+
+TEST_CASE("find_value is answered with the record if it is held and contacts in any case") {
+  Serving f;
+  const Host c = f.net.add_raw();
+  f.net.meet_one(f.a, c);
+  const Record record = f.owned(1, "value");
+  wire::Nodes expected{{f.net.contact(c)}, {}};
+  CHECK(f.ask(wire::FindValue{key_of(record)}) == wire::Body(expected));
+  f.store(record);
+  expected.record = record;
+  CHECK(f.ask(wire::FindValue{key_of(record)}) == wire::Body(expected));
+  SUBCASE("a disk that cannot be read costs the record only") {
+    f.net.storage(f.a).fail_reads = true;
+    expected.record.reset();
+    CHECK(f.ask(wire::FindValue{key_of(record)}) == wire::Body(expected));
+  }
+  SUBCASE("until it expires") {
+    f.net.run_for(hours(1));
+    const auto answer = f.ask(wire::FindValue{key_of(record)});
+    REQUIRE(answer);
+    CHECK_FALSE(std::get<wire::Nodes>(*answer).record);
+  }
+}
+
+TEST_CASE("a store is answered only when its commit is durable") {
+  Serving f;
+  f.net.storage(f.a).pump_at_most = 0;
+  const Record record = f.owned(3, "value");
+  CHECK_FALSE(f.store(record));
+  CHECK_FALSE(std::get<wire::Nodes>(*f.ask(wire::FindValue{key_of(record)})).record);
+  f.net.sent.clear();
+  f.net.commit(f.a);
+  CHECK(f.net.last_answer(f.a, f.b) == stored(StoreStatus::durable, 3));
+}
+
+TEST_CASE("a store whose commit fails is answered with a storage failure") {
+  Serving f;
+  f.net.storage(f.a).fail_commit = [] { return true; };
+  CHECK(code_of(f.store(f.owned(1, "value"))) == FailureCode::storage);
+  CHECK(f.net.stats(f.a).commits_failed == 1);
+  CHECK(f.net.noticed(f.a, "commit_failed"));
+  CHECK(f.net.stats(f.a).records_held == 0);
+}
+
+TEST_CASE("stores of one batch are all answered by its commit") {
+  Serving f;
+  f.net.storage(f.a).pump_at_most = 0;
+  f.store(f.owned(1, "value"));
+  f.store(records::content("content"));
+  f.net.sent.clear();
+  f.net.commit(f.a);
+  CHECK(f.net.sent_of<Stored>(f.a, f.b).size() == 2);
+}
+
+TEST_CASE("a newer version is said to supersede an older one") {
+  Serving f;
+  f.store(f.owned(5, "new"));
+  CHECK(f.store(f.owned(4, "old")) == stored(StoreStatus::superseded, 5));
+  CHECK(f.net.stats(f.a).equivocations == 0);
+}
+
+TEST_CASE("being superseded by a version that is not durable yet is not said before it is") {
+  Serving f;
+  f.net.storage(f.a).pump_at_most = 0;
+  f.store(f.owned(5, "new"));
+  CHECK_FALSE(f.store(f.owned(4, "old")));
+  f.net.sent.clear();
+  f.net.commit(f.a);
+  const auto answers = f.net.sent_of<Stored>(f.a, f.b);
+  REQUIRE(answers.size() == 2);
+  CHECK(answers[0].message.body == wire::Body(Stored{StoreStatus::durable, 5}));
+  CHECK(answers[1].message.body == wire::Body(Stored{StoreStatus::superseded, 5}));
+}
+
+TEST_CASE("a record that fails verification is refused and held against its peer") {
+  Serving f;
+  Record forged = f.owned(1, "value");
+  SUBCASE("another value than was signed") { forged.value = to_bytes("other"); }
+  SUBCASE("signed for another network") {
+    forged = records::owned(f.owner, "name", 1, "value", f.net.wall() + hours(1), "elsewhere");
+  }
+  SUBCASE("signed by another than the owner") {
+    sign(forged, f.net.identity(f.b), records::kNetwork);
+    forged.owner = f.owner.public_key();
+  }
+  CHECK(code_of(f.store(forged)) == FailureCode::refused);
+  CHECK(f.net.stats(f.a).records_invalid == 1);
+  CHECK(f.net.stats(f.a).records_held == 0);
+  const Host c = f.net.add_raw();
+  CHECK(code_of(f.ask(c, wire::Store{forged})) == FailureCode::refused);
+  CHECK(f.net.probed(f.a).empty());  // a suspect is not dialled back
+}
+
+TEST_CASE("the very record that is held is extended without being verified again") {
+  Serving f;
+  Record unsigned_record = f.owned(1, "value");
+  unsigned_record.signature = {};
+  CHECK(code_of(f.store(unsigned_record)) == FailureCode::refused);
+  f.net.storage(f.a).put(unsigned_record);  // as if it had been verified when it came
+  CHECK(f.store(unsigned_record) == stored(StoreStatus::extended, 1));
+  unsigned_record.expiry += seconds(1);
+  CHECK(code_of(f.store(unsigned_record)) == FailureCode::refused);
+  CHECK(f.net.stats(f.a).records_invalid == 2);
+}
+
+TEST_CASE("a record that is expired is refused") {
+  Serving f;
+  const Record record =
+      records::owned(f.owner, "name", 1, "value", f.net.wall() - std::chrono::milliseconds(1));
+  CHECK(code_of(f.store(record)) == FailureCode::refused);
+  CHECK(f.net.stats(f.a).records_refused == 1);
+}
+
+TEST_CASE("two values with one sequence are noticed and the same one stays on every node") {
+  Serving f;
+  Record first = f.owned(1, "one");
+  Record second = f.owned(1, "two");
+  if (order(first, second) > 0) std::swap(first, second);
+  SUBCASE("the larger comes last") {
+    f.store(first);
+    CHECK(f.store(second) == stored(StoreStatus::durable, 1));
+  }
+  SUBCASE("the larger comes first") {
+    f.store(second);
+    CHECK(f.store(first) == stored(StoreStatus::superseded, 1));
+  }
+  CHECK(f.net.stats(f.a).equivocations == 1);
+  CHECK(f.net.noticed(f.a, "equivocation"));
+  const auto answer = f.ask(wire::FindValue{key_of(first)});
+  CHECK(std::get<wire::Nodes>(*answer).record == second);
+}
+
+TEST_CASE("too many unanswered stores of one peer are answered busy") {
+  Config config = Drive::config();
+  config.limits.requests_per_peer = 2;
+  Serving f(config);
+  f.net.storage(f.a).pump_at_most = 0;
+  CHECK_FALSE(f.store(records::content("1")));
+  CHECK_FALSE(f.store(records::content("2")));
+  CHECK(code_of(f.store(records::content("3"))) == FailureCode::busy);
+  CHECK(f.net.stats(f.a).peer_requests_full == 1);
+  const Host c = f.net.add_raw();
+  CHECK_FALSE(f.ask(c, wire::Store{records::content("4")}));  // others are not affected
+  SUBCASE("until they are answered") {
+    f.net.commit(f.a);
+    CHECK(f.store(records::content("5")) == stored(StoreStatus::durable, 0));
+    CHECK(f.store(records::content("6")) == stored(StoreStatus::durable, 0));
+    CHECK(f.store(records::content("7")) == stored(StoreStatus::durable, 0));
+  }
+  SUBCASE("or its connection breaks") {
+    f.net.break_connection(f.a, f.b);
+    CHECK_FALSE(f.store(records::content("5")));
+    f.net.sent.clear();
+    f.net.commit(f.a);
+    CHECK(f.net.sent_of<Stored>(f.a, f.b).size() == 1);  // only what it asked since
+    CHECK(f.net.sent_of<Stored>(f.a, c).size() == 1);
+  }
+}
+
+TEST_CASE("stores from one address group are bounded but local ones are not") {
+  Config config = Drive::config();
+  config.limits.records_per_group = 1;
+  Serving f(config);
+  SUBCASE("an address of the world") {
+    f.net.set_address(f.b, Endpoint::v4(8, 8, 8, 8, 1));
+    CHECK(f.store(records::content("1")) == stored(StoreStatus::durable, 0));
+    CHECK(code_of(f.store(records::content("2"))) == FailureCode::busy);
+    CHECK(f.net.stats(f.a).records_busy == 1);
+  }
+  SUBCASE("a local address") {
+    f.net.set_address(f.b, Endpoint::v4(127, 0, 0, 1, 1));
+    CHECK(f.store(records::content("1")) == stored(StoreStatus::durable, 0));
+    CHECK(f.store(records::content("2")) == stored(StoreStatus::durable, 0));
+  }
+}
+
+TEST_CASE("a client holds no replicas but answers") {
+  Config config = Drive::config();
+  config.client = true;
+  Serving f(config);
+  CHECK(code_of(f.store(records::content("1"))) == FailureCode::refused);
+  CHECK(f.ask(wire::Ping{}) == wire::Body(wire::Pong{}));
+}
