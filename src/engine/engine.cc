@@ -320,12 +320,14 @@ void Engine::finish(Now now, OpId id, OpResult result) {
     case Running::Purpose::enter:
     case Running::Purpose::user_join:
       upkeep_.on_join_ended(now.at, ok);
-      if (ok) {
-        notice(Notice::Level::info, "joined",
-               "the table holds " + std::to_string(table_.size()) + " contacts");
-      } else {
+      if (!ok) {
         notice(Notice::Level::warning, "join_failed",
-               std::get<Result<Closest>>(result).error().text());
+               std::get<Result<Closest>>(result).error().text() + "; trying again in a while");
+      } else if (table_.empty()) {
+        notice(Notice::Level::info, "alone", "no other node is known");
+      } else {
+        notice(Notice::Level::info, "joined",
+               "entered the network; the table holds " + std::to_string(table_.size()));
       }
       if (running.purpose == Running::Purpose::enter) return;
       break;
