@@ -61,8 +61,9 @@ struct Config {
   Endpoints advertise;
   std::vector<Bootstrap> bootstrap;
 
-  // Time limits. A request is *slow* after an adaptive time (measured round trip + 4 deviations,
-  // between the two bounds): others are asked in its place. It is *failed* after rpc_timeout.
+  // Time limits. A request is *slow* after an adaptive time (three measured round trips, since a
+  // connection may have to be dialled anew, + 4 deviations, between the two bounds): others are
+  // asked in its place. It is *failed* after rpc_timeout.
   Duration slow_floor = std::chrono::milliseconds(25);
   Duration slow_cap = std::chrono::milliseconds(1500);
   Duration slow_initial = std::chrono::milliseconds(500);  // before anything was measured

@@ -320,14 +320,12 @@ void Engine::finish(Now now, OpId id, OpResult result) {
     case Running::Purpose::enter:
     case Running::Purpose::user_join:
       upkeep_.on_join_ended(now.at, ok);
-      if (!ok) {
-        notice(Notice::Level::warning, "join_failed",
-               std::get<Result<Closest>>(result).error().text() + "; trying again in a while");
-      } else if (table_.empty()) {
-        notice(Notice::Level::info, "alone", "no other node is known");
-      } else {
+      if (ok) {
         notice(Notice::Level::info, "joined",
-               "entered the network; the table holds " + std::to_string(table_.size()));
+               "the table holds " + std::to_string(table_.size()) + " contacts");
+      } else {
+        notice(Notice::Level::warning, "join_failed",
+               std::get<Result<Closest>>(result).error().text());
       }
       if (running.purpose == Running::Purpose::enter) return;
       break;
@@ -437,7 +435,8 @@ void Engine::ask(Now now, OpId op, Ask request) {
 Duration Engine::slow_after(const Id& peer, bool store) const {
   Duration expected = config_.slow_initial;
   if (const Rtt* rtt = table_.rtt(peer); rtt != nullptr && rtt->measured()) {
-    expected = rtt->timeout();
+    // Two round trips more, should its connection have closed in idleness.
+    expected = rtt->timeout() + 2 * rtt->mean();
   } else if (any_rtt_.measured()) {
     expected = 2 * any_rtt_.timeout();  // it may have to be dialled first
   }

@@ -41,7 +41,10 @@ class SetOp final : public Operation {
 
   void start(Now now) override {
     walk_.start(now);
-    if (new_version_) look_here(now);
+    if (!new_version_) return;
+    if (auto held = env_.store.newest(now, key_); held && *held) {
+      highest_ = (*held)->record.sequence;
+    }
   }
 
   std::optional<Action> poll_action(Now now) override {
@@ -153,12 +156,6 @@ class SetOp final : public Operation {
     walk_.on_answer(now, from, reply);
   }
 
-  void look_here(Now now) {
-    if (auto held = env_.store.newest(now, key_); held && *held) {
-      highest_ = std::max(highest_, (*held)->record.sequence);
-    }
-  }
-
   void begin_storing(Now now) {
     storing_ = true;
     hops_ = walk_.lookup().hops();
@@ -168,7 +165,6 @@ class SetOp final : public Operation {
     const bool member = !env_.config.client;
     target_ = std::min(env_.config.k, static_cast<int>(pool_.size()) + (member ? 1 : 0));
     if (new_version_) {
-      look_here(now);  // another set of this node may have come first
       record_.sequence = highest_ + 1;
       record_.expiry = now.wall + ttl_;
       sign(record_, owner_, env_.config.network);
