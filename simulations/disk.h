@@ -22,6 +22,8 @@ class Disk {
   // not yet durable are lost.
   std::unique_ptr<Storage> mount();
   void wipe();
+  // What is durable, process or not.
+  const Storage& contents() const { return *durable_; }
   // Every write from now on fails (or works again).
   void set_failing(bool on) { failing_ = on; }
 
