@@ -93,6 +93,7 @@ Result<void> Daemon::start_node() {
   auto who = identity();
   if (!who) return std::move(who).error();
   Config config = options_.config;
+  config.expect_network = !options_.bootstrap.empty();
   for (const BootstrapName& name : options_.bootstrap) {
     if (const auto numeric = name.numeric()) config.bootstrap.push_back(*numeric);
   }

@@ -60,6 +60,9 @@ struct Config {
   // address is replaced by the one the peer sees.
   Endpoints advertise;
   std::vector<Bootstrap> bootstrap;
+  // Ways in will be added later (a name is still being resolved): without one, this is a node cut
+  // off from its network and not a network of one.
+  bool expect_network = false;
 
   // Time limits. A request is *slow* after an adaptive time (three measured round trips, since a
   // connection may have to be dialled anew, + 4 deviations, between the two bounds): others are

@@ -32,6 +32,7 @@ namespace kadmos {
   X(peer_requests_full, "requests answered busy: too many of one peer")            \
   X(operations_done, "operations that ended, however")                             \
   X(commits_failed, "writes the storage could not make durable")                   \
+  X(notices_dropped, "notices beyond 20 of one kind a minute, dropped")            \
   X(bootstraps, "attempts to enter the network")                                   \
   X(table_size, "contacts in the routing table (gauge)")                           \
   X(records_held, "records held (gauge)")                                          \

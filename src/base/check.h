@@ -8,8 +8,7 @@ namespace kadmos {
 
 [[noreturn]] void check_failed(const Where& where);
 
-inline void check(bool condition,
-                  const Where& where = Where::here()) {
+inline void check(bool condition, const Where& where = Where::here()) {
   if (!condition) [[unlikely]] {
     check_failed(where);
   }

@@ -1,5 +1,6 @@
 #include "base/contact_book.h"
 
+#include <array>
 #include <cstring>
 
 #include "base/check.h"
@@ -7,15 +8,22 @@
 namespace kadmos {
 
 std::size_t ContactBook::HashContact::operator()(const Contact* contact) const {
-  // The key is a point on a curve, so eight of its bytes are as good as a hash; whoever grinds keys
-  // to collide pays 2^n work for n bits and gets one slow bucket.
-  std::uint64_t word = 0;
-  std::memcpy(&word, contact->key.bytes.data(), sizeof word);
+  // Keys in hearsay are whatever the peer made up, so every byte counts and the seed decides.
+  std::uint64_t hash = seed;
+  const auto mix = [&hash](std::uint64_t word) {
+    hash = (hash ^ word) * 0x9e3779b97f4a7c15U;
+    hash ^= hash >> 29;
+  };
+  std::array<std::uint64_t, 4> words{};
+  std::memcpy(words.data(), contact->key.bytes.data(), sizeof words);
+  for (const std::uint64_t word : words) mix(word);
   for (const Endpoint& endpoint : contact->endpoints) {
-    word = word * 31 + endpoint.port;
-    word = word * 31 + endpoint.ip[15];
+    std::array<std::uint64_t, 2> ip{};
+    std::memcpy(ip.data(), endpoint.ip.data(), sizeof ip);
+    mix(ip[0]);
+    mix(ip[1] ^ endpoint.port);
   }
-  return word;
+  return hash;
 }
 
 ContactRef ContactBook::intern(const Contact& contact) {

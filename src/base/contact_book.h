@@ -1,6 +1,6 @@
 // The contact book: every contact anybody here knows, once. Tables, shortlists and replies hold
-// 32-bit references; an id is hashed once per contact and not once per reply; a simulation shares one
-// book among its nodes. Entries are counted references and go when the last one does.
+// 32-bit references; an id is hashed once per contact and not once per reply; a simulation shares
+// one book among its nodes. Entries are counted references and go when the last one does.
 //
 // A contact is interned by key *and* endpoints: hearsay that gives a known key another address is
 // another entry and changes nothing for those who hold the verified one.
@@ -21,12 +21,15 @@ using ContactRef = std::uint32_t;
 
 class ContactBook {
  public:
-  // `hash` derives an id from a public key (kadmos::id_of; tests use readable ids).
-  explicit ContactBook(Id (*hash)(const PublicKey&)) : hash_(hash) {}
+  // `hash` derives an id from a public key (kadmos::id_of; tests use readable ids). `seed` keeps
+  // strangers from naming contacts that collide in the index.
+  explicit ContactBook(Id (*hash)(const PublicKey&), std::uint64_t seed = 0)
+      : hash_(hash), index_(16, HashContact{seed}) {}
   ContactBook(const ContactBook&) = delete;
   ContactBook& operator=(const ContactBook&) = delete;
 
-  // The reference of `contact`, counted once more for the caller, who must release it. Average O(1).
+  // The reference of `contact`, counted once more for the caller, who must release it. Average
+  // O(1).
   ContactRef intern(const Contact& contact);
   void retain(ContactRef ref);
   void release(ContactRef ref);
@@ -44,6 +47,7 @@ class ContactBook {
     std::uint32_t count = 0;
   };
   struct HashContact {
+    std::uint64_t seed;
     std::size_t operator()(const Contact* contact) const;
   };
   struct SameContact {
@@ -60,7 +64,8 @@ class ContactBook {
 class ContactHold {
  public:
   ContactHold() = default;
-  ContactHold(ContactBook& book, const Contact& contact) : book_(&book), ref_(book.intern(contact)) {}
+  ContactHold(ContactBook& book, const Contact& contact)
+      : book_(&book), ref_(book.intern(contact)) {}
   ContactHold(ContactBook& book, ContactRef ref) : book_(&book), ref_(ref) { book.retain(ref); }
   ContactHold(const ContactHold& other) : book_(other.book_), ref_(other.ref_) {
     if (book_ != nullptr) book_->retain(ref_);

@@ -9,6 +9,8 @@ namespace {
 
 constexpr std::size_t kMaxBootstrap = 256;
 constexpr std::size_t kExpireBatch = 64;
+constexpr int kNotices = 20;  // of one kind in a period
+constexpr Duration kNoticePeriod = std::chrono::minutes(1);
 constexpr Duration kExpirePause = std::chrono::milliseconds(20);  // between two batches
 constexpr Duration kForever = std::chrono::hours(24 * 365);       // any longer timeout is as good
 
@@ -22,7 +24,7 @@ Engine::Engine(const Identity& identity, Config config, Storage& storage, Contac
                std::uint64_t seed)
     : identity_(identity),
       config_(std::move(config)),
-      has_way_in_(!config_.bootstrap.empty()),
+      has_way_in_(config_.expect_network || !config_.bootstrap.empty()),
       book_(book),
       prng_(seed),
       table_(identity.id(),
@@ -128,7 +130,8 @@ void Engine::on_reached(Now now, const Bootstrap& probed, const Peer& peer) {
 void Engine::on_probe_failed(Now now, const Bootstrap& probed, Unreachable why) {
   if (closed_) return;
   // Somebody who can't be dialled back is not worth another try for a while.
-  if (probed.key && why != Unreachable::overloaded) suspects_.on_offence(now.at, id_of(*probed.key));
+  if (probed.key && why != Unreachable::overloaded)
+    suspects_.on_offence(now.at, id_of(*probed.key));
   auto waiting = probes_.extract(probed);
   if (waiting) {
     if (waiting.mapped().empty()) --dial_backs_;
@@ -159,7 +162,7 @@ void Engine::on_committed(Now now, CommitId commit, const Result<void>& result) 
   if (closed_) return;
   store_.on_committed(commit, result.ok());
   if (!result) {
-    notice(Notice::Level::warning, "commit_failed", result.error().text());
+    notice(now, Notice::Level::warning, "commit_failed", result.error().text());
   }
   const auto [first, last] = unanswered_.equal_range(commit);
   for (auto it = first; it != last; ++it) {
@@ -190,6 +193,11 @@ void Engine::on_committed(Now now, CommitId commit, const Result<void>& result) 
 
 void Engine::on_timeout(Now now) {
   if (closed_) return;
+  if (const auto due = rpcs_.next_timeout(); due && now.at - *due > config_.slow_floor) {
+    // This process stood still. What its peers said meanwhile has not been read yet, so the silence
+    // is ours, not theirs.
+    rpcs_.postpone(now.at - *due + config_.slow_floor);
+  }
   while (auto due = rpcs_.poll_due(now.at)) {
     const Rpcs::Pending& request = due->request;
     if (due->failed) {
@@ -320,12 +328,14 @@ void Engine::finish(Now now, OpId id, OpResult result) {
     case Running::Purpose::enter:
     case Running::Purpose::user_join:
       upkeep_.on_join_ended(now.at, ok);
-      if (ok) {
-        notice(Notice::Level::info, "joined",
-               "the table holds " + std::to_string(table_.size()) + " contacts");
+      if (!ok) {
+        notice(now, Notice::Level::warning, "join_failed",
+               std::get<Result<Closest>>(result).error().text() + "; trying again in a while");
+      } else if (table_.empty()) {
+        notice(now, Notice::Level::info, "alone", "no other node is known");
       } else {
-        notice(Notice::Level::warning, "join_failed",
-               std::get<Result<Closest>>(result).error().text());
+        notice(now, Notice::Level::info, "joined",
+               "entered the network; the table holds " + std::to_string(table_.size()));
       }
       if (running.purpose == Running::Purpose::enter) return;
       break;
@@ -335,12 +345,14 @@ void Engine::finish(Now now, OpId id, OpResult result) {
   events_.emplace_back(Completed{id, std::move(result)});
 }
 
-std::vector<Bootstrap> Engine::ways_in() const {
+std::vector<Bootstrap> Engine::ways_in() {
   std::vector<Bootstrap> out = config_.bootstrap;
   out.insert(out.end(), bootstrap_.begin(), bootstrap_.end());
   for (const Contact& contact : former_) {
     out.push_back(Bootstrap{contact.endpoints.front(), contact.key});
   }
+  // In another order each time: the first of them may all be dead.
+  for (std::size_t i = out.size(); i > 1; --i) std::swap(out[i - 1], out[prng_.below(i)]);
   return out;
 }
 
@@ -387,7 +399,7 @@ void Engine::replicate(Now now, const Key& key) {
   const auto k = static_cast<std::size_t>(config_.k);
   for (const ContactRef contact : table_.closest_healthy(key, k)) {
     ++stats_.replicas_sent;
-    ask(now, 0, Ask{ContactHold(book_, contact), wire::Store{(*held)->record}});
+    ask(now, 0, Ask{ContactHold(book_, contact), wire::Store{(*held)->record}}, true);
   }
 }
 
@@ -409,7 +421,7 @@ void Engine::settle(Now now) {
 
 // ---- requests of ours
 
-void Engine::ask(Now now, OpId op, Ask request) {
+void Engine::ask(Now now, OpId op, Ask request, bool replicates) {
   if (rpcs_.size() >= config_.limits.pending_rpcs) {
     ++stats_.pending_full;
     if (op != 0) {
@@ -427,6 +439,8 @@ void Engine::ask(Now now, OpId op, Ask request) {
   pending.slow_at = now.at + slow_after(request.to.id(), store);
   pending.fail_at = std::max(now.at + config_.rpc_timeout, pending.slow_at);
   pending.measures = !store;  // a store waits for a disk too
+  pending.replicates = replicates;
+  if (replicates) upkeep_.on_replica_sent();
   const std::uint64_t id = rpcs_.add(std::move(pending));
   outgoing_.emplace_back(
       Transmit{*request.to, wire::encode(wire::Message{id, std::move(request.request)})});
@@ -454,6 +468,7 @@ void Engine::probe(OpId op, const Bootstrap& where) {
 void Engine::fail(Now now, const Rpcs::Pending& request, Outcome outcome,
                   const std::string& detail) {
   ++stats_.requests_failed;
+  if (request.replicates) upkeep_.on_replica_ended();
   const auto it = running_.find(request.op);
   if (it == running_.end()) return;
   it->second.operation->on_failed(now, request.peer, outcome, detail);
@@ -481,7 +496,7 @@ void Engine::on_dead(Now now, const ContactHold& peer) {
   if (former_.size() > static_cast<std::size_t>(2 * config_.k)) former_.pop_front();
   has_way_in_ = true;
   if (table_.empty()) {
-    notice(Notice::Level::warning, "table_empty",
+    notice(now, Notice::Level::warning, "table_empty",
            "every known contact is gone; trying to re-enter");
   }
 }
@@ -493,6 +508,7 @@ void Engine::on_reply(Now now, const Peer& from, const wire::Message& message) {
     return;
   }
   ++stats_.replies_received;
+  if (pending->replicates) upkeep_.on_replica_ended();
   const Duration elapsed = now.at - pending->sent;
   if (pending->measures) any_rtt_.add(elapsed);
   suspects_.on_answer(pending->peer.id());
@@ -531,12 +547,19 @@ void Engine::on_contact(Now now, const Peer& from, bool answered,
 
 void Engine::misbehaved(Now now, const Peer& from, std::string_view what,
                         const std::string& detail) {
-  suspects_.on_offence(now.at, id_of(from.contact.key));
-  notice(Notice::Level::warning, what, from.contact.text() + ": " + detail);
+  suspects_.on_offence(now.at, id_of(from.contact.key), true);
+  notice(now, Notice::Level::warning, what, from.contact.text() + ": " + detail);
   outgoing_.emplace_back(Drop{from.contact.key});
 }
 
-void Engine::notice(Notice::Level level, std::string_view what, std::string detail) {
+// Bounded for each kind, since peers cause some of them and a log costs disk.
+void Engine::notice(Now now, Notice::Level level, std::string_view what, std::string detail) {
+  Quota& quota = notices_[what];
+  if (now.at >= quota.renewed + kNoticePeriod) quota = Quota{now.at, 0};
+  if (++quota.used > kNotices) {
+    ++stats_.notices_dropped;
+    return;
+  }
   events_.emplace_back(Notice{level, what, std::move(detail)});
 }
 

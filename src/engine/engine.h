@@ -91,6 +91,10 @@ class Engine {
     TimePoint deadline{};
     enum class Purpose : std::uint8_t { user, user_join, enter, search, republish } purpose{};
   };
+  struct Quota {
+    TimePoint renewed{};
+    int used = 0;
+  };
   // A store that waits for its commit before it is answered.
   struct Unanswered {
     PublicKey peer;
@@ -103,14 +107,14 @@ class Engine {
              Duration timeout);
   void drive(Now now, OpId op);
   void finish(Now now, OpId op, OpResult result);
-  std::vector<Bootstrap> ways_in() const;
+  std::vector<Bootstrap> ways_in();
   void run_upkeep(Now now);
   void republish(Now now, const Key& key);
   void replicate(Now now, const Key& key);
   void settle(Now now);
 
   // requests of ours (engine.cc)
-  void ask(Now now, OpId op, Ask ask);
+  void ask(Now now, OpId op, Ask ask, bool replicates = false);
   void probe(OpId op, const Bootstrap& where);
   void fail(Now now, const Rpcs::Pending& request, Outcome outcome, const std::string& detail);
   Duration slow_after(const Id& peer, bool store) const;
@@ -127,7 +131,7 @@ class Engine {
   void answer(const PublicKey& peer, std::uint64_t request, wire::Body body);
   void misbehaved(Now now, const Peer& from, std::string_view what, const std::string& detail);
 
-  void notice(Notice::Level level, std::string_view what, std::string detail);
+  void notice(Now now, Notice::Level level, std::string_view what, std::string detail);
 
   const Identity& identity_;
   Config config_;
@@ -156,6 +160,7 @@ class Engine {
   std::multimap<CommitId, OpId> awaited_;  // by operations
 
   std::optional<TimePoint> expiry_due_;
+  std::map<std::string_view, Quota> notices_;
   TimePoint next_expire_{};  // not before: a batch a pause, however fast the storage is
 
   std::deque<Outgoing> outgoing_;

@@ -36,6 +36,16 @@ std::optional<Rpcs::Due> Rpcs::poll_due(TimePoint now) {
   return Due{place->second, false};
 }
 
+void Rpcs::postpone(Duration by) {
+  for (auto& [id, pending] : pending_) {
+    if (std::exchange(pending.postponed, true)) continue;
+    deadlines_.erase({deadline(pending), id});
+    pending.slow_at += by;
+    pending.fail_at += by;
+    deadlines_.emplace(deadline(pending), id);
+  }
+}
+
 void Rpcs::orphan(OpId op) {
   for (auto it = by_op_.lower_bound({op, 0}); it != by_op_.end() && it->first == op;
        it = by_op_.erase(it)) {

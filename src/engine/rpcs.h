@@ -26,7 +26,9 @@ class Rpcs {
     TimePoint slow_at{};
     TimePoint fail_at{};
     bool slow = false;
-    bool measures = true;  // its round trip says something about the path
+    bool postponed = false;
+    bool measures = true;     // its round trip says something about the path
+    bool replicates = false;  // sent by upkeep
   };
   struct Due {
     Pending request;
@@ -43,6 +45,9 @@ class Rpcs {
   std::vector<Pending> take_all(const PublicKey& peer);
   // A request whose next deadline has passed by `now`; earliest first.
   std::optional<Due> poll_due(TimePoint now);
+  // The caller itself was late by `by`, and may have answers it has not looked at: every deadline
+  // moves on by that much, for each request at most once.
+  void postpone(Duration by);
   // The operation is over; its requests stay, to learn whether their peers live.
   void orphan(OpId op);
 

@@ -54,7 +54,7 @@ std::optional<wire::Body> Engine::serve_store(Now now, const Peer& from, std::ui
   if (!(held && *held && (*held)->record == record)) {
     if (auto valid = verify(record, key, config_.network); !valid) {
       ++stats_.records_invalid;
-      suspects_.on_offence(now.at, id_of(from.contact.key));
+      suspects_.on_offence(now.at, id_of(from.contact.key), true);
       return Failure{FailureCode::refused, valid.error().detail};
     }
   }
@@ -62,7 +62,7 @@ std::optional<wire::Body> Engine::serve_store(Now now, const Peer& from, std::ui
   const auto verdict = store_.offer(now, key, record, false, exempt ? 0 : from.address.group());
   if (verdict.equivocation) {
     notice(
-        Notice::Level::warning, "equivocation",
+        now, Notice::Level::warning, "equivocation",
         "two values for " + key.short_hex() + " with sequence " + std::to_string(record.sequence));
   }
   using Status = RecordStore::Status;

@@ -9,6 +9,7 @@ constexpr Duration kFirstMeeting = std::chrono::milliseconds(250);
 constexpr Duration kTick = std::chrono::milliseconds(50);
 constexpr std::size_t kBatch = 16;
 constexpr int kRepublishing = 8;  // at once
+constexpr int kReplicating = 64;  // stores that await an answer
 
 }  // namespace
 
@@ -58,7 +59,9 @@ std::optional<Upkeep::Job> Upkeep::poll(TimePoint now) {
         return entry.second + config_.replicate_interval <= now;
       });
     }
-    while (auto key = poll_round(now, replicate_, config_.replicate_interval, false)) {
+    while (replicating_ < kReplicating) {
+      const auto key = poll_round(now, replicate_, config_.replicate_interval, false);
+      if (!key) break;
       if (!stored_at_.contains(*key)) return Job(Replicate{*key});
     }
   }
@@ -118,7 +121,8 @@ std::optional<TimePoint> Upkeep::next_timeout() const {
     consider(next_meeting_);
     consider(table_.next_refresh());
   }
-  if (!config_.client) consider(replicate_.batch.empty() ? replicate_.next : TimePoint{});
+  if (!config_.client && replicating_ < kReplicating)
+    consider(replicate_.batch.empty() ? replicate_.next : TimePoint{});
   if (republishing_ < kRepublishing) {
     consider(republish_.batch.empty() ? republish_.next : TimePoint{});
   }

@@ -11,7 +11,8 @@
 //   the last interval, which means another replica did so already (section 2.5);
 // - republish: sign own records anew and set them, so that they live as long as their node runs.
 //
-// Lookups run one at a time; records go in small batches, so a large store is spread over the time.
+// Lookups run one at a time. Records go in small batches, and no more are sent while many await an
+// answer, so a large store is spread over the time and over what the network bears.
 #pragma once
 
 #include <deque>
@@ -58,6 +59,9 @@ class Upkeep {
   void on_join_ended(TimePoint now, bool ok);
   // The Search given last has ended.
   void on_search_ended() { searching_ = false; }
+  // A store of a Replicate was sent, and later answered or lost.
+  void on_replica_sent() { ++replicating_; }
+  void on_replica_ended() { --replicating_; }
   // A Republish has ended.
   void on_republish_ended() { --republishing_; }
   // A peer stored `key` here: it looks after the other replicas this time.
@@ -94,6 +98,7 @@ class Upkeep {
   TimePoint next_meeting_{};
   Duration meeting_pause_{};
   int republishing_ = 0;
+  int replicating_ = 0;
   Round replicate_;
   Round republish_;
   std::map<Key, TimePoint> stored_at_;  // of the current interval only

@@ -7,7 +7,7 @@ namespace kadmos {
 Lookup::Lookup(const Id& target, const Id& self, Options options, ContactBook& book)
     : target_(target), self_(self), options_(options), book_(book) {}
 
-void Lookup::add(ContactRef contact, int hops, bool suspect) {
+void Lookup::add(ContactRef contact, int hops, bool suspect, bool verified) {
   const Id& id = book_.id(contact);
   if (id == self_) return;
   const Id distance = id ^ target_;
@@ -28,8 +28,8 @@ void Lookup::add(ContactRef contact, int hops, bool suspect) {
     shortlist_.erase(std::next(farthest).base());
     at = place_of(distance);
   }
-  shortlist_.insert(
-      at, Candidate{ContactHold(book_, contact), distance, hops, State::fresh, suspect, false});
+  shortlist_.insert(at, Candidate{ContactHold(book_, contact), distance, hops, State::fresh,
+                                  suspect, verified, false});
 }
 
 std::optional<ContactRef> Lookup::next() {
@@ -47,7 +47,7 @@ std::optional<ContactRef> Lookup::next() {
     }
     if (fallback == nullptr) fallback = &candidate;
   }
-  if (chosen == nullptr && waiting_ == 0 && answered < options_.width) chosen = fallback;
+  if (chosen == nullptr && answered + waiting_ < options_.width) chosen = fallback;
   if (chosen == nullptr) return std::nullopt;
   chosen->state = State::waiting;
   ++waiting_;
@@ -129,6 +129,12 @@ int Lookup::hops() const {
     if (candidate.state == State::answered) return candidate.hops;
   }
   return 0;
+}
+
+std::size_t Lookup::slow_count() const {
+  return static_cast<std::size_t>(
+      std::count_if(shortlist_.begin(), shortlist_.end(),
+                    [](const Candidate& c) { return c.state == State::slow && c.verified; }));
 }
 
 Lookup::Place Lookup::place_of(const Id& distance) {

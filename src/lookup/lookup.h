@@ -9,8 +9,8 @@
 //
 // A peer that is slow stops counting: its slot goes to the next candidate and completion no longer
 // waits for it, but a late answer is used. A suspect (somebody who was silent lately) is asked only
-// when nobody else is left. Nobody is asked twice, except once more under other endpoints after the
-// first could not be reached. The own id is never a candidate.
+// when nobody else is left to ask. Nobody is asked twice, except once more under other endpoints
+// after the first could not be reached. The own id is never a candidate.
 #pragma once
 
 #include <cstddef>
@@ -35,7 +35,8 @@ class Lookup {
 
   // Somebody to consider, `hops` steps away (1: from the own table). Ignored if known, if it is the
   // own id, or if the shortlist is full of nearer ones. O(shortlist).
-  void add(ContactRef contact, int hops, bool suspect);
+  // `verified`: this node reached it itself before, so it exists even if it is silent now.
+  void add(ContactRef contact, int hops, bool suspect, bool verified = false);
 
   // Whom to ask now; it counts as waiting from then on. Can change with every other call that is
   // not const.
@@ -57,6 +58,9 @@ class Lookup {
   // Up to n that answered, nearest first. References are borrowed from the lookup.
   std::vector<ContactRef> answered(std::size_t n) const;
   std::size_t answered_count() const;
+  // Verified candidates that were asked and are slow: nodes that exist, though nobody waits for
+  // them.
+  std::size_t slow_count() const;
   // The hops of the nearest that answered; 0 if none did.
   int hops() const;
   // How many requests it cost.
@@ -71,6 +75,7 @@ class Lookup {
     int hops = 0;
     State state = State::fresh;
     bool suspect = false;
+    bool verified = false;
     bool retried = false;  // asked under a second set of endpoints
   };
   using Place = std::vector<Candidate>::iterator;

@@ -14,15 +14,21 @@ namespace kadmos {
 class Node::Impl final : public TransportListener {
  public:
   Impl(Identity identity, Config config, Seams seams, ContactBook* book)
-      : own_book_(book == nullptr ? std::make_unique<ContactBook>(&id_of) : nullptr),
-        identity_(std::move(identity)),
+      : identity_(std::move(identity)),
         seams_(std::move(seams)),
+        own_book_(book == nullptr ? std::make_unique<ContactBook>(&id_of, seams_.random->next())
+                                  : nullptr),
         engine_(identity_, std::move(config), *seams_.storage, book == nullptr ? *own_book_ : *book,
                 seams_.random->next()) {}
 
   ~Impl() override {
     close();
-    if (destroyed_ != nullptr) *destroyed_ = true;
+    if (destroyed_ == nullptr) return;
+    // Destroyed by a continuation: the pump below us on the stack must stop, and what it would have
+    // resolved is resolved here, one at a time, since a continuation may drop other futures.
+    *destroyed_ = true;
+    while (auto event = engine_.poll_event()) resolve(*std::move(event));
+    waiting_.clear();
   }
 
   Result<void> start() {
@@ -138,9 +144,9 @@ class Node::Impl final : public TransportListener {
     return config().advertise.empty() ? seams_.transport->listening() : config().advertise;
   }
 
-  std::unique_ptr<ContactBook> own_book_;
   Identity identity_;
   Seams seams_;
+  std::unique_ptr<ContactBook> own_book_;
   Engine engine_;
   std::function<void(const Notice&)> on_notice_;
 
@@ -187,7 +193,10 @@ class Node::Impl final : public TransportListener {
   void resolve(Event event) {
     if (auto* notice = std::get_if<Notice>(&event)) {
       const auto listener = on_notice_;  // it may replace itself, or end us
-      if (listener) listener(*notice);
+      try {
+        if (listener) listener(*notice);
+      } catch (...) {  // a log that fails must not stop the node
+      }
       return;
     }
     auto& completed = std::get<Completed>(event);
@@ -218,6 +227,10 @@ std::optional<Error> contradiction(const Config& config) {
   if (config.alpha < 1) return invalid("alpha must be at least 1");
   if (config.k < 1 || static_cast<std::size_t>(config.k) > config.limits.contacts_per_reply) {
     return invalid("k must be between 1 and " + std::to_string(config.limits.contacts_per_reply));
+  }
+  if (config.limits.penalties < 1 || config.limits.table_per_group < 1 ||
+      config.limits.shortlist < static_cast<std::size_t>(config.k)) {
+    return invalid("penalties and table_per_group must be at least 1, shortlist at least k");
   }
   if (config.slow_floor > config.slow_cap) return invalid("slow_floor is above slow_cap");
   if (config.ttl > config.ttl_max) return invalid("ttl is above ttl_max");

@@ -8,7 +8,7 @@ namespace {
 class FindNodeOp final : public Operation {
  public:
   FindNodeOp(const OpEnv& env, const Id& target)
-      : env_(env), walk_(env, target, env.config.k, wire::FindNode{target}) {}
+      : walk_(env, target, env.config.k, wire::FindNode{target}) {}
 
   void start(Now now) override { walk_.start(now); }
   std::optional<Action> poll_action(Now now) override { return walk_.poll_action(now); }
@@ -26,16 +26,7 @@ class FindNodeOp final : public Operation {
     if (walk_.lookup().asked() > 0 && walk_.lookup().answered_count() == 0) {
       return OpResult(Result<Closest>(walk_.nobody(name())));
     }
-    Closest closest{walk_.lookup().target(),
-                    {},
-                    walk_.lookup().hops(),
-                    walk_.lookup().asked(),
-                    walk_.elapsed(now)};
-    for (const ContactRef contact :
-         walk_.lookup().answered(static_cast<std::size_t>(env_.config.k))) {
-      closest.contacts.push_back(env_.book.contact(contact));
-    }
-    return OpResult(Result<Closest>(std::move(closest)));
+    return OpResult(Result<Closest>(walk_.closest(now)));
   }
   OpResult end(Now, Errc code) override {
     return Result<Closest>(
@@ -45,7 +36,6 @@ class FindNodeOp final : public Operation {
  private:
   std::string name() const { return "find_node " + walk_.lookup().target().short_hex(); }
 
-  const OpEnv& env_;
   Walk walk_;
 };
 

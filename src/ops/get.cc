@@ -1,6 +1,7 @@
 // get: the own store first, then a walk that asks for the value. Immutable content ends it with the
 // first answer whose hash fits. Of an owned name the latest version among the r = k - w + 1 nearest
-// answers is taken: any w replicas of an acknowledged set meet any r of the k. Nothing found among
+// answers is taken: as long as the k nearest nodes stay the same, any w replicas of an acknowledged
+// set meet any r of them. Nothing found among
 // r widens the walk to k before it says "not found". Replicas found stale, and nodes found without
 // a copy although a farther one has it, are mended after the answer.
 #include <algorithm>
@@ -74,10 +75,15 @@ class GetOp final : public Operation {
         walk_.lookup().set_width(env_.config.k);
         if (!walk_.lookup().done()) return std::nullopt;
       }
+      // Too few to meet every acknowledged set: those who are slow are waited for after all.
+      const int answers = static_cast<int>(answers_.size()) + (env_.config.client ? 0 : 1);
+      if (walk_.lookup().slow_count() > 0 && answers < read_quorum(walk_.target())) {
+        return std::nullopt;
+      }
       decided_ = true;
     }
     if (!best_) {
-      if (walk_.lookup().answered_count() == 0 && walk_.lookup().asked() > 0) {
+      if (walk_.cut_off()) {
         return OpResult(Result<Found>(walk_.nobody(name())));
       }
       return OpResult(Result<Found>(walk_.error(

@@ -77,13 +77,7 @@ class JoinOp final : public Operation {
     if (walk_.lookup().asked() > 0 && walk_.lookup().answered_count() == 0) {
       return walk_.nobody("join");
     }
-    Closest out{
-        env_.identity.id(), {}, walk_.lookup().hops(), walk_.lookup().asked(), walk_.elapsed(now)};
-    for (const ContactRef contact :
-         walk_.lookup().answered(static_cast<std::size_t>(env_.config.k))) {
-      out.contacts.push_back(env_.book.contact(contact));
-    }
-    return out;
+    return walk_.closest(now);
   }
 
   const OpEnv& env_;

@@ -80,7 +80,7 @@ class SetOp final : public Operation {
   void on_slow(Now now, const ContactHold& from) override {
     const auto stored = in_flight_.find(from.id());
     if (stored == in_flight_.end()) {
-      if (!storing_) walk_.on_slow(now, from);
+      walk_.on_slow(now, from);
       return;
     }
     if (std::exchange(stored->second, true)) return;
@@ -93,7 +93,7 @@ class SetOp final : public Operation {
                  const std::string& detail) override {
     const auto stored = in_flight_.find(from.id());
     if (stored == in_flight_.end()) {
-      if (!storing_) walk_.on_failed(now, from, outcome, detail);
+      walk_.on_failed(now, from, outcome, detail);
       return;
     }
     settle(stored);
@@ -116,15 +116,16 @@ class SetOp final : public Operation {
   std::optional<OpResult> poll_result(Now now) override {
     if (!storing_) {
       if (!walk_.lookup().done()) return std::nullopt;
-      const bool alone = walk_.lookup().answered_count() == 0;
-      if (alone && (env_.config.client || walk_.lookup().asked() > 0 || env_.has_way_in)) {
+      if (walk_.cut_off()) {
         return OpResult(Result<Receipt>(walk_.nobody(name())));
       }
       begin_storing(now);
     }
     const bool more = next_ < pool_.size() && good_ + superseded_ < target_;
     if (waiting_ > 0 || more) return std::nullopt;
-    if (good_ < write_quorum(target_) && slow_ > 0) return std::nullopt;
+    // Those too slow to wait for are waited for if there is no quorum without them.
+    const bool late = slow_ > 0 || walk_.lookup().slow_count() > 0;
+    if (good_ < write_quorum(target_) && late) return std::nullopt;
     if (good_ >= write_quorum(target_)) return OpResult(Result<Receipt>(receipt(now)));
     return OpResult(Result<Receipt>(missed(now, Errc::quorum_not_met)));
   }
@@ -141,7 +142,10 @@ class SetOp final : public Operation {
   std::string name() const { return verb_ + key_.short_hex(); }
 
   void on_walk_answer(Now now, const ContactHold& from, const wire::Body& reply) {
-    if (storing_) return;
+    if (storing_) {  // too late to say where to store, but one more to store on
+      if (walk_.on_answer(now, from, reply) != nullptr) pool_.push_back(from);
+      return;
+    }
     const auto* nodes = std::get_if<wire::Nodes>(&reply);
     const Record* held = nodes != nullptr && nodes->record ? &*nodes->record : nullptr;
     // Only a record that would raise the sequence needs its signature checked.
@@ -163,7 +167,7 @@ class SetOp final : public Operation {
       pool_.emplace_back(env_.book, contact);
     }
     const bool member = !env_.config.client;
-    target_ = std::min(env_.config.k, static_cast<int>(pool_.size()) + (member ? 1 : 0));
+    target_ = walk_.target();
     if (new_version_) {
       record_.sequence = highest_ + 1;
       record_.expiry = now.wall + ttl_;

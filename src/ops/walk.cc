@@ -33,15 +33,16 @@ void Walk::start(Now now) {
   env_.table.on_lookup(now.at, lookup_.target());
   const auto k = static_cast<std::size_t>(env_.config.k);
   for (const ContactRef contact : env_.table.closest(lookup_.target(), k, true)) {
-    lookup_.add(contact, 1, env_.suspects.suspected(now.at, env_.book.id(contact)));
+    lookup_.add(contact, 1, env_.suspects.suspected(now.at, env_.book.id(contact)), true);
   }
 }
 
 void Walk::add(Now now, const Contact& contact, int hops) {
   const ContactHold heard(env_.book, contact);
   // What we verified ourselves beats what we are told.
-  const ContactRef known = env_.table.find(heard.id()).value_or(heard.ref());
-  lookup_.add(known, hops, env_.suspects.suspected(now.at, heard.id()));
+  const auto known = env_.table.find(heard.id());
+  lookup_.add(known.value_or(heard.ref()), hops, env_.suspects.suspected(now.at, heard.id()),
+              known.has_value());
 }
 
 std::optional<Action> Walk::poll_action(Now now) {
@@ -84,8 +85,26 @@ void Walk::on_failed(Now now, const ContactHold& from, Outcome outcome, const st
 }
 
 void Walk::on_invalid(Now now, const ContactHold& from, const std::string& detail) {
-  env_.suspects.on_offence(now.at, from.id());
+  env_.suspects.on_offence(now.at, from.id(), true);
   on_failed(now, from, Outcome::invalid, detail);
+}
+
+int Walk::target() const {
+  const auto others = lookup_.answered_count() + lookup_.slow_count();
+  return std::min(env_.config.k, static_cast<int>(others) + (env_.config.client ? 0 : 1));
+}
+
+Closest Walk::closest(Now now) const {
+  Closest out{lookup_.target(), {}, lookup_.hops(), lookup_.asked(), elapsed(now)};
+  for (const ContactRef contact : lookup_.answered(static_cast<std::size_t>(env_.config.k))) {
+    out.contacts.push_back(env_.book.contact(contact));
+  }
+  return out;
+}
+
+bool Walk::cut_off() const {
+  const bool alone = !env_.config.client && !env_.has_way_in && lookup_.asked() == 0;
+  return lookup_.answered_count() == 0 && !alone;
 }
 
 Error Walk::error(Errc code, const std::string& operation, std::string detail) const {

@@ -53,6 +53,12 @@ class Walk {
   AskLog& log() { return log_; }
   // How many hops away the peer that answered last is.
   int last_hops() const { return last_hops_; }
+  // How many replicas a record of this key should have: k, or all nodes if there are fewer. Nodes
+  // that exist are those that answered, those known from before that are slow, and this one.
+  int target() const;
+  // Nobody answered, and this is not a network of one.
+  bool cut_off() const;
+  Closest closest(Now now) const;
   Duration elapsed(Now now) const { return now.at - started_; }
   // The error of an operation that ends for `code`, with whom it asked.
   Error error(Errc code, const std::string& operation, std::string detail) const;

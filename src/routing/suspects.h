@@ -20,18 +20,21 @@ class Suspects {
  public:
   Suspects(Duration first, std::size_t max) : first_(first), max_(max) {}
 
-  void on_offence(TimePoint now, const Id& id) {
+  // `wrong`: it did not keep silent but broke the rules, which no answer makes up for.
+  void on_offence(TimePoint now, const Id& id, bool wrong = false) {
     forget_before(now);
     Duration span = first_;
     std::optional<TimePoint> failed;
     if (auto it = entries_.find(id); it != entries_.end()) {
+      it->second.wrong |= wrong;
       if (now < it->second.until) return;  // one silence, several requests: one offence
+      wrong = it->second.wrong;
       span = std::min(2 * it->second.span, 16 * first_);
       failed = it->second.failed;
       erase(it);
     }
     if (entries_.size() >= max_) erase(entries_.find(by_end_.begin()->second));
-    entries_.emplace(id, Entry{now + span, span, failed});
+    entries_.emplace(id, Entry{now + span, span, failed, wrong});
     by_end_.emplace(now + 2 * span, id);
   }
   // A request sent at `sent` failed. Returns whether that is a new failure: requests that were in
@@ -45,7 +48,7 @@ class Suspects {
     return true;
   }
   void on_answer(const Id& id) {
-    if (auto it = entries_.find(id); it != entries_.end()) erase(it);
+    if (auto it = entries_.find(id); it != entries_.end() && !it->second.wrong) erase(it);
   }
   bool suspected(TimePoint now, const Id& id) const {
     auto it = entries_.find(id);
@@ -58,6 +61,7 @@ class Suspects {
     TimePoint until;  // remembered as long again
     Duration span;
     std::optional<TimePoint> failed{};
+    bool wrong = false;
   };
   void erase(std::map<Id, Entry>::iterator it) {
     by_end_.erase({it->second.until + it->second.span, it->first});
