@@ -150,7 +150,7 @@ Examples:
                           }
                           return out;
                         });
-    get->add_option("what", raw_.name, "a name, or a key of 128 digits")->required();
+    get->add_option("NAME|KEY", raw_.name, "a name, or a key of 128 digits")->required();
     get->add_option("--owner", raw_.owner, "Whose name: a public key")->type_name("KEY");
     get->add_flag("--first", raw_.first, "Take the first valid answer, not the latest of several");
 
@@ -166,8 +166,8 @@ Examples:
                           check_name(raw.name);
                           return SetCommand{raw.name, raw.value, ttl_of(raw)};
                         });
-    set->add_option("name", raw_.name, "the name, any bytes")->required();
-    set->add_option("value", raw_.value, kValueHelp)->required();
+    set->add_option("NAME", raw_.name, "the name, any bytes")->required();
+    set->add_option("VALUE", raw_.value, kValueHelp)->required();
     set->add_option("--ttl", raw_.ttl, "How long it lives")->type_name("TIME");
 
     CLI::App* put = add(app_, "put", "Publish bytes under their hash", R"(
@@ -179,7 +179,7 @@ Examples:
                         [](const Raw& raw) -> Command {
                           return PutCommand{raw.value, ttl_of(raw)};
                         });
-    put->add_option("value", raw_.value, kValueHelp)->required();
+    put->add_option("VALUE", raw_.value, kValueHelp)->required();
     put->add_option("--ttl", raw_.ttl, "How long it lives")->type_name("TIME");
 
     CLI::App* del = add(app_, "del", "Delete a name", R"(
@@ -192,7 +192,7 @@ Examples:
                           check_name(raw.name);
                           return DelCommand{raw.name};
                         });
-    del->add_option("name", raw_.name, "the name")->required();
+    del->add_option("NAME", raw_.name, "the name")->required();
   }
 
   void add_keys() {
@@ -212,12 +212,12 @@ Examples:
                            [=](const Raw& raw) -> Command {
                              return KeyCommand{true, file_of(raw)};
                            });
-    create->add_option("file", raw_.file, "where to save it [DATA_DIR/identity.key]");
+    create->add_option("FILE", raw_.file, "where to save it [DATA_DIR/identity.key]");
     CLI::App* show = add(*key, "show", "Print the public key of an identity", "",
                          [=](const Raw& raw) -> Command {
                            return KeyCommand{false, file_of(raw)};
                          });
-    show->add_option("file", raw_.file, "where it is saved [DATA_DIR/identity.key]");
+    show->add_option("FILE", raw_.file, "where it is saved [DATA_DIR/identity.key]");
   }
 
   void add_network() {
@@ -234,7 +234,7 @@ Examples:
                            if (!where) throw UsageError(where.error().detail);
                            return PingCommand{*std::move(where)};
                          });
-    ping->add_option("endpoint", raw_.name, "[key@]host:port")->required();
+    ping->add_option("ENDPOINT", raw_.name, "[key@]host:port")->required();
   }
 
   void add_profiles() {
@@ -272,7 +272,7 @@ Examples:
                             check_owner(raw.owner);
                             return WhoisCommand{raw.owner};
                           });
-    whois->add_option("key", raw_.owner, "its public key")->required();
+    whois->add_option("KEY", raw_.owner, "its public key")->required();
   }
 
   CLI::App& app_;

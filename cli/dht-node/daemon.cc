@@ -196,16 +196,9 @@ void Daemon::load_snapshot() {
 // Joins unless that is under way or the node knows somebody already.
 void Daemon::enter() {
   if ((joining_ && !joining_->ready()) || !node_->contacts().empty()) return;
+  // The node itself notes how it went, and goes on trying if it has to.
   joining_ = node_->join().then([this](Result<Closest> joined) {
-    if (!joined) {
-      log_.warning("not_joined", joined.error().detail + "; trying again in the background");
-      return;
-    }
-    const std::size_t peers = node_->contacts().size();
-    log_.write(Log::Level::info, peers > 0 ? "joined" : "alone",
-               peers > 0 ? "entered the network" : "no other node is known",
-               {{"peers", peers}, {"elapsed_ms", in_milliseconds(joined->elapsed)}});
-    snapshot();
+    if (joined) snapshot();
   });
 }
 

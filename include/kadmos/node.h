@@ -77,7 +77,8 @@ class Node {
   // at least Receipt::quorum replicas made it durable. The node republishes it while it runs.
   // Errors: too_large, invalid_argument, quorum_not_met (with the receipt), timeout, unreachable.
   Future<Receipt> set(std::string_view name, ByteView value, SetOptions options = {});
-  // Deletes an owned name: a signed tombstone with the next sequence. Errors as set.
+  // Deletes an owned name: a signed tombstone with the next sequence, which lives for
+  // Config::ttl_max unless told otherwise, to outlive what it deletes. Errors as set.
   Future<Receipt> del(std::string_view name, SetOptions options = {});
   // Stores immutable content under its hash, `content_key(value)`.
   Future<Receipt> put(ByteView value, PutOptions options = {});

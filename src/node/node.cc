@@ -95,8 +95,10 @@ class Node::Impl final : public TransportListener {
                                          " bytes; at most " + std::to_string(limits.name_bytes));
     }
     if (auto error = check_value(value, options.ttl)) return Future<Receipt>::resolved(*error);
+    // A deletion must outlive what it deletes.
+    const auto ttl = tombstone ? config().ttl_max : config().ttl;
     return launch<Receipt>(
-        SetRequest{to_bytes(name), to_bytes(value), tombstone, options.ttl.value_or(config().ttl),
+        SetRequest{to_bytes(name), to_bytes(value), tombstone, options.ttl.value_or(ttl),
                    !options.ttl.has_value(), options.owner},
         options.timeout);
   }

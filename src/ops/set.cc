@@ -41,10 +41,7 @@ class SetOp final : public Operation {
 
   void start(Now now) override {
     walk_.start(now);
-    if (!new_version_) return;
-    if (auto held = env_.store.newest(now, key_); held && *held) {
-      highest_ = (*held)->record.sequence;
-    }
+    if (new_version_) look_here(now);
   }
 
   std::optional<Action> poll_action(Now now) override {
@@ -160,6 +157,12 @@ class SetOp final : public Operation {
     walk_.on_answer(now, from, reply);
   }
 
+  void look_here(Now now) {
+    if (auto held = env_.store.newest(now, key_); held && *held) {
+      highest_ = std::max(highest_, (*held)->record.sequence);
+    }
+  }
+
   void begin_storing(Now now) {
     storing_ = true;
     hops_ = walk_.lookup().hops();
@@ -169,6 +172,7 @@ class SetOp final : public Operation {
     const bool member = !env_.config.client;
     target_ = walk_.target();
     if (new_version_) {
+      look_here(now);  // another set of this node may have come first
       record_.sequence = highest_ + 1;
       record_.expiry = now.wall + ttl_;
       sign(record_, owner_, env_.config.network);

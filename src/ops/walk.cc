@@ -119,7 +119,10 @@ Error Walk::nobody(const std::string& operation) const {
     return error(Errc::unreachable, operation,
                  "none of the " + std::to_string(lookup_.asked()) + " nodes asked answered");
   }
-  return error(Errc::unreachable, operation, "no other node is known yet; join a network first");
+  return error(Errc::unreachable, operation,
+               env_.has_way_in
+                   ? "this node is not in its network at present; it keeps trying to enter"
+                   : "no other node is known; join a network first");
 }
 
 }  // namespace kadmos

@@ -1,0 +1,451 @@
+// set, del and put: what the receipt says, and what ok means.
+#include <doctest/doctest.h>
+
+#include "support/drive.h"
+
+using namespace kadmos;
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using Host = Drive::Host;
+using wire::Failure;
+using wire::FailureCode;
+using wire::Stored;
+using wire::StoreStatus;
+
+namespace {
+
+// A client (no replica itself) with k = 4 (so w = 3) that knows six raw peers, named by their
+// place: peer(0) is the nearest to the key and takes longest to tell of itself, so that all six
+// have answered when the storing begins. Each answers a store as the test says, durable if it says
+// nothing.
+struct Setting {
+  Setting() : a(net.add(client())) {
+    key = net.key(a, "name");
+    for (int i = 0; i < 6; ++i) peers.push_back(net.add_raw());
+    peers = net.by_distance(key, peers);
+    for (const Host peer : peers) net.meet_one(a, peer);
+    net.raw_answer = [this](const Drive::Sent& one) -> std::optional<wire::Body> {
+      if (const auto* store = std::get_if<wire::Store>(&one.message.body)) {
+        stored.push_back(store->record);
+        const auto it = answers.find(one.to);
+        if (it != answers.end()) return it->second;
+        return Stored{StoreStatus::durable, store->record.sequence};
+      }
+      wire::Nodes nodes;
+      for (const Host peer : peers) {
+        if (peer != one.to) nodes.contacts.push_back(net.contact(peer));
+      }
+      if (held.contains(one.to)) nodes.record = held.at(one.to);
+      return nodes;
+    };
+    lose_stores_to({});
+  }
+  static Config client() {
+    Config config = Drive::config();
+    config.client = true;
+    config.alpha = 6;
+    return config;
+  }
+  Record version(std::uint64_t sequence) const {
+    return records::owned(net.identity(a), "name", sequence, "before", net.wall() + hours(1));
+  }
+  Result<Receipt> set() { return net.run<Receipt>(a, net.set("name", "value")); }
+  Host peer(std::size_t place) const { return peers[place]; }
+  void lose_stores_to(const std::vector<Host>& lost) {
+    delay_stores([lost](Host to) -> std::optional<Duration> {
+      if (std::count(lost.begin(), lost.end(), to) > 0) return std::nullopt;
+      return Duration::zero();
+    });
+  }
+  void delay_stores(std::function<std::optional<Duration>(Host to)> delay) {
+    net.on_send = [this, delay](const Drive::Sent& one) -> std::optional<Duration> {
+      if (std::holds_alternative<wire::Store>(one.message.body)) return delay(one.to);
+      return one.to == peer(0) ? milliseconds(100) : milliseconds(0);
+    };
+  }
+
+  Drive net;
+  Host a;
+  Key key;
+  std::vector<Host> peers;
+  std::map<Host, Record> held;
+  std::map<Host, std::optional<wire::Body>> answers;
+  std::vector<Record> stored;
+};
+
+Outcome outcome_of(const Receipt& receipt, const Contact& peer) {
+  for (const Asked& one : receipt.replicas) {
+    if (one.peer == peer) return one.outcome;
+  }
+  FAIL("not asked to store");
+  return {};
+}
+
+const Receipt& receipt_of(const Result<Receipt>& result) {
+  REQUIRE_FALSE(result.ok());
+  REQUIRE(result.error().receipt != nullptr);
+  return *result.error().receipt;
+}
+
+}  // namespace
+
+TEST_CASE("set stores on the k closest and its receipt names each") {
+  Setting f;
+  const auto receipt = f.set();
+  REQUIRE(receipt.ok());
+  CHECK(receipt->key == f.key);
+  CHECK(receipt->sequence == 1);
+  CHECK(receipt->expiry == f.stored[0].expiry);
+  CHECK(receipt->target == 4);
+  CHECK(receipt->quorum == 3);
+  CHECK(receipt->durable == 4);
+  CHECK(receipt->hops == 1);
+  REQUIRE(receipt->replicas.size() == 4);
+  for (std::size_t i = 0; i < 4; ++i) {
+    CHECK(receipt->replicas[i].peer == f.net.contact(f.peer(i)));
+    CHECK(receipt->replicas[i].outcome == Outcome::durable);
+    CHECK(receipt->replicas[i].sequence == 1);
+    CHECK(receipt->replicas[i].elapsed == 2 * Drive::kLatency);
+  }
+  CHECK(verify(f.stored[0], f.key, records::kNetwork).ok());
+}
+
+TEST_CASE("set takes the sequence after the highest that is found") {
+  Setting f;
+  f.held[f.peer(0)] = f.version(3);
+  f.held[f.peer(2)] = f.version(7);
+  const auto receipt = f.set();
+  REQUIRE(receipt.ok());
+  CHECK(receipt->sequence == 8);
+  CHECK(f.stored[0].sequence == 8);
+}
+
+TEST_CASE("set does not believe a sequence that nobody signed") {
+  Setting f;
+  f.held[f.peer(0)] = f.version(1000);
+  f.held[f.peer(0)].sequence = 1'000'000;
+  const auto receipt = f.set();
+  REQUIRE(receipt.ok());
+  CHECK(receipt->sequence == 1);
+  CHECK(f.net.stats(f.a).records_invalid == 1);
+  CHECK(f.net.sent_of<wire::Store>(f.a, f.peer(0)).empty());  // it does not count as alive
+}
+
+TEST_CASE("set follows what the node itself holds") {
+  Drive net;
+  const Host a = net.add();
+  CHECK(net.run<Receipt>(a, net.set("name", "1"))->sequence == 1);
+  CHECK(net.run<Receipt>(a, net.set("name", "2"))->sequence == 2);
+  CHECK(net.run<Receipt>(a, net.set("other", "1"))->sequence == 1);
+}
+
+TEST_CASE("sets of one name at once take one sequence each") {
+  Setting f;
+  std::vector<OpId> ops;
+  for (int i = 0; i < 3; ++i) ops.push_back(f.net.start(f.a, f.net.set("name", std::to_string(i))));
+  f.net.drive();
+  std::set<std::uint64_t> sequences;
+  for (const OpId op : ops) {
+    const auto receipt = f.net.result<Receipt>(f.a, op);
+    REQUIRE(receipt.ok());
+    sequences.insert(receipt->sequence);
+  }
+  CHECK(sequences == std::set<std::uint64_t>{1, 2, 3});
+}
+
+TEST_CASE("a deletion is a signed record with the next sequence and no value") {
+  Setting f;
+  f.held[f.peer(0)] = f.version(3);
+  SetRequest request = f.net.set("name", "");
+  request.tombstone = true;
+  const auto receipt = f.net.run<Receipt>(f.a, request);
+  REQUIRE(receipt.ok());
+  CHECK(receipt->sequence == 4);
+  CHECK(f.stored[0].type == RecordType::tombstone);
+  CHECK(verify(f.stored[0], f.key, records::kNetwork).ok());
+}
+
+TEST_CASE("a record can be signed by another owner than the node and is not kept as its own") {
+  Drive net;
+  const Host a = net.add();
+  const Identity owner = records::identity(200);
+  SetRequest request = net.set("name", "value");
+  request.owner = &owner;
+  const auto receipt = net.run<Receipt>(a, request);
+  REQUIRE(receipt.ok());
+  CHECK(receipt->key == owned_key(owner.public_key(), view_of("name")));
+  const auto found = net.run<Found>(a, GetRequest{receipt->key});
+  REQUIRE(found.ok());
+  CHECK(found->record.owner == owner.public_key());
+  CHECK(net.storage(a).own_keys().empty());
+  REQUIRE(net.run<Receipt>(a, net.set("name", "value")).ok());
+  CHECK(net.storage(a).own_keys() == std::vector<Key>{net.key(a, "name")});
+}
+
+TEST_CASE("content is stored as it is") {
+  Setting f;
+  const auto receipt = f.net.run<Receipt>(f.a, f.net.put("content"));
+  REQUIRE(receipt.ok());
+  CHECK(receipt->key == content_key(view_of("content")));
+  CHECK(receipt->sequence == 0);
+  CHECK(f.net.sent_of<wire::FindValue>(f.a).empty());
+  CHECK(f.stored.size() == 4);
+}
+
+TEST_CASE("a replica that refuses is replaced by the next nearest") {
+  Setting f;
+  f.answers[f.peer(1)] = Failure{FailureCode::refused, "no"};
+  f.answers[f.peer(2)] = Failure{FailureCode::busy, "later"};
+  const auto receipt = f.set();
+  REQUIRE(receipt.ok());
+  CHECK(receipt->durable == 4);
+  CHECK(outcome_of(*receipt, f.net.contact(f.peer(1))) == Outcome::refused);
+  CHECK(outcome_of(*receipt, f.net.contact(f.peer(2))) == Outcome::busy);
+  CHECK(outcome_of(*receipt, f.net.contact(f.peer(4))) == Outcome::durable);
+  CHECK(outcome_of(*receipt, f.net.contact(f.peer(5))) == Outcome::durable);
+  CHECK(receipt->replicas[1].detail == "no");
+}
+
+TEST_CASE("a replica that answers a store with something else is not counted") {
+  Setting f;
+  for (const Host peer : f.peers) f.answers[peer] = wire::Pong{};
+  const Receipt receipt = receipt_of(f.set());
+  CHECK(receipt.durable == 0);
+  for (const Asked& one : receipt.replicas) CHECK(one.outcome == Outcome::refused);
+}
+
+TEST_CASE("a quorum missed is an error that carries what every replica did") {
+  Setting f;
+  f.answers[f.peer(1)] = Failure{FailureCode::refused, "no"};
+  f.answers[f.peer(2)] = Failure{FailureCode::busy, "later"};
+  f.answers[f.peer(3)] = Failure{FailureCode::storage, "disk"};
+  f.answers[f.peer(4)] = Stored{StoreStatus::superseded, 9};
+  f.lose_stores_to({f.peer(5)});
+  const auto result = f.set();
+  const Receipt receipt = receipt_of(result);
+  CHECK(result.error().code == Errc::quorum_not_met);
+  CHECK(result.error().operation == "set " + f.key.short_hex());
+  CHECK(result.error().detail == "durable on 1 of 4 nodes, 3 needed; 1 hold a newer version");
+  CHECK(result.error().asked.size() == 6);
+  CHECK(receipt.durable == 1);
+  REQUIRE(receipt.replicas.size() == 6);
+  CHECK(outcome_of(receipt, f.net.contact(f.peer(0))) == Outcome::durable);
+  CHECK(outcome_of(receipt, f.net.contact(f.peer(1))) == Outcome::refused);
+  CHECK(outcome_of(receipt, f.net.contact(f.peer(2))) == Outcome::busy);
+  CHECK(outcome_of(receipt, f.net.contact(f.peer(3))) == Outcome::refused);
+  CHECK(outcome_of(receipt, f.net.contact(f.peer(4))) == Outcome::superseded);
+  CHECK(receipt.replicas[4].sequence == 9);
+  CHECK(outcome_of(receipt, f.net.contact(f.peer(5))) == Outcome::silent);
+}
+
+TEST_CASE("w durable replicas are enough and one fewer is not") {
+  Setting f;
+  for (std::size_t i = 3; i < 6; ++i) f.answers[f.peer(i)] = Failure{FailureCode::refused, "no"};
+  SUBCASE("three of four") { CHECK(f.set()->durable == 3); }
+  SUBCASE("two of four") {
+    f.answers[f.peer(0)] = Failure{FailureCode::refused, "no"};
+    CHECK(receipt_of(f.set()).durable == 2);
+  }
+}
+
+TEST_CASE("a version that everybody holds already counts as durable") {
+  Setting f;
+  for (const Host peer : f.peers) f.answers[peer] = Stored{StoreStatus::extended, 1};
+  const auto receipt = f.set();
+  REQUIRE(receipt.ok());
+  CHECK(receipt->durable == 4);
+  CHECK(receipt->replicas[0].outcome == Outcome::extended);
+}
+
+TEST_CASE("a set that lost to a newer version is not ok and asks nobody more") {
+  Setting f;
+  for (const Host peer : f.peers) f.answers[peer] = Stored{StoreStatus::superseded, 12};
+  const auto result = f.set();
+  const Receipt receipt = receipt_of(result);
+  CHECK(result.error().code == Errc::quorum_not_met);
+  CHECK(receipt.replicas.size() == 4);
+  for (const Asked& one : receipt.replicas) {
+    CHECK(one.outcome == Outcome::superseded);
+    CHECK(one.sequence == 12);
+  }
+}
+
+TEST_CASE("a slow replica is replaced and not waited for once w are durable") {
+  Setting f;
+  f.lose_stores_to({f.peer(0)});
+  const auto receipt = f.set();
+  REQUIRE(receipt.ok());
+  CHECK(receipt->durable == 4);
+  CHECK(outcome_of(*receipt, f.net.contact(f.peer(0))) == Outcome::silent);
+  CHECK(outcome_of(*receipt, f.net.contact(f.peer(4))) == Outcome::durable);
+  CHECK(receipt->elapsed < seconds(1));
+}
+
+TEST_CASE("set with only slow replicas missing is ok when w are durable") {
+  Setting f;
+  f.lose_stores_to({f.peer(0), f.peer(4), f.peer(5)});
+  const auto receipt = f.set();
+  REQUIRE(receipt.ok());
+  CHECK(receipt->durable == 3);
+  CHECK(receipt->elapsed < seconds(2));
+}
+
+TEST_CASE("a slow replica is waited for while it is needed and its late answer counts") {
+  Setting f;
+  f.delay_stores([&](Host to) -> std::optional<Duration> {
+    return to == f.peer(0) || to == f.peer(1) ? seconds(3) : seconds(0);
+  });
+  for (std::size_t i = 4; i < 6; ++i) f.answers[f.peer(i)] = Failure{FailureCode::refused, "no"};
+  const auto receipt = f.set();
+  REQUIRE(receipt.ok());
+  CHECK(receipt->durable == 3);  // that is enough; nobody waits for the other
+  CHECK(receipt->elapsed > seconds(3));
+  CHECK(outcome_of(*receipt, f.net.contact(f.peer(0))) == Outcome::durable);
+}
+
+TEST_CASE("a store that cannot be delivered is unreachable and replaced") {
+  Setting f;
+  f.lose_stores_to({f.peer(0)});
+  const OpId op = f.net.start(f.a, f.net.set("name", "value"));
+  f.net.run_until([&] { return !f.net.sent_of<wire::Store>(f.a, f.peer(0)).empty(); });
+  f.net.break_connection(f.a, f.peer(0));
+  f.net.drive();
+  const auto receipt = f.net.result<Receipt>(f.a, op);
+  REQUIRE(receipt.ok());
+  CHECK(receipt->durable == 4);
+  CHECK(outcome_of(*receipt, f.net.contact(f.peer(0))) == Outcome::unreachable);
+}
+
+TEST_CASE("a set that runs out of time carries the receipt so far") {
+  Setting f;
+  f.lose_stores_to({f.peer(0), f.peer(1), f.peer(2), f.peer(3), f.peer(4)});
+  const auto result = f.net.run<Receipt>(f.a, f.net.set("name", "value"), seconds(3));
+  const Receipt receipt = receipt_of(result);
+  CHECK(result.error().code == Errc::timeout);
+  CHECK(receipt.durable == 1);
+  CHECK(receipt.replicas.size() == 6);
+  f.net.drive();  // and does not end again when the stores fail
+}
+
+TEST_CASE("a set that runs out of time while it looks for nodes has stored nothing") {
+  Setting f;
+  for (const Host peer : f.peers) f.net.freeze(peer);
+  const auto result = f.net.run<Receipt>(f.a, f.net.set("name", "value"), seconds(3));
+  REQUIRE_FALSE(result.ok());
+  CHECK(result.error().code == Errc::timeout);
+  CHECK(result.error().receipt == nullptr);
+  CHECK(result.error().asked.size() == 4);
+  CHECK(f.stored.empty());
+}
+
+TEST_CASE("set with nobody alive is unreachable") {
+  Setting f;
+  for (const Host peer : f.peers) f.net.take_down(peer);
+  const auto result = f.set();
+  REQUIRE_FALSE(result.ok());
+  CHECK(result.error().code == Errc::unreachable);
+  CHECK(result.error().detail == "none of the 4 nodes asked answered");
+}
+
+TEST_CASE("a client that knows nobody cannot set") {
+  Drive net;
+  const Host a = net.add(Setting::client());
+  const auto result = net.run<Receipt>(a, net.set("name", "value"));
+  REQUIRE_FALSE(result.ok());
+  CHECK(result.error().code == Errc::unreachable);
+  CHECK(result.error().detail == "no other node is known yet; join a network first");
+}
+
+TEST_CASE("a node that has yet to enter its network does not take itself for all of it") {
+  Config config = Drive::config();
+  config.bootstrap.push_back({Endpoint::v4(127, 0, 0, 1, 1), std::nullopt});
+  Drive net;
+  const Host a = net.add(config);
+  const auto result = net.run<Receipt>(a, net.set("name", "value"));
+  REQUIRE_FALSE(result.ok());
+  CHECK(result.error().code == Errc::unreachable);
+}
+
+TEST_CASE("a network of one works") {
+  Drive net;
+  const Host a = net.add();
+  const auto receipt = net.run<Receipt>(a, net.set("name", "value"));
+  REQUIRE(receipt.ok());
+  CHECK(receipt->target == 1);
+  CHECK(receipt->quorum == 1);
+  CHECK(receipt->durable == 1);
+  REQUIRE(receipt->replicas.size() == 1);
+  CHECK(receipt->replicas[0].peer == net.contact(a));
+  CHECK(receipt->replicas[0].outcome == Outcome::durable);
+}
+
+TEST_CASE("the node itself is a replica if it is near enough and waits for its own disk") {
+  Drive net;
+  const std::vector<Host> hosts = net.add_many(2);
+  net.meet_all(hosts);
+  net.storage(hosts[0]).pump_at_most = 0;
+  const OpId op = net.start(hosts[0], net.set("name", "value"));
+  net.run_for(seconds(1));
+  CHECK_FALSE(net.ended(hosts[0], op));
+  net.commit(hosts[0]);
+  const auto receipt = net.result<Receipt>(hosts[0], op);
+  REQUIRE(receipt.ok());
+  CHECK(receipt->durable == 2);
+  CHECK(outcome_of(*receipt, net.contact(hosts[0])) == Outcome::durable);
+}
+
+TEST_CASE("the node itself is no replica if enough others are nearer but keeps its own record") {
+  Drive net;
+  const std::vector<Host> hosts = net.add_many(6);
+  net.meet_all(hosts);
+  std::string name = "name";  // one whose key the first host is far from
+  while (net.by_distance(net.key(hosts[0], name), hosts).back() != hosts[0]) name += "x";
+  const auto receipt = net.run<Receipt>(hosts[0], net.set(name, "value"));
+  REQUIRE(receipt.ok());
+  CHECK(receipt->target == 4);
+  for (const Asked& one : receipt->replicas) CHECK(one.peer != net.contact(hosts[0]));
+  CHECK(net.storage(hosts[0]).own_keys() == std::vector<Key>{receipt->key});
+}
+
+TEST_CASE("a failed disk of the node itself costs one replica") {
+  Drive net;
+  const Host a = net.add();
+  net.storage(a).fail_commit = [] { return true; };
+  const Receipt receipt = receipt_of(net.run<Receipt>(a, net.set("name", "value")));
+  CHECK(receipt.durable == 0);
+  REQUIRE(receipt.replicas.size() == 1);
+  CHECK(receipt.replicas[0].outcome == Outcome::refused);
+  CHECK(receipt.replicas[0].detail == "this node's storage failed");
+}
+
+TEST_CASE("a store the node itself turns down counts as that of any replica") {
+  Drive net;
+  const Host a = net.add();
+  PublishRequest publish = net.put("content");
+  SUBCASE("expired") {
+    publish.record.expiry = net.wall();
+    const Receipt receipt = receipt_of(net.run<Receipt>(a, publish));
+    CHECK(receipt.replicas.at(0).outcome == Outcome::refused);
+    CHECK(receipt.replicas.at(0).detail == "expired");
+  }
+  SUBCASE("its disk cannot be read") {
+    net.storage(a).fail_reads = true;
+    const Receipt receipt = receipt_of(net.run<Receipt>(a, publish));
+    CHECK(receipt.replicas.at(0).outcome == Outcome::busy);
+  }
+  SUBCASE("held as long already") {
+    REQUIRE(net.run<Receipt>(a, publish).ok());
+    const auto again = net.run<Receipt>(a, publish);
+    REQUIRE(again.ok());
+    CHECK(again->durable == 1);
+    CHECK(again->replicas.at(0).outcome == Outcome::extended);
+  }
+  SUBCASE("an older version") {
+    net.storage(a).put(records::owned(net.identity(a), "name", 9, "new", net.wall() + hours(1)));
+    publish.record = records::owned(net.identity(a), "name", 8, "old", net.wall() + hours(1));
+    const Receipt receipt = receipt_of(net.run<Receipt>(a, publish));
+    CHECK(receipt.replicas.at(0).outcome == Outcome::superseded);
+    CHECK(receipt.replicas.at(0).sequence == 9);
+  }
+}
