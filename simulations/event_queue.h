@@ -30,7 +30,8 @@ struct Event {
     deadline,   // the dial `number` has taken too long
     opened,     // the dialler's part of the handshake reaches the target: a connection
     frame,      // on the connection between the two
-    closed,     // the other end hung up at time `number`
+    closed,     // the other end broke the connection at time `number`
+    retired,    // the other end hung up politely at time `number`: nothing is lost
     dropped,    // a frame to the key in `frame` found no way out: `why`
     alarm,      // a node's clock rings
     committed,  // a node's disk made write `number` durable

@@ -87,7 +87,7 @@ void Network::close(NodeIndex self) {
   host.listener = nullptr;
   host.dials.clear();
   for (Link& link : host.links) {
-    if (!idle(link)) hang_up(self, link.peer, link.arrival);
+    if (usable(link)) hang_up(self, link.peer, link.arrival, Kind::closed);
   }
   host.links.clear();
 }
@@ -101,7 +101,7 @@ void Network::listen(NodeIndex self, TransportListener& listener) {
 
 void Network::add_stats(NodeIndex self, Stats& stats) const {
   const Host& host = *hosts_[self];
-  for (const Link& link : host.links) stats.connections += idle(link) ? 0U : 1U;
+  for (const Link& link : host.links) stats.connections += usable(link) ? 1U : 0U;
   stats.connections_accepted += host.stats.connections_accepted;
   stats.connections_dialled += host.stats.connections_dialled;
   stats.connections_evicted += host.stats.connections_evicted;
@@ -119,7 +119,7 @@ void Network::send(NodeIndex self, const Contact& to, Bytes frame) {
   if (host.listener == nullptr) return;
   if (const auto peer = find(to.key)) {
     if (Link* link = find_link(host, *peer)) {
-      if (!idle(*link)) return transmit(self, *link, Kind::frame, std::move(frame));
+      if (usable(*link)) return transmit(self, *link, Kind::frame, std::move(frame));
       erase_link(host, *peer);
     }
   }
@@ -154,7 +154,7 @@ void Network::drop(NodeIndex self, const PublicKey& peer) {
   const auto index = find(peer);
   const Link* link = index ? find_link(host, *index) : nullptr;
   if (link == nullptr) return;
-  if (!idle(*link)) hang_up(self, *index, link->arrival);
+  if (usable(*link)) hang_up(self, *index, link->arrival, Kind::closed);
   erase_link(host, *index);
   lose(self, peer, Unreachable::misbehaved);
 }
@@ -188,7 +188,7 @@ void Network::begin_dial(NodeIndex self, Dial dial) {
 void Network::on_syn(const Event& event) {
   const Host& target = *hosts_[event.to];
   if (!target.dialable && event.from != event.to) return held(event);
-  if (target.listener == nullptr) {
+  if (target.listener == nullptr || target.self.client) {
     carry({Kind::failed, Unreachable::refused, event.to, event.from, event.number, {}}, 1);
   } else {
     // The rest of TCP's and TLS 1.3's two round trips.
@@ -216,15 +216,13 @@ void Network::on_accepted(const Event& event) {
   Dial dial = take_dial(host, event.number);
   ++host.stats.connections_dialled;
   Link* link = find_link(host, peer);
-  if (link == nullptr || idle(*link)) {
+  if (link == nullptr || !usable(*link)) {
     link = &open(self, peer);
     transmit(self, *link, Kind::opened, {});
   }
-  const Endpoints& claimed = target.self.contact.endpoints;
-  link->reached = link->reached ||
-                  std::find(claimed.begin(), claimed.end(), dial.where.endpoint) != claimed.end();
+  link->reached = true;
   for (Bytes& frame : dial.waiting) transmit(self, *link, Kind::frame, std::move(frame));
-  if (dial.probe) host.listener->on_reached(dial.where, as_peer(peer, link->reached));
+  if (dial.probe) host.listener->on_reached(dial.where, as_peer(peer, true));
 }
 
 void Network::fail_dial(NodeIndex self, std::uint64_t number, Unreachable why) {
@@ -266,17 +264,17 @@ Network::Dial Network::take_dial(Host& host, std::uint64_t number) {
 
 void Network::on_opened(const Event& event) {
   Host& host = *hosts_[event.to];
-  if (host.listener == nullptr) return hang_up(event.to, event.from, {});
+  if (host.listener == nullptr) return hang_up(event.to, event.from, {}, Kind::closed);
   ++host.stats.connections_accepted;
   // Of two simultaneous dials one connection is left: the one that is there.
   Link* link = find_link(host, event.from);
-  if (link == nullptr || idle(*link)) open(event.to, event.from);
+  if (link == nullptr || !usable(*link)) open(event.to, event.from);
 }
 
 void Network::on_frame(Event& event) {
   Host& host = *hosts_[event.to];
   Link* link = find_link(host, event.from);
-  if (link == nullptr) return hang_up(event.to, event.from, {});
+  if (link == nullptr) return hang_up(event.to, event.from, {}, Kind::closed);
   link->used = queue_.now();
   host.stats.bytes_received += event.frame.size();
   host.listener->on_frame(as_peer(event.from, link->reached), event.frame);
@@ -289,9 +287,20 @@ void Network::on_closed(const Event& event) {
   if (link == nullptr || link->opened.time_since_epoch().count() > Duration::rep(event.number)) {
     return;
   }
-  const bool was_idle = idle(*link);
+  const bool was_usable = usable(*link);
   erase_link(host, event.from);
-  if (!was_idle) host.listener->on_unreachable(hosts_[event.from]->key, Unreachable::closed);
+  if (was_usable) host.listener->on_unreachable(hosts_[event.from]->key, Unreachable::closed);
+}
+
+void Network::on_retired(const Event& event) {
+  Host& host = *hosts_[event.to];
+  const Link* link = find_link(host, event.from);
+  if (link == nullptr || link->opened.time_since_epoch().count() > Duration::rep(event.number)) {
+    return;
+  }
+  // Behind the last frame sent to it, the other end learns that no more will come.
+  if (!link->retired) hang_up(event.to, event.from, link->arrival, Kind::retired);
+  erase_link(host, event.from);
 }
 
 void Network::deliver(Event& event) {
@@ -313,6 +322,8 @@ void Network::deliver(Event& event) {
       return on_frame(event);
     case Kind::closed:
       return on_closed(event);
+    case Kind::retired:
+      return on_retired(event);
     case Kind::dropped: {
       PublicKey key;
       std::copy(event.frame.begin(), event.frame.end(), key.bytes.begin());
@@ -327,30 +338,37 @@ void Network::deliver(Event& event) {
 Network::Link& Network::open(NodeIndex self, NodeIndex peer) {
   Host& host = *hosts_[self];
   if (find_link(host, peer) != nullptr) erase_link(host, peer);
-  evict(self, peer);
+  evict(self);
   const auto at = std::lower_bound(host.links.begin(), host.links.end(), peer,
                                    [](const Link& link, NodeIndex i) { return link.peer < i; });
-  return *host.links.insert(at, {queue_.now(), queue_.now(), {}, peer, false});
+  return *host.links.insert(at, {queue_.now(), queue_.now(), {}, peer, false, false});
 }
 
-void Network::evict(NodeIndex self, NodeIndex except) {
+// For one more open connection, at the cost of the one that was not used for longest.
+void Network::evict(NodeIndex self) {
   Host& host = *hosts_[self];
-  while (!host.links.empty() && host.links.size() >= host.max_links) {
-    const auto oldest =
-        std::min_element(host.links.begin(), host.links.end(),
-                         [](const Link& a, const Link& b) { return a.used < b.used; });
-    check(oldest->peer != except);
-    if (!idle(*oldest)) {
-      ++host.stats.connections_evicted;
-      hang_up(self, oldest->peer, oldest->arrival);
+  if (host.links.size() < host.max_links) return;
+  std::erase_if(host.links, [this](const Link& link) { return idle(link); });
+  for (;;) {
+    std::size_t open = 0;
+    Link* oldest = nullptr;
+    for (Link& link : host.links) {
+      if (!usable(link)) continue;
+      ++open;
+      if (oldest == nullptr || link.used < oldest->used) oldest = &link;
     }
-    host.links.erase(oldest);
+    if (open < host.max_links || oldest == nullptr) return;
+    ++host.stats.connections_evicted;
+    oldest->retired = true;
+    hang_up(self, oldest->peer, oldest->arrival, Kind::retired);
   }
 }
 
 bool Network::idle(const Link& link) const {
   return queue_.now() - link.used >= options_.idle_timeout;
 }
+
+bool Network::usable(const Link& link) const { return !link.retired && !idle(link); }
 
 Network::Link* Network::find_link(Host& host, NodeIndex peer) {
   const auto at = std::lower_bound(host.links.begin(), host.links.end(), peer,
@@ -369,16 +387,21 @@ void Network::transmit(NodeIndex self, Link& link, Kind kind, Bytes frame) {
   link.arrival = carry({kind, {}, self, link.peer, 0, std::move(frame)}, 1, link.arrival);
 }
 
-// Also what a host answers to a frame of a connection it does not have.
-void Network::hang_up(NodeIndex self, NodeIndex peer, TimePoint earliest) {
+// `closed` is also what a host answers to a frame of a connection it does not have.
+void Network::hang_up(NodeIndex self, NodeIndex peer, TimePoint earliest, Kind how) {
   const auto when = static_cast<std::uint64_t>(queue_.now().time_since_epoch().count());
-  carry({Kind::closed, Unreachable::closed, self, peer, when, {}}, 1, earliest);
+  carry({how, Unreachable::closed, self, peer, when, {}}, 1, earliest);
 }
 
 Peer Network::as_peer(NodeIndex peer, bool reached) const {
-  Peer out = hosts_[peer]->self;
+  const Host& host = *hosts_[peer];
+  Peer out = host.self;
+  out.address = host.address;
   out.reached = reached;
-  out.address = hosts_[peer]->address;
+  if (reached) {  // where it was reached counts more than what it says
+    out.contact.endpoints = Endpoints(host.address);
+    for (const Endpoint& claimed : host.self.contact.endpoints) out.contact.endpoints.add(claimed);
+  }
   return out;
 }
 

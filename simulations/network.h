@@ -76,6 +76,7 @@ class Network {
     TimePoint arrival;  // of the last frame sent: later ones do not overtake
     NodeIndex peer = 0;
     bool reached = false;
+    bool retired = false;  // hung up politely: kept for the frames still on their way here
   };
   struct Dial {
     std::uint64_t number = 0;
@@ -128,13 +129,15 @@ class Network {
   void on_opened(const Event& event);
   void on_frame(Event& event);
   void on_closed(const Event& event);
+  void on_retired(const Event& event);
   Link& open(NodeIndex self, NodeIndex peer);
-  void evict(NodeIndex self, NodeIndex except);
+  void evict(NodeIndex self);
   bool idle(const Link& link) const;
+  bool usable(const Link& link) const;
   static Link* find_link(Host& host, NodeIndex peer);
   static void erase_link(Host& host, NodeIndex peer);
   void transmit(NodeIndex self, Link& link, Event::Kind kind, Bytes frame);
-  void hang_up(NodeIndex self, NodeIndex peer, TimePoint earliest);
+  void hang_up(NodeIndex self, NodeIndex peer, TimePoint earliest, Event::Kind how);
   void lose(NodeIndex self, const PublicKey& to, Unreachable why);
   Peer as_peer(NodeIndex peer, bool reached) const;
 

@@ -358,6 +358,9 @@ TEST_CASE("a client has no endpoint and is answered over the connection it opene
   wires.send(b, a, "answer");
   wires.settle();
   CHECK(a.heard == Heard{"answer"});
+  wires.probe(b, a);
+  wires.settle();
+  CHECK(b.heard.back() == "probe refused");
 }
 
 TEST_CASE("a host behind a NAT reaches others and cannot be dialled") {
@@ -407,8 +410,32 @@ TEST_CASE("over the budget of connections the least recently used one closes") {
   wires.settle();
   CHECK(wires.stats(a).connections == 2);
   CHECK(wires.stats(a).connections_evicted == 1);
-  CHECK(c.heard == Heard{"1", "closed"});
+  CHECK(wires.stats(c).connections == 0);
+  wires.send(c, a, "back");
+  wires.settle();
+  CHECK(c.heard == Heard{"1"});  // politely: nothing was lost, nothing is reported
+  CHECK(a.heard == Heard{"back"});
   CHECK(b.heard == Heard{"1", "2"});
+}
+
+TEST_CASE("a frame that crosses a polite end of its connection arrives") {
+  Wires wires;
+  Config config;
+  config.limits.connections = 1;
+  Ear& a = wires.add(config);
+  Ear& b = wires.add();
+  Ear& c = wires.add();
+  wires.send(a, b, "1");
+  wires.settle();
+  wires.send(a, c, "1");
+  wires.run_for(milliseconds(39));
+  wires.send(b, a, "crossing");  // a lets b go one millisecond later
+  wires.settle();
+  CHECK(a.heard == Heard{"crossing"});
+  CHECK(b.heard == Heard{"1"});
+  CHECK(wires.stats(a).connections_evicted == 1);
+  CHECK(wires.stats(a).connections == 1);
+  CHECK(wires.stats(b).connections == 0);
 }
 
 TEST_CASE("over the budget of dials or queued bytes a frame is dropped as overloaded") {
