@@ -17,8 +17,13 @@
 
 namespace kadmos::net {
 
+namespace {
+// Longer than anything takes on the busiest machine.
+constexpr Duration kPatience = std::chrono::seconds(60);
+}  // namespace
+
 bool until(UvLoop& loop, const std::function<bool()>& done) {
-  const TimePoint limit = loop.now() + std::chrono::seconds(60);
+  const TimePoint limit = loop.now() + kPatience;
   while (!done()) {
     if (loop.now() > limit) return false;
     const auto look = loop.after(std::chrono::milliseconds(1), [&loop] { loop.stop(); });
@@ -42,6 +47,8 @@ Endpoint loopback(std::uint16_t port) { return Endpoint::v4(127, 0, 0, 1, port);
 TransportOptions listening() {
   TransportOptions options;
   options.listen = loopback();
+  options.dial_timeout = options.handshake_timeout = kPatience;
+  options.frame_timeout = options.write_timeout = kPatience;
   return options;
 }
 

@@ -24,6 +24,7 @@ bool until(UvLoop& loop, const std::function<bool()>& done);
 // The identity number n.
 Seed seed_of(int n);
 Endpoint loopback(std::uint16_t port = 0);
+// Listening there, with deadlines that no test meets.
 TransportOptions listening();
 
 // An honest peer: a transport and what it told.

@@ -401,7 +401,10 @@ TEST_CASE("A dialled server with a strange certificate or protocol has misbehave
                            {.certificates = 2},
                            {.alpn = "kadmos/2"}};
   for (const Manners& manners : cases) {
+    CAPTURE(manners.key);
     CAPTURE(manners.alpn);
+    CAPTURE(manners.version);
+    CAPTURE(manners.certificates);
     const auto dialled = dial_into(secured_by(manners));
     CHECK(dialled.why == Unreachable::misbehaved);
     CHECK(dialled.stats.handshakes_failed == 1);
