@@ -93,8 +93,7 @@ class Drive {
   // `a` has reached `b`, so b is in its table if there is room.
   void meet_one(Host a, Host b) {
     dialled_.insert({a, b});
-    engine(a).on_reached(now(), bootstrap(b), as_seen(a, b));
-    drain(a);
+    reached(a, bootstrap(b), as_seen(a, b));
   }
   void meet(Host a, Host b) {
     meet_one(a, b);
@@ -128,6 +127,15 @@ class Drive {
   }
   void break_connection(Host at, Host to, Unreachable why = Unreachable::closed) {
     engine(at).on_unreachable(now(), identity(to).public_key(), why);
+    drain(at);
+  }
+  // What the transport says of a probe.
+  void reached(Host at, const Bootstrap& probed, const Peer& peer) {
+    engine(at).on_reached(now(), probed, peer);
+    drain(at);
+  }
+  void probe_failed(Host at, const Bootstrap& probed, Unreachable why) {
+    engine(at).on_probe_failed(now(), probed, why);
     drain(at);
   }
   // How `a` sees `b`.
@@ -334,14 +342,13 @@ class Drive {
     }
     if (to && places_[*to]->frozen) return;  // the test answers, or nobody does
     if (!to || places_[*to]->down) {
-      engine(from).on_probe_failed(now(), where, Unreachable::refused);
+      probe_failed(from, where, Unreachable::refused);
     } else if (where.key && *where.key != identity(*to).public_key()) {
-      engine(from).on_probe_failed(now(), where, Unreachable::wrong_key);
+      probe_failed(from, where, Unreachable::wrong_key);
     } else {
       dialled_.insert({from, *to});
-      engine(from).on_reached(now(), where, as_seen(from, *to));
+      reached(from, where, as_seen(from, *to));
     }
-    drain(from);
   }
 
   std::optional<Host> find(const PublicKey& key) const {

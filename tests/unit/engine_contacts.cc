@@ -62,7 +62,7 @@ TEST_CASE("a peer that cannot be dialled back stays out and is not dialled again
   const Host b = net.add_raw();
   net.freeze(b);
   ping(net, a, b);
-  net.engine(a).on_probe_failed(net.now(), net.bootstrap(b), Unreachable::timed_out);
+  net.probe_failed(a, net.bootstrap(b), Unreachable::timed_out);
   ping(net, a, b);
   CHECK_FALSE(net.knows(a, b));
   CHECK(net.probed(a).size() == 1);
@@ -175,7 +175,7 @@ TEST_CASE("contacts that an address group has no share left for are counted") {
     Peer seen = net.as_seen(a, peer);
     seen.contact.endpoints = Endpoints(Endpoint::v4(8, 8, 8, i, 4000));
     seen.reached = true;
-    net.engine(a).on_reached(net.now(), {seen.contact.endpoints.front(), std::nullopt}, seen);
+    net.reached(a, {seen.contact.endpoints.front(), std::nullopt}, seen);
   }
   CHECK(net.stats(a).table_size == 1);
   CHECK(net.stats(a).group_full == 1);
@@ -300,7 +300,7 @@ TEST_CASE("a bound of our own is not held against the peer") {
 
   const Host c = net.add_raw();
   ping(net, a, c);
-  net.engine(a).on_probe_failed(net.now(), net.bootstrap(c), Unreachable::overloaded);
+  net.probe_failed(a, net.bootstrap(c), Unreachable::overloaded);
   ping(net, a, c);
   CHECK(net.probed(a).size() == 2);
 }

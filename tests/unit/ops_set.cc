@@ -354,7 +354,7 @@ TEST_CASE("a client that knows nobody cannot set") {
   const auto result = net.run<Receipt>(a, net.set("name", "value"));
   REQUIRE_FALSE(result.ok());
   CHECK(result.error().code == Errc::unreachable);
-  CHECK(result.error().detail == "no other node is known yet; join a network first");
+  CHECK(result.error().detail == "no other node is known; join a network first");
 }
 
 TEST_CASE("a node that has yet to enter its network does not take itself for all of it") {

@@ -1,0 +1,92 @@
+// Bounds of upkeep that only its own interface shows.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "engine/upkeep.h"
+#include "support/failing_storage.h"
+#include "support/readable.h"
+#include "support/records.h"
+
+using namespace kadmos;
+using std::chrono::hours;
+
+namespace {
+
+constexpr TimePoint kStart{hours(100)};
+
+struct Fixture {
+  explicit Fixture(const Config& c) : config(c) { upkeep.begin(kStart); }
+
+  Record add(int i) {
+    const Record record = records::content(std::to_string(i));
+    storage.put(record);
+    return record;
+  }
+  template <class Job>
+  std::vector<Key> jobs(TimePoint now) {
+    std::vector<Key> out;
+    while (auto job = upkeep.poll(now)) out.push_back(std::get<Job>(*job).key);
+    return out;
+  }
+
+  Config config;
+  Stats stats;
+  FailingStorage storage;
+  ContactBook book{readable::id_of_key};
+  Prng prng{1};
+  bool has_way_in = false;
+  RoutingTable table{readable::id(0), {}, book};
+  RecordStore store{config, readable::id(0), storage, stats};
+  Upkeep upkeep{config, readable::id(0), table, store, has_way_in, prng};
+};
+
+}  // namespace
+
+TEST_CASE("whom upkeep leaves a record to is remembered for as many records as a node may hold") {
+  Config config;
+  config.limits.records = 2;
+  Fixture f(config);
+  std::vector<Key> keys;
+  for (int i = 0; i < 4; ++i) {
+    keys.push_back(key_of(f.add(i)));
+    f.upkeep.on_stored(kStart + hours(1), keys.back());
+  }
+  std::vector<Key> left(keys.begin() + 2, keys.end());
+  std::sort(left.begin(), left.end());
+  CHECK(f.jobs<Upkeep::Replicate>(kStart + std::chrono::minutes(73)) == left);
+}
+
+TEST_CASE("few own records are given to be republished at once") {
+  Fixture f(Config{});
+  FailingStorage& storage = f.storage;
+  storage.on_committed(
+      [&](CommitId id, const Result<void>& result) { f.store.on_committed(id, result.ok()); });
+  f.config.replicate_interval = hours(1000);
+  for (int i = 0; i < 20; ++i) {
+    const Record record = records::content(std::to_string(i));
+    f.store.offer({kStart, records::kNoon}, key_of(record), record, true, 0);
+  }
+  storage.commit(*f.store.poll_commit());
+  storage.pump();
+  REQUIRE(f.store.own_keys().size() == 20);
+  const TimePoint due = kStart + hours(8);
+  std::vector<Key> given;
+  while (auto job = f.upkeep.poll(due)) {
+    if (auto* republish = std::get_if<Upkeep::Republish>(&*job)) given.push_back(republish->key);
+  }
+  CHECK(given.size() == 8);
+  REQUIRE(f.upkeep.next_timeout());
+  CHECK(*f.upkeep.next_timeout() > due);
+  while (given.size() < 20) {
+    f.upkeep.on_republish_ended();
+    CHECK(*f.upkeep.next_timeout() <= due);
+    const auto next = f.jobs<Upkeep::Republish>(due);
+    REQUIRE(next.size() == 1);
+    given.push_back(next[0]);
+  }
+  f.upkeep.on_republish_ended();
+  CHECK(f.jobs<Upkeep::Republish>(due).empty());
+  CHECK(std::set<Key>(given.begin(), given.end()).size() == 20);
+}
