@@ -279,7 +279,7 @@ TEST_CASE("a slow replica is replaced and not waited for once w are durable") {
   CHECK(receipt->durable == 4);
   CHECK(outcome_of(*receipt, f.net.contact(f.peer(0))) == Outcome::silent);
   CHECK(outcome_of(*receipt, f.net.contact(f.peer(4))) == Outcome::durable);
-  CHECK(receipt->elapsed < seconds(1));
+  CHECK(receipt->elapsed < seconds(3));  // a request fails after 5
 }
 
 TEST_CASE("set with only slow replicas missing is ok when w are durable") {
@@ -288,7 +288,7 @@ TEST_CASE("set with only slow replicas missing is ok when w are durable") {
   const auto receipt = f.set();
   REQUIRE(receipt.ok());
   CHECK(receipt->durable == 3);
-  CHECK(receipt->elapsed < seconds(2));
+  CHECK(receipt->elapsed < seconds(3));
 }
 
 TEST_CASE("a slow replica is waited for while it is needed and its late answer counts") {
