@@ -52,7 +52,7 @@ struct FutureState {
     // Both may own the last reference to things whose destructors call back: move out first.
     auto gone = std::exchange(continuation, nullptr);
     auto cancel = std::exchange(on_cancel, nullptr);
-    if (!result && cancel) cancel();
+    if (cancel) cancel();
   }
 };
 
@@ -174,11 +174,7 @@ class [[nodiscard]] Future {
   }
 
   // Lets the operation run on with nobody watching.
-  void detach() && {
-    if (!state_) return;
-    if (!state_->result) state_->continuation = [](Result<T>) {};
-    state_.reset();
-  }
+  void detach() && { state_.reset(); }
 
   // f(Result<T>) runs when the result is there: at once if it is already, otherwise from the node's
   // pump, never from inside the engine. f may return R, Result<R>, Future<R> or void; what it
@@ -238,8 +234,7 @@ auto Future<T>::then(
       link->promise.resolve(std::move(next));
     } else if (next.ready()) {
       link->promise.resolve(std::move(next).take());
-    } else if (!link->promise
-                    .done()) {  // else f dropped what `then` gave, so `next` is dropped too
+    } else if (!link->promise.done()) {  // else f dropped `out`, and `next` goes with it
       auto promise = std::make_shared<Promise<U>>(std::move(link->promise));
       std::move(next).hand_to(*promise, [promise](Result<U> r) { promise->resolve(std::move(r)); });
     }

@@ -340,6 +340,14 @@ TEST_CASE("a promise kept alive by its own hook resolves with its value") {
   kept.resolve(7);
   CHECK(alive.expired());
   CHECK(*std::move(future).take() == 7);
+
+  promise = std::make_shared<Promise<int>>();
+  alive = promise;
+  promise->future().detach();
+  promise->on_cancel([promise] {});
+  Promise<int>& unwatched = *std::exchange(promise, nullptr);
+  unwatched.resolve(7);
+  CHECK(alive.expired());
 }
 
 TEST_CASE("a hook that resolves changes nothing and what it holds goes with it") {
@@ -360,6 +368,14 @@ TEST_CASE("a hook set when nobody waits any more is not kept") {
   Promise<int> promise;
   { Future<int> gone = promise.future(); }
   promise.on_cancel([thing] {});
+  CHECK(thing.use_count() == 1);
+}
+
+TEST_CASE("a result that nobody waits for is not kept") {
+  const auto thing = std::make_shared<int>(1);
+  Promise<std::shared_ptr<int>> promise;
+  { Future<std::shared_ptr<int>> gone = promise.future(); }
+  promise.resolve(thing);
   CHECK(thing.use_count() == 1);
 }
 
