@@ -418,7 +418,8 @@ TimePoint Network::carry(Event event, int trips, TimePoint earliest) {
     arrival += options_.latency.one_way(from.position, to.position, from.prng);
   }
   arrival = std::max(arrival, earliest);
-  queue_.push(arrival, event.from, std::move(event));
+  const NodeIndex source = event.from;
+  queue_.push(arrival, source, std::move(event));
   return arrival;
 }
 

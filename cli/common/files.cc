@@ -101,7 +101,7 @@ Result<void> write_file(const std::string& path, ByteView content, IfExists if_e
     if (done != 0) return io_error("create", path, errno);
     return {};
   };
-  const auto result = finish();
+  auto result = finish();
   ::unlink(temporary.c_str());
   if (!result) return result;
   const std::string parent = std::filesystem::path(path).parent_path();

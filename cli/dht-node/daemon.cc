@@ -26,7 +26,7 @@ constexpr Duration kDrain = milliseconds(1000);
 constexpr Duration kFlush = milliseconds(50);
 constexpr Duration kSnapshotPeriod = std::chrono::seconds(10);
 
-Error with_context(std::string what, Error cause) {
+Error with_context(const std::string& what, const Error& cause) {
   return Error(cause.code, what + ": " + cause.detail);
 }
 
@@ -58,7 +58,7 @@ class Daemon {
   void announce() const;
   void enter();
   void snapshot();
-  std::shared_ptr<void> handle(ByteView frame, ControlServer::Reply reply);
+  std::shared_ptr<void> handle(ByteView frame, const ControlServer::Reply& reply);
   void on_signal(int signal);
   void finish_after(Duration delay);
   void finish();
@@ -218,7 +218,7 @@ void Daemon::snapshot() {
   if (!draining_) snapshot_timer_ = loop_.after(kSnapshotPeriod, [this] { snapshot(); });
 }
 
-std::shared_ptr<void> Daemon::handle(ByteView frame, ControlServer::Reply reply) {
+std::shared_ptr<void> Daemon::handle(ByteView frame, const ControlServer::Reply& reply) {
   const auto request = parse_cbor(frame);
   if (!request || draining_) {
     reply(

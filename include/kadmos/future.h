@@ -38,13 +38,16 @@ struct FutureState {
   void resolve(Result<T> value) {
     if (result || dropped) return;
     auto run = std::exchange(continuation, nullptr);
-    if (run) {
-      dropped = true;
-    } else {
+    // What on_cancel holds may own the promise, which would abandon this state: it goes only when
+    // the state is final.
+    if (!run) {
       result.emplace(std::move(value));
+      on_cancel = nullptr;
+      return;
     }
-    on_cancel = nullptr;  // only now: what it holds may own the promise, which would abandon it
-    if (run) run(std::move(value));
+    dropped = true;
+    on_cancel = nullptr;
+    run(std::move(value));
   }
   void drop() {
     if (dropped) return;

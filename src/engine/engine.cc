@@ -493,7 +493,7 @@ void Engine::on_dead(Now now, const ContactHold& peer) {
   }
   ++stats_.contacts_evicted;
   former_.push_back(*contact);
-  if (former_.size() > static_cast<std::size_t>(2 * config_.k)) former_.pop_front();
+  if (former_.size() > 2 * static_cast<std::size_t>(config_.k)) former_.pop_front();
   has_way_in_ = true;
   if (table_.empty()) {
     notice(now, Notice::Level::warning, "table_empty",

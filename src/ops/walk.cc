@@ -67,7 +67,7 @@ const wire::Nodes* Walk::on_answer(Now now, const ContactHold& from, const wire:
   last_hops_ = *hops;
   log_.ended(now.at, from.id(), nodes->record ? Outcome::found : Outcome::absent).sequence =
       nodes->record ? nodes->record->sequence : 0;
-  const auto cap = static_cast<std::size_t>(2 * env_.config.k);
+  const auto cap = 2 * static_cast<std::size_t>(env_.config.k);
   if (nodes->contacts.size() > cap) ++env_.stats.contacts_excess;
   const std::size_t count = std::min(nodes->contacts.size(), cap);
   for (std::size_t i = 0; i < count; ++i) add(now, nodes->contacts[i], *hops + 1);

@@ -149,8 +149,8 @@ struct ControlServer::Impl {
     void reply(std::uint64_t to, const Bytes& answer);
   };
 
-  Impl(UvLoop& loop_, std::string path_, Handler handler_)
-      : loop(loop_), path(std::move(path_)), handler(std::move(handler_)) {}
+  Impl(UvLoop& on, std::string at, Handler answers)
+      : loop(on), path(std::move(at)), handler(std::move(answers)) {}
 
   void on_client();
   void end(Session* session) {

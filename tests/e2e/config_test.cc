@@ -68,7 +68,7 @@ TEST_CASE("a mistake in the file is named") {
   CHECK(complaint("[node]\nnetwork = \"x\"\n").find("node.network") != std::string::npos);
   CHECK(complaint("help = true\n").find("help") != std::string::npos);
   CHECK(complaint("config = \"other\"\n").find("config") != std::string::npos);
-  CHECK(complaint("k = \"many\"\n").find("k") != std::string::npos);
+  CHECK(complaint("k = \"many\"\n").find('k') != std::string::npos);
   CHECK(complaint("network = \"a\"\nk = 3\nnetwork = \"b\"\n").find("twice") != std::string::npos);
   CHECK(complaint("network = [\"a\", \"b\"]\n").find("network") != std::string::npos);
   CHECK(complaint("network = \"a#b\"\n").find("network") != std::string::npos);

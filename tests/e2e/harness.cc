@@ -79,7 +79,7 @@ Daemon::Daemon(const std::string& data_dir, const Strings& arguments, SpawnOptio
   listen_ = listen.substr(7);
 }
 
-Ran Daemon::cli(Strings arguments, const SpawnOptions& options) const {
+Ran Daemon::cli(const Strings& arguments, const SpawnOptions& options) const {
   return run_cli(joined({"--control", control()}, arguments), options);
 }
 

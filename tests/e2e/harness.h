@@ -48,7 +48,7 @@ class Daemon {
   Process& process() { return process_; }
 
   // dht-cli against this daemon.
-  Ran cli(Strings arguments, const SpawnOptions& options = {}) const;
+  Ran cli(const Strings& arguments, const SpawnOptions& options = {}) const;
   Json status() const { return cli({"--json", "status"}).json(); }
   std::string key() const { return status().at("key").get<std::string>(); }
   int peers() const { return status().at("peers").get<int>(); }
