@@ -23,6 +23,8 @@ using cli::Process;
 using cli::SpawnOptions;
 using std::chrono::steady_clock;
 
+// What an idle machine must reach, and what a busy one must not exceed.
+constexpr Duration kGoal = std::chrono::milliseconds(300);
 constexpr Duration kBusyBound = std::chrono::seconds(2);
 
 struct Times {
@@ -109,9 +111,24 @@ class Bench {
     const auto begin = steady_clock::now();
     const Json answer = ask(node, request);
     times.all.push_back(steady_clock::now() - begin);
+    if (times.all.back() > kGoal) explain(node, times.all.back(), answer);
     if (!answer.contains("error")) return;
     ++times.failed;
     fmt::print(stderr, "node {}: {}\n", node, cli::dump(answer));
+  }
+
+  // Who kept a slow operation waiting.
+  static void explain(std::size_t node, Duration took, const Json& answer) {
+    fmt::print("slow: {} through node {}:", cli::show(took), node);
+    for (const char* field : {"asked", "replicas"}) {
+      if (!answer.contains(field)) continue;
+      for (const Json& asked : answer.at(field)) {
+        if (asked.at("elapsed_ms").get<double>() < 20 && asked.at("outcome") != "silent") continue;
+        fmt::print(" {} {:.0f} ms,", asked.at("outcome").get<std::string>(),
+                   asked.at("elapsed_ms").get<double>());
+      }
+    }
+    fmt::print(" in all {}\n", answer.contains("replicas") ? answer.at("replicas").size() : 0);
   }
 
   TempDir dir_;
