@@ -5,17 +5,15 @@
 
 namespace kadmos::cli {
 
-enum ExitCode : int {
-  kOk = 0,
-  kError = 1,
-  kUsage = 2,        // the command line or its input is wrong; nothing was sent
-  kNotFound = 3,     // no asked node holds it
-  kIncomplete = 4,   // the deadline passed, or too few replicas
-  kUnreachable = 5,  // no daemon, or no node, could be reached
-  kUnverified = 6,   // a key, hash or signature did not fit
-};
+inline constexpr int kOk = 0;
+inline constexpr int kError = 1;
+inline constexpr int kUsage = 2;        // the command line or its input is wrong; nothing was sent
+inline constexpr int kNotFound = 3;     // no asked node holds it
+inline constexpr int kIncomplete = 4;   // the deadline passed, or too few replicas
+inline constexpr int kUnreachable = 5;  // no daemon, or no node, could be reached
+inline constexpr int kUnverified = 6;   // a key, hash or signature did not fit
 
-inline ExitCode exit_code_of(Errc code) {
+inline int exit_code_of(Errc code) {
   switch (code) {
     case Errc::invalid_argument:
     case Errc::too_large:

@@ -18,7 +18,7 @@ std::string text_in(const Json& json, const char* field) {
   return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
-ExitCode exit_code_named(std::string_view name) {
+int exit_code_named(std::string_view name) {
   for (int i = 0; i <= static_cast<int>(Errc::exception); ++i) {
     if (name_of(static_cast<Errc>(i)) == name) return exit_code_of(static_cast<Errc>(i));
   }
@@ -57,7 +57,7 @@ void write_outcomes(const Json& answer) {
 }  // namespace
 
 bool write_value(ByteView value) {
-  std::fwrite(value.data(), 1, value.size(), stdout);
+  if (!value.empty()) std::fwrite(value.data(), 1, value.size(), stdout);
   if (::isatty(STDOUT_FILENO) != 0) std::fputc('\n', stdout);
   if (std::fflush(stdout) == 0) return true;
   fmt::print(stderr, "dht-cli: cannot write to stdout: {}\n", std::strerror(errno));
