@@ -438,7 +438,8 @@ void Engine::ask(Now now, OpId op, Ask request, bool replicates) {
   pending.sent = now.at;
   pending.slow_at = now.at + slow_after(request.to.id(), store);
   pending.fail_at = std::max(now.at + config_.rpc_timeout, pending.slow_at);
-  pending.measures = !store;  // a store waits for a disk too
+  // A store waits for a disk too, and a stranger may have to be dialled first.
+  pending.measures = !store && table_.find(request.to.id()).has_value();
   pending.replicates = replicates;
   if (replicates) upkeep_.on_replica_sent();
   const std::uint64_t id = rpcs_.add(std::move(pending));
