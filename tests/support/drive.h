@@ -207,6 +207,8 @@ class Drive {
     }
     at_ = end;
   }
+  // Time passes and nobody gets to do anything.
+  void stall(Duration duration) { at_ += duration; }
   // Until the condition holds; a test that waits an hour in vain fails.
   void run_until(const std::function<bool()>& condition) {
     const TimePoint end = at_ + std::chrono::hours(1);

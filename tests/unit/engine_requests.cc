@@ -253,6 +253,41 @@ TEST_CASE("a peer that was slow is asked last for a while") {
   CHECK(net.sent_of<wire::FindNode>(a, near[4]).size() == 1);
 }
 
+TEST_CASE("a node that stood still does not take its own delay for the silence of others") {
+  Asking f;
+  f.net.stall(seconds(60));  // the answer arrived meanwhile and was not read
+  f.net.run_for(milliseconds(1));
+  CHECK(f.net.stats(f.a).requests_slow == 0);
+  CHECK(f.net.stats(f.a).requests_failed == 0);
+  f.net.inject(f.a, f.b, wire::Message{f.request, wire::Nodes{}});
+  CHECK(f.net.result<Closest>(f.a, f.op).error().code == Errc::timeout);
+  CHECK(f.net.stats(f.a).replies_received == 1);
+}
+
+TEST_CASE("a request waits for a node that stood still once and not for ever") {
+  Asking f;
+  f.net.stall(seconds(4));
+  f.net.run_for(milliseconds(1));
+  CHECK(f.net.stats(f.a).requests_slow == 0);
+  f.net.stall(seconds(60));
+  f.net.run_for(milliseconds(1));
+  CHECK(f.net.stats(f.a).requests_slow == 1);
+  CHECK(f.net.stats(f.a).requests_failed == 1);
+}
+
+TEST_CASE("notices of one kind are bounded in a minute") {
+  Asking f;
+  for (int i = 0; i < 30; ++i) f.net.inject(f.a, f.b, Bytes{0xc1});
+  CHECK(f.net.notices(f.a).size() == 20);
+  CHECK(f.net.stats(f.a).notices_dropped == 10);
+  f.net.storage(f.a).fail_commit = [] { return true; };
+  f.net.inject(f.a, f.b, wire::Message{1, wire::Store{records::content("1")}});
+  CHECK(f.net.noticed(f.a, "commit_failed"));  // another kind
+  f.net.run_for(seconds(60));
+  f.net.inject(f.a, f.b, Bytes{0xc1});
+  CHECK(f.net.notices(f.a).back().what == "frame_malformed");
+}
+
 TEST_CASE("requests that await an answer are bounded and one more is told so") {
   Config config = Drive::config();
   config.limits.pending_rpcs = 1;

@@ -106,6 +106,22 @@ TEST_CASE("requests outlive their operation and then belong to nobody") {
   CHECK_FALSE(f.rpcs.take(other, readable::key(1)));
 }
 
+TEST_CASE("requests are postponed by a caller that was late but each only once") {
+  Fixture f;
+  f.ask(1, 1, 5);
+  f.rpcs.postpone(seconds(10));
+  CHECK(f.rpcs.next_timeout() == at(11));
+  f.ask(2, 2, 6);
+  f.rpcs.postpone(seconds(100));
+  CHECK(f.rpcs.next_timeout() == at(11));
+  CHECK(f.rpcs.poll_due(at(11))->request.peer.id().top() == 1);
+  CHECK_FALSE(f.rpcs.poll_due(at(14)));
+  CHECK(f.rpcs.poll_due(at(15))->failed);
+  CHECK(f.rpcs.next_timeout() == at(102));
+  f.rpcs.take_all(readable::key(2));
+  CHECK_FALSE(f.rpcs.next_timeout());
+}
+
 TEST_CASE("clearing requests leaves nothing behind and frees their contacts") {
   Fixture f;
   f.ask(1, 1, 5, 7);

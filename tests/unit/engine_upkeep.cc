@@ -271,6 +271,23 @@ TEST_CASE("a large store is offered in batches") {
   CHECK(most <= 32);
 }
 
+TEST_CASE("no more is offered while many offers await an answer") {
+  Member f;
+  for (int i = 0; i < 100; ++i) f.store(f.content(std::to_string(i)));
+  f.net.sent.clear();
+  f.net.on_send = [](const Drive::Sent& one) -> std::optional<Duration> {
+    return std::holds_alternative<wire::Store>(one.message.body) ? seconds(3) : seconds(0);
+  };
+  std::uint64_t most = 0;
+  for (int i = 0; i < 150 * 60; ++i) {  // two rounds
+    f.net.run_for(seconds(1));
+    most = std::max(most, f.net.stats(f.a).rpcs_pending);
+  }
+  CHECK(most >= 64);
+  CHECK(most <= 68);
+  CHECK(f.stores() >= 200);
+}
+
 TEST_CASE("a client offers nothing to others but keeps its own records alive") {
   Config config = Drive::config();
   config.client = true;

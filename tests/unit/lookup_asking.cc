@@ -122,24 +122,34 @@ TEST_CASE("a failed peer frees its slot and is not asked again") {
   CHECK(search.ask().empty());
 }
 
-TEST_CASE("a suspect is asked only when nobody else is left") {
-  SmallLookup search({.width = 4, .alpha = 3});
+TEST_CASE("a suspect is asked only when nobody else is left to ask") {
+  SmallLookup search({.width = 4, .alpha = 2});
+  search.add_suspect(1);
+  search.add_all({2, 3, 4});
+  CHECK(search.ask() == Names{2, 3});
+  search.answer(2);
+  CHECK(search.ask() == Names{4, 1});
+}
+
+TEST_CASE("suspects are asked from the nearest and no more than the width lacks") {
+  SmallLookup search({.width = 2, .alpha = 3});
+  search.add_suspect(3);
+  search.add_suspect(1);
+  search.add_suspect(2);
+  CHECK(search.ask() == Names{1, 2});
+  search.fail(1);
+  CHECK(search.ask() == Names{3});
+}
+
+TEST_CASE("a suspect is not asked while enough others may still answer") {
+  SmallLookup search({.width = 2, .alpha = 3});
   search.add_suspect(1);
   search.add_all({2, 3});
   CHECK(search.ask() == Names{2, 3});
   search.answer(2);
-  CHECK(search.ask().empty());  // 3 may still answer
-  search.answer(3);
+  CHECK(search.ask().empty());
+  search.slow(3);
   CHECK(search.ask() == Names{1});
-}
-
-TEST_CASE("suspects are asked one by one from the nearest") {
-  SmallLookup search({.width = 4, .alpha = 3});
-  search.add_suspect(2);
-  search.add_suspect(1);
-  CHECK(search.ask() == Names{1});
-  search.fail(1);
-  CHECK(search.ask() == Names{2});
 }
 
 TEST_CASE("a suspect is not asked when enough others answered") {

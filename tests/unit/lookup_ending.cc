@@ -116,7 +116,7 @@ TEST_CASE("with nobody heard at all a lookup waits for those that are slow") {
 }
 
 TEST_CASE("a lookup is not done while suspects are left and too few answered") {
-  SmallLookup search({.width = 2, .alpha = 3});
+  SmallLookup search({.width = 2, .alpha = 1});
   search.add_suspect(1);
   search.add(2);
   search.ask();
@@ -177,6 +177,23 @@ TEST_CASE("a failure after the answer does not take the answer back") {
   search.fail(1);
   search.slow(1);
   CHECK(search.answered() == Names{1});
+}
+
+TEST_CASE("of those that are slow the verified ones are counted since they exist") {
+  SmallLookup search({.width = 4, .alpha = 4});
+  for (const std::uint8_t name : {1, 2, 3}) {
+    const ContactHold contact(search.book, readable::contact(std::uint64_t{name} << 56));
+    search.lookup.add(contact.ref(), 1, false, true);
+  }
+  search.add(4);  // hearsay
+  search.ask();
+  search.slow(1);
+  search.slow(2);
+  search.slow(4);
+  CHECK(search.lookup.slow_count() == 2);
+  search.answer(1);
+  search.fail(2);
+  CHECK(search.lookup.slow_count() == 0);
 }
 
 TEST_CASE("the hops of a lookup are those of the nearest that answered") {

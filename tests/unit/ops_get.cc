@@ -346,6 +346,35 @@ TEST_CASE("get with nobody alive is unreachable") {
   CHECK(found.error().asked.size() >= 4);
 }
 
+TEST_CASE("get waits for those that are slow if too few others answer") {
+  Drive net;
+  const Host a = net.add(Drive::config());
+  const Identity owner = records::identity(200);
+  const Key key = owned_key(owner.public_key(), view_of("name"));
+  std::vector<Host> peers{net.add_raw(), net.add_raw(), net.add_raw()};  // r = 2 of 4, a included
+  peers = net.by_distance(key, peers);
+  for (const Host peer : peers) net.meet_one(a, peer);
+  const Record record = records::owned(owner, "name", 1, "value");
+  net.raw_answer = [&](const Drive::Sent& one) {
+    return wire::Nodes{{}, one.to == peers[0] ? std::optional(record) : std::nullopt};
+  };
+  net.on_send = [&](const Drive::Sent& one) -> std::optional<Duration> {
+    return one.to == peers[0] ? seconds(2) : Duration::zero();
+  };
+  SUBCASE("enough without it") {
+    const auto found = net.run<Found>(a, GetRequest{key});
+    REQUIRE_FALSE(found.ok());
+    CHECK(net.now().at - Drive::kStart < seconds(2));
+  }
+  SUBCASE("not enough without it") {
+    net.freeze(peers[1]);
+    net.freeze(peers[2]);
+    const auto found = net.run<Found>(a, GetRequest{key});
+    REQUIRE(found.ok());
+    CHECK(found->elapsed > seconds(2));
+  }
+}
+
 TEST_CASE("get that runs out of time says how far it came") {
   Getting f;
   f.held[f.peer(0)] = f.version(7);

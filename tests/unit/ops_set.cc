@@ -304,6 +304,33 @@ TEST_CASE("a slow replica is waited for while it is needed and its late answer c
   CHECK(outcome_of(*receipt, f.net.contact(f.peer(0))) == Outcome::durable);
 }
 
+TEST_CASE("nodes that are slow to be found count for the replicas wanted and may still be used") {
+  Setting f;
+  f.net.on_send = [&](const Drive::Sent& one) -> std::optional<Duration> {
+    const bool late = one.to == f.peer(0) || one.to == f.peer(1) || one.to == f.peer(2);
+    return late && !std::holds_alternative<wire::Store>(one.message.body) ? seconds(2) : seconds(0);
+  };
+  f.net.take_down(f.peer(4));
+  f.net.take_down(f.peer(5));
+  const auto receipt = f.set();
+  REQUIRE(receipt.ok());
+  CHECK(receipt->target == 4);
+  CHECK(receipt->durable >= 3);
+  CHECK(receipt->elapsed > seconds(2));
+  CHECK(receipt->replicas[0].peer == f.net.contact(f.peer(3)));
+}
+
+TEST_CASE("nodes that never come are not waited for longer than a request") {
+  Setting f;
+  for (std::size_t i = 1; i < 6; ++i) f.net.freeze(f.peer(i));
+  const auto result = f.set();
+  const Receipt receipt = receipt_of(result);
+  CHECK(result.error().code == Errc::quorum_not_met);
+  CHECK(receipt.target == 4);
+  CHECK(receipt.durable == 1);
+  CHECK(receipt.elapsed < seconds(8));
+}
+
 TEST_CASE("a store that cannot be delivered is unreachable and replaced") {
   Setting f;
   f.lose_stores_to({f.peer(0)});

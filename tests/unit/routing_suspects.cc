@@ -107,6 +107,21 @@ TEST_CASE("failures of one flight count once even when they span two suspicions"
   CHECK(suspects.suspected(at(35), kPeer));  // an offence all the same
 }
 
+TEST_CASE("a peer that was wrong stays suspect although it answers") {
+  Suspects suspects(seconds(10), 100);
+  SUBCASE("from the start") { suspects.on_offence(kStart, kPeer, true); }
+  SUBCASE("while it is suspected of silence") {
+    suspects.on_offence(kStart, kPeer);
+    suspects.on_offence(kStart, kPeer, true);
+  }
+  suspects.on_answer(kPeer);
+  CHECK(suspects.suspected(at(9), kPeer));
+  suspects.on_offence(at(10), kPeer);  // remembered: the next one is no mere silence
+  suspects.on_answer(kPeer);
+  CHECK(suspects.suspected(at(29), kPeer));
+  CHECK_FALSE(suspects.suspected(at(30), kPeer));
+}
+
 TEST_CASE("a failure makes a suspect") {
   Suspects suspects(seconds(10), 100);
   suspects.on_failure(at(5), at(0), kPeer);
