@@ -1,6 +1,8 @@
 // What hostile or broken peers do to the transport: each is counted, none disturbs the others.
 #include <doctest/doctest.h>
 
+#include <future>
+
 #include "net/harness.h"
 
 namespace kadmos::net {
@@ -344,6 +346,92 @@ TEST_CASE("A retired connection whose peer does not answer ends all the same") {
   CHECK(target.secured(hello()));
   CHECK(target.stats().connections == 0);
   CHECK(target.server.lost.empty());
+}
+
+// ---- Many connections with one key, or held for ever
+
+// A number of an identity whose key is above, or below, that of number 99.
+int number_beside(bool above) {
+  int number = 200;
+  while ((key_of(number) > key_of(99)) != above) ++number;
+  return number;
+}
+
+// Two connections of number 99, the second one after `pause`. Which of them gets the frame that is
+// sent when both are there?
+int which_is_used(Honest& server, Duration pause) {
+  const Endpoint where = server.contact().endpoints.front();
+  return meanwhile(server.loop, [&] {
+    RawSocket first_socket(where);
+    RawTls first(first_socket, false, {});
+    first.write(hello());
+    first.read_frame();
+    std::promise<void> paused;
+    std::unique_ptr<UvLoop::Handle> timer;
+    server.loop.post([&] { timer = server.loop.after(pause, [&] { paused.set_value(); }); });
+    paused.get_future().wait();
+    RawSocket second_socket(where);
+    RawTls second(second_socket, false, {});
+    second.write(hello() + netstring("send now"));
+    second.read_frame();
+    // The other one is told that it is not needed, by the side that decides.
+    if (second.read_frame() == "which?") return first.sees_close() ? 2 : 0;
+    return first.read_frame() == "which?" ? 1 : 0;
+  });
+}
+
+TEST_CASE("Of two connections with one peer the used one is kept unless it has been silent") {
+  TransportOptions brief = listening();
+  brief.handshake_timeout = std::chrono::seconds(1);
+  for (const bool silent : {false, true}) {
+    CAPTURE(silent);
+    UvLoop loop;
+    Honest server(loop, number_beside(false), {}, silent ? brief : listening());
+    server.frame_hook = [&](const Peer& from, ByteView) { server.send(from.contact, "which?"); };
+    CHECK(which_is_used(server, silent ? milliseconds(1200) : milliseconds(0)) == (silent ? 2 : 1));
+  }
+}
+
+TEST_CASE("A peer that should but does not clear up its second connection is cleared up after") {
+  TransportOptions brief = listening();
+  brief.handshake_timeout = milliseconds(500);
+  UvLoop loop;
+  Honest server(loop, number_beside(true), {}, brief);
+  const Endpoint where = server.contact().endpoints.front();
+  const bool closed = meanwhile(loop, [&] {
+    RawSocket first_socket(where);
+    RawTls first(first_socket, false, {});
+    first.write(hello());
+    first.read_frame();
+    RawSocket second_socket(where);
+    RawTls second(second_socket, false, {});
+    second.write(hello());
+    return second.sees_close();
+  });
+  CHECK(closed);
+  CHECK(server.stats().connections_accepted == 2);
+}
+
+TEST_CASE("Peers that never let go of a retired connection cannot pile them up") {
+  Config config;
+  config.limits.connections = 1;
+  Target target(config);
+  // The first one evicted is cut off although the time to answer is long.
+  const bool cut = meanwhile(target.loop, [to = target.where()] {
+    std::vector<std::unique_ptr<RawSocket>> sockets;
+    std::vector<std::unique_ptr<RawTls>> peers;
+    for (int i = 0; i < 12; ++i) {
+      sockets.push_back(std::make_unique<RawSocket>(to));
+      peers.push_back(std::make_unique<RawTls>(*sockets.back(), false, Manners{.number = 300 + i}));
+      peers.back()->write(hello());
+      peers.back()->read_frame();
+      if (i > 0) peers[static_cast<std::size_t>(i - 1)]->sees_close();
+    }
+    return sockets.front()->sees_close();
+  });
+  CHECK(cut);
+  CHECK(target.stats().connections_evicted == 11);
+  CHECK(still_serves(target.server));
 }
 
 // ---- A hostile server
