@@ -64,9 +64,10 @@ struct Config {
   // off from its network and not a network of one.
   bool expect_network = false;
 
-  // Time limits. A request is *slow* after an adaptive time (three measured round trips, since a
-  // connection may have to be dialled anew, + 4 deviations, between the two bounds): others are
-  // asked in its place. It is *failed* after rpc_timeout.
+  // Time limits. A request is *slow* after an adaptive time: three of the peer's measured round
+  // trips, since a connection may have to be dialled anew, and 4 deviations, but no more than three
+  // times what all peers together give, and between the two bounds. Others are then asked in its
+  // place. It is *failed* after rpc_timeout.
   Duration slow_floor = std::chrono::milliseconds(25);
   Duration slow_cap = std::chrono::milliseconds(1500);
   Duration slow_initial = std::chrono::milliseconds(500);  // before anything was measured

@@ -75,7 +75,8 @@ class Node {
 
   // Signs `value` under `name` with the next sequence and stores it on the closest nodes. Ok means
   // at least Receipt::quorum replicas made it durable. The node republishes it while it runs.
-  // Errors: too_large, invalid_argument, quorum_not_met (with the receipt), timeout, unreachable.
+  // Errors: too_large, invalid_argument, quorum_not_met (with the receipt; some replicas may have
+  // it), timeout, unreachable (it knows of a network but is cut off, or the last one left).
   Future<Receipt> set(std::string_view name, ByteView value, SetOptions options = {});
   // Deletes an owned name: a signed tombstone with the next sequence, which lives for
   // Config::ttl_max unless told otherwise, to outlive what it deletes. Errors as set.
@@ -84,7 +85,9 @@ class Node {
   Future<Receipt> put(ByteView value, PutOptions options = {});
   // Reads the own store, then the network. Immutable content: the first answer that fits. Owned
   // names (`owned_key(owner, name)`): the latest among enough answers to meet every acknowledged
-  // set. Errors: not_found (which never proves absence), timeout, unreachable, with whom it asked.
+  // set, as long as the k closest nodes are the same. If nobody else can be reached, this node's
+  // own copy (Found::local). Errors: not_found (which never proves absence), timeout, unreachable,
+  // with whom it asked.
   Future<Found> get(const Key& key, GetOptions options = {});
   // The k closest live nodes to a target.
   Future<Closest> find_node(const Id& target);

@@ -33,9 +33,9 @@ TEST_CASE("wrong flags and commands are usage errors") {
   check_complaint(run_cli({"--frobnicate"}), 2, "--frobnicate");
   check_complaint(run_cli({"frobnicate"}), 2, "frobnicate");
   check_complaint(run_cli({}), 2, "dht-cli --help");
-  check_complaint(run_cli({"get"}), 2, "what");
+  check_complaint(run_cli({"get"}), 2, "NAME");
   check_complaint(run_cli({"get", "a", "b"}), 2, "b");
-  check_complaint(run_cli({"set", "name"}), 2, "value");
+  check_complaint(run_cli({"set", "name"}), 2, "VALUE");
   check_complaint(run_cli({"--timeout", "5", "status"}), 2, "--timeout");
   check_complaint(run_cli({"--timeout", "-5s", "status"}), 2, "--timeout");
   check_complaint(run_cli({"set", "a", "b", "--ttl", "soon"}), 2, "--ttl");
