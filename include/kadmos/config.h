@@ -13,8 +13,8 @@
 
 namespace kadmos {
 
-// Reaching a bound is never silent: the peer gets `busy` or a closed connection, and a counter of
-// the same name in Stats goes up.
+// Beyond a bound a peer gets `busy` or a closed connection, and a counter of Stats goes up. What
+// only this node's own searches can fill (shortlist, penalties) forgets its least useful entry.
 struct Limits {
   // Wire.
   std::size_t frame_bytes = 128 * 1024;  // payload of one frame

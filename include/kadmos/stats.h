@@ -44,7 +44,7 @@ namespace kadmos {
   X(connections_dialled, "connections dialled")                                    \
   X(connections_refused, "inbound connections over a bound, closed")               \
   X(connections_evicted, "idle connections closed to stay in the budget")          \
-  X(dials_failed, "dials refused, unreachable or late")                            \
+  X(dials_failed, "dials refused, unreachable, late, or over a bound of ours")     \
   X(handshakes_failed, "TLS handshakes that failed")                               \
   X(peers_wrong_key, "peers that proved another key than expected")                \
   X(hellos_refused, "hellos of another network or version, or malformed")          \

@@ -449,13 +449,12 @@ void Engine::ask(Now now, OpId op, Ask request, bool replicates) {
 
 Duration Engine::slow_after(const Id& peer, bool store) const {
   Duration expected = config_.slow_initial;
-  const Rtt* own = table_.rtt(peer);
-  if (own != nullptr && own->measured()) {
-    // Two round trips more, should its connection have closed in idleness. A peer is rarely
-    // measured, so one bad moment of long ago may still be in its estimate, but not in that of all.
-    expected = std::min(own->timeout() + 2 * own->mean(), 3 * any_rtt_.timeout());
-  } else if (any_rtt_.measured()) {
-    expected = 2 * any_rtt_.timeout();  // it may have to be dialled first
+  // Dialling takes two round trips more.
+  if (any_rtt_.measured()) expected = 3 * any_rtt_.timeout();
+  if (const Rtt* own = table_.rtt(peer); own != nullptr && own->measured()) {
+    // Its connection may have closed in idleness. A peer is rarely measured, so one bad moment of
+    // long ago may still be in its estimate, but not in that of all.
+    expected = std::min(own->timeout() + 2 * own->mean(), expected);
   }
   if (store) expected *= 2;
   return std::clamp(expected, config_.slow_floor, config_.slow_cap);

@@ -194,7 +194,9 @@ bool Switchboard::may_dial(const Endpoint& where) {
   const auto dialling = std::count_if(links_.begin(), links_.end(), [](const Link* link) {
     return link->dialled() && link->phase() != Connection::Phase::open;
   });
-  return static_cast<std::size_t>(dialling) < limits.dials && caps_.enter(where);
+  if (static_cast<std::size_t>(dialling) < limits.dials && caps_.enter(where)) return true;
+  ++stats.dials_failed;
+  return false;
 }
 
 void Switchboard::dial(Link& link, const Endpoint& where, std::optional<PublicKey> expected) {
