@@ -440,6 +440,7 @@ void Engine::ask(Now now, OpId op, Ask request, bool replicates) {
   pending.fail_at = std::max(now.at + config_.rpc_timeout, pending.slow_at);
   // A store waits for a disk too, and a stranger may have to be dialled first.
   pending.measures = !store && table_.find(request.to.id()).has_value();
+  pending.store = store;
   pending.replicates = replicates;
   if (replicates) upkeep_.on_replica_sent();
   const std::uint64_t id = rpcs_.add(std::move(pending));
@@ -512,7 +513,13 @@ void Engine::on_reply(Now now, const Peer& from, const wire::Message& message) {
   ++stats_.replies_received;
   if (pending->replicates) upkeep_.on_replica_ended();
   const Duration elapsed = now.at - pending->sent;
-  if (pending->measures) any_rtt_.add(elapsed);
+  if (pending->measures) {
+    any_rtt_.add(elapsed);
+    // What was learned since they were sent counts for those that were sent with this one.
+    rpcs_.hasten(pending->op, [&](const Rpcs::Pending& other) {
+      return other.sent + slow_after(other.peer.id(), other.store);
+    });
+  }
   suspects_.on_answer(pending->peer.id());
   on_contact(now, from, true, pending->measures ? std::optional(elapsed) : std::nullopt);
   const auto it = running_.find(pending->op);

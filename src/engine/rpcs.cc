@@ -46,6 +46,18 @@ void Rpcs::postpone(Duration by) {
   }
 }
 
+void Rpcs::hasten(OpId op, const std::function<TimePoint(const Pending&)>& slow_at) {
+  for (auto it = by_op_.lower_bound({op, 0}); it != by_op_.end() && it->first == op; ++it) {
+    Pending& pending = pending_.at(it->second);
+    if (pending.slow || pending.postponed) continue;
+    const TimePoint at = slow_at(pending);
+    if (at >= pending.slow_at) continue;
+    deadlines_.erase({pending.slow_at, it->second});
+    pending.slow_at = at;
+    deadlines_.emplace(at, it->second);
+  }
+}
+
 void Rpcs::orphan(OpId op) {
   for (auto it = by_op_.lower_bound({op, 0}); it != by_op_.end() && it->first == op;
        it = by_op_.erase(it)) {

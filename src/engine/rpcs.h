@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -27,6 +28,7 @@ class Rpcs {
     TimePoint fail_at{};
     bool slow = false;
     bool postponed = false;
+    bool store = false;       // it waits for a disk too
     bool measures = true;     // its round trip says something about the path
     bool replicates = false;  // sent by upkeep
   };
@@ -48,6 +50,9 @@ class Rpcs {
   // The caller itself was late by `by`, and may have answers it has not looked at: every deadline
   // moves on by that much, for each request at most once.
   void postpone(Duration by);
+  // The operation's requests that are not slow yet become so at slow_at(request) if that is earlier
+  // than what was set when they were sent.
+  void hasten(OpId op, const std::function<TimePoint(const Pending&)>& slow_at);
   // The operation is over; its requests stay, to learn whether their peers live.
   void orphan(OpId op);
 
