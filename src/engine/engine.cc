@@ -450,8 +450,8 @@ void Engine::ask(Now now, OpId op, Ask request, bool replicates) {
 
 Duration Engine::slow_after(const Id& peer, bool store) const {
   Duration expected = config_.slow_initial;
-  // Dialling takes two round trips more.
-  if (any_rtt_.measured()) expected = 3 * any_rtt_.timeout();
+  // Dialling takes two round trips more; the floor is for what a dial costs besides.
+  if (any_rtt_.measured()) expected = 3 * any_rtt_.timeout() + config_.slow_floor;
   if (const Rtt* own = table_.rtt(peer); own != nullptr && own->measured()) {
     // Its connection may have closed in idleness. A peer is rarely measured, so one bad moment of
     // long ago may still be in its estimate, but not in that of all.

@@ -132,3 +132,18 @@ TEST_CASE("clearing requests leaves nothing behind and frees their contacts") {
   CHECK(f.rpcs.take_all(readable::key(1)).empty());
   CHECK(f.book.size() == 0);
 }
+
+TEST_CASE("hastening moves what one operation has under way and only to earlier times") {
+  Fixture f;
+  f.ask(1, 5, 9, 7);
+  f.ask(2, 6, 9, 8);
+  f.rpcs.hasten(7, [](const Rpcs::Pending&) { return at(2); });
+  CHECK(f.rpcs.next_timeout() == at(2));
+  f.rpcs.hasten(7, [](const Rpcs::Pending&) { return at(4); });
+  CHECK(f.rpcs.poll_due(at(2))->request.peer.id().top() == 1);
+  f.rpcs.hasten(7, [](const Rpcs::Pending&) { return at(1); });
+  CHECK(f.rpcs.next_timeout() == at(6));
+  f.rpcs.take_all(readable::key(1));
+  f.rpcs.take_all(readable::key(2));
+  CHECK_FALSE(f.rpcs.next_timeout());
+}

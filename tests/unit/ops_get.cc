@@ -176,7 +176,7 @@ TEST_CASE("one answer of r is not enough while another near node may know better
   f.held[f.peer(0)] = f.version(1);
   f.held[f.peer(1)] = f.version(2, "newer");
   f.net.on_send = [&](const Drive::Sent& one) -> std::optional<Duration> {
-    return one.to == f.peer(1) ? milliseconds(300) : milliseconds(0);
+    return one.to == f.peer(1) ? milliseconds(15) : milliseconds(0);
   };
   const auto found = f.get();
   REQUIRE(found.ok());
