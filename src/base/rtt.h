@@ -1,5 +1,4 @@
-// The round-trip estimate of one peer or of all: smoothed mean and deviation in integers, after
-// Jacobson (RFC 6298).
+// A round-trip estimate: smoothed mean and deviation in integers, after Jacobson (RFC 6298).
 #pragma once
 
 #include <algorithm>
@@ -9,7 +8,9 @@
 
 namespace kadmos {
 
-class Rtt {
+// A new sample weighs 1/kInertia in the deviation and half that in the mean.
+template <std::uint32_t kInertia>
+class SmoothedRtt {
  public:
   bool measured() const { return mean_us_ != 0; }
 
@@ -22,8 +23,8 @@ class Rtt {
       return;
     }
     const std::uint32_t difference = us > mean_us_ ? us - mean_us_ : mean_us_ - us;
-    deviation_us_ = (3 * deviation_us_ + difference) / 4;
-    mean_us_ = std::max<std::uint32_t>(1, (7 * mean_us_ + us) / 8);
+    deviation_us_ = ((kInertia - 1) * deviation_us_ + difference) / kInertia;
+    mean_us_ = std::max<std::uint32_t>(1, ((2 * kInertia - 1) * mean_us_ + us) / (2 * kInertia));
   }
 
   // Mean + 4 deviations: what an answer should not exceed.
@@ -37,5 +38,10 @@ class Rtt {
   std::uint32_t mean_us_ = 0;
   std::uint32_t deviation_us_ = 0;
 };
+
+// Of one peer: follows its path.
+using Rtt = SmoothedRtt<4>;
+// Of many peers at different distances: a few near ones in a row must not make the far look slow.
+using CrowdRtt = SmoothedRtt<8>;
 
 }  // namespace kadmos

@@ -114,16 +114,7 @@ void Engine::on_reached(Now now, const Bootstrap& probed, const Peer& peer) {
   if (closed_) return;
   if (peer.reached) suspects_.on_answer(id_of(peer.contact.key));
   on_contact(now, peer, true, std::nullopt);
-  auto waiting = probes_.extract(probed);
-  if (waiting) {
-    if (waiting.mapped().empty()) --dial_backs_;
-    for (const OpId op : waiting.mapped()) {
-      const auto it = running_.find(op);
-      if (it == running_.end()) continue;
-      it->second.operation->on_probed(now, probed, peer);
-      drive(now, op);
-    }
-  }
+  probe_ended(now, probed, peer);
   settle(now);
 }
 
@@ -132,16 +123,7 @@ void Engine::on_probe_failed(Now now, const Bootstrap& probed, Unreachable why) 
   // Somebody who can't be dialled back is not worth another try for a while.
   if (probed.key && why != Unreachable::overloaded)
     suspects_.on_offence(now.at, id_of(*probed.key));
-  auto waiting = probes_.extract(probed);
-  if (waiting) {
-    if (waiting.mapped().empty()) --dial_backs_;
-    for (const OpId op : waiting.mapped()) {
-      const auto it = running_.find(op);
-      if (it == running_.end()) continue;
-      it->second.operation->on_probed(now, probed, unreachable_error(probed, why));
-      drive(now, op);
-    }
-  }
+  probe_ended(now, probed, unreachable_error(probed, why));
   settle(now);
 }
 
@@ -438,8 +420,7 @@ void Engine::ask(Now now, OpId op, Ask request, bool replicates) {
   pending.sent = now.at;
   pending.slow_at = now.at + slow_after(request.to.id(), store);
   pending.fail_at = std::max(now.at + config_.rpc_timeout, pending.slow_at);
-  // A store waits for a disk too, and a stranger may have to be dialled first.
-  pending.measures = !store && table_.find(request.to.id()).has_value();
+  pending.known = table_.find(request.to.id()).has_value();
   pending.store = store;
   pending.replicates = replicates;
   if (replicates) upkeep_.on_replica_sent();
@@ -466,6 +447,18 @@ void Engine::probe(OpId op, const Bootstrap& where) {
   if (!fresh && it->second.empty()) --dial_backs_;
   it->second.push_back(op);
   if (fresh) outgoing_.emplace_back(Probe{where});
+}
+
+void Engine::probe_ended(Now now, const Bootstrap& where, const Result<Peer>& peer) {
+  const auto waiting = probes_.extract(where);
+  if (!waiting) return;
+  if (waiting.mapped().empty()) --dial_backs_;
+  for (const OpId op : waiting.mapped()) {
+    const auto it = running_.find(op);
+    if (it == running_.end()) continue;
+    it->second.operation->on_probed(now, where, peer);
+    drive(now, op);
+  }
 }
 
 void Engine::fail(Now now, const Rpcs::Pending& request, Outcome outcome,
@@ -513,7 +506,9 @@ void Engine::on_reply(Now now, const Peer& from, const wire::Message& message) {
   ++stats_.replies_received;
   if (pending->replicates) upkeep_.on_replica_ended();
   const Duration elapsed = now.at - pending->sent;
-  if (pending->measures) {
+  // A store waits for a disk too, and a stranger may have had to be dialled first.
+  const bool measures = pending->known && !pending->store;
+  if (measures) {
     any_rtt_.add(elapsed);
     // What was learned since they were sent counts for those that were sent with this one.
     rpcs_.hasten(pending->op, [&](const Rpcs::Pending& other) {
@@ -521,7 +516,7 @@ void Engine::on_reply(Now now, const Peer& from, const wire::Message& message) {
     });
   }
   suspects_.on_answer(pending->peer.id());
-  on_contact(now, from, true, pending->measures ? std::optional(elapsed) : std::nullopt);
+  on_contact(now, from, true, measures ? std::optional(elapsed) : std::nullopt);
   const auto it = running_.find(pending->op);
   if (it == running_.end()) return;
   it->second.operation->on_answer(now, pending->peer, message.body);

@@ -116,6 +116,7 @@ class Engine {
   // requests of ours (engine.cc)
   void ask(Now now, OpId op, Ask ask, bool replicates = false);
   void probe(OpId op, const Bootstrap& where);
+  void probe_ended(Now now, const Bootstrap& where, const Result<Peer>& peer);
   void fail(Now now, const Rpcs::Pending& request, Outcome outcome, const std::string& detail);
   Duration slow_after(const Id& peer, bool store) const;
   void on_reply(Now now, const Peer& from, const wire::Message& message);
@@ -146,7 +147,7 @@ class Engine {
   OpEnv env_;
   Upkeep upkeep_;
   Rpcs rpcs_;
-  Rtt any_rtt_;  // of all peers together: the guess for one never measured
+  CrowdRtt any_rtt_;  // of all peers together: the guess for one never measured
 
   std::map<OpId, Running> running_;
   std::set<std::pair<TimePoint, OpId>> deadlines_;

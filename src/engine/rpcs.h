@@ -28,8 +28,8 @@ class Rpcs {
     TimePoint fail_at{};
     bool slow = false;
     bool postponed = false;
-    bool store = false;       // it waits for a disk too
-    bool measures = true;     // its round trip says something about the path
+    bool store = false;
+    bool known = false;       // a contact of the table when it was asked
     bool replicates = false;  // sent by upkeep
   };
   struct Due {

@@ -43,3 +43,19 @@ TEST_CASE("absurd samples are clamped") {
   for (int i = 0; i < 10; ++i) slow.add(24h);
   CHECK(slow.mean() == 60s);
 }
+
+TEST_CASE("a few near peers in a row move the estimate of a crowd less than that of a path") {
+  Rtt path;
+  CrowdRtt crowd;
+  const auto add = [&](Duration sample) {
+    path.add(sample);
+    crowd.add(sample);
+  };
+  for (int i = 0; i < 50; ++i) {
+    add(20ms);
+    add(300ms);
+  }
+  for (int i = 0; i < 8; ++i) add(20ms);
+  CHECK(path.timeout() < 500ms);
+  CHECK(crowd.timeout() > 500ms);
+}
