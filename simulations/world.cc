@@ -149,7 +149,7 @@ WallTime World::wall() const {
 }
 
 void World::after(Duration delay, std::function<void()> fn) {
-  actions_.emplace_back(next_action_, std::move(fn));
+  actions_.emplace(next_action_, std::move(fn));
   queue_.push(now() + delay, kOutside, {Event::Kind::action, {}, 0, 0, next_action_++, {}});
 }
 
@@ -176,11 +176,8 @@ bool World::step(TimePoint limit) {
   Event event = queue_.pop();
   ++events_;
   if (event.kind == Event::Kind::action) {
-    const auto at = std::find_if(actions_.begin(), actions_.end(),
-                                 [&](const auto& action) { return action.first == event.number; });
-    const auto fn = std::move(at->second);
-    actions_.erase(at);
-    fn();
+    const auto action = actions_.extract(event.number);
+    action.mapped()();
     return true;
   }
   if (machines_[event.to]->paused) {

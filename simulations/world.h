@@ -14,6 +14,7 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -134,7 +135,7 @@ class World {
   EventQueue queue_;
   Network network_;
   std::vector<std::unique_ptr<Machine>> machines_;
-  std::deque<std::pair<std::uint64_t, std::function<void()>>> actions_;
+  std::map<std::uint64_t, std::function<void()>> actions_;  // by number
   std::uint64_t next_action_ = 0;
   std::function<void(NodeIndex, NodeIndex, ByteView)> observer_;
   Digest digest_;

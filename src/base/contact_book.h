@@ -2,13 +2,15 @@
 // 32-bit references; an id is hashed once per contact and not once per reply; a simulation shares
 // one book among its nodes. Entries are counted references and go when the last one does.
 //
+// Entries lie in blocks that never move. The index is a hash table with open addressing; the first
+// word of each id lies in an array of its own, since it decides nearly every comparison of ids.
+//
 // A contact is interned by key *and* endpoints: hearsay that gives a known key another address is
 // another entry and changes nothing for those who hold the verified one.
 #pragma once
 
 #include <cstdint>
 #include <memory>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -24,7 +26,7 @@ class ContactBook {
   // `hash` derives an id from a public key (kadmos::id_of; tests use readable ids). `seed` keeps
   // strangers from naming contacts that collide in the index.
   explicit ContactBook(Id (*hash)(const PublicKey&), std::uint64_t seed = 0)
-      : hash_(hash), index_(16, HashContact{seed}) {}
+      : hash_(hash), seed_(seed), index_(kFirstIndex) {}
   ContactBook(const ContactBook&) = delete;
   ContactBook& operator=(const ContactBook&) = delete;
 
@@ -35,29 +37,43 @@ class ContactBook {
   void release(ContactRef ref);
 
   // Valid until the entry's last reference is released; the address stays.
-  const Contact& contact(ContactRef ref) const { return entries_[ref]->contact; }
-  const Id& id(ContactRef ref) const { return entries_[ref]->id; }
+  const Contact& contact(ContactRef ref) const { return entry(ref).contact; }
+  const Id& id(ContactRef ref) const { return entry(ref).id; }
+  // id(ref).top(), from closer memory.
+  std::uint64_t top(ContactRef ref) const { return tops_[ref]; }
+  bool has_id(ContactRef ref, const Id& id) const {
+    return tops_[ref] == id.top() && entry(ref).id == id;
+  }
 
-  std::size_t size() const { return index_.size(); }
+  std::size_t size() const { return tops_.size() - free_.size(); }
 
  private:
   struct Entry {
+    std::uint32_t count = 0;  // 0: free
     Contact contact;
     Id id;
-    std::uint32_t count = 0;
   };
-  struct HashContact {
-    std::uint64_t seed;
-    std::size_t operator()(const Contact* contact) const;
+  static constexpr std::size_t kBlock = 64;
+  struct Place {
+    std::uint32_t hash = 0;
+    ContactRef ref = kNone;
   };
-  struct SameContact {
-    bool operator()(const Contact* a, const Contact* b) const { return *a == *b; }
-  };
+  static constexpr ContactRef kNone = ~ContactRef{0};
+  static constexpr std::size_t kFirstIndex = 64;  // a power of two, as all sizes
+
+  Entry& entry(ContactRef ref) { return blocks_[ref / kBlock][ref % kBlock]; }
+  const Entry& entry(ContactRef ref) const { return blocks_[ref / kBlock][ref % kBlock]; }
+  std::uint32_t hash_of(const Contact& contact) const;
+  ContactRef add(const Contact& contact);
+  void grow_index();
+  void erase_place(std::size_t at);
 
   Id (*hash_)(const PublicKey&);
-  std::vector<std::unique_ptr<Entry>> entries_;
+  std::uint64_t seed_;
+  std::vector<std::unique_ptr<Entry[]>> blocks_;
+  std::vector<std::uint64_t> tops_;
   std::vector<ContactRef> free_;
-  std::unordered_map<const Contact*, ContactRef, HashContact, SameContact> index_;
+  std::vector<Place> index_;  // at most half full
 };
 
 // A counted reference that releases itself. The book must outlive it.

@@ -32,7 +32,7 @@ std::size_t RoutingTable::index_of(const Id& id) const {
 
 const RoutingTable::Entry* RoutingTable::entry(const Id& id) const {
   for (const Entry& e : buckets_[index_of(id)].entries) {
-    if (book_.id(e.contact) == id) return &e;
+    if (book_.has_id(e.contact, id)) return &e;
   }
   return nullptr;
 }
@@ -82,7 +82,7 @@ RoutingTable::Seen RoutingTable::update(Bucket& bucket, std::size_t at, ContactR
 RoutingTable::Seen RoutingTable::cache(Bucket& bucket, ContactRef contact) {
   book_.retain(contact);
   for (std::size_t i = 0; i < bucket.waiting.size(); ++i) {
-    if (book_.id(bucket.waiting[i]) == book_.id(contact)) {
+    if (book_.has_id(bucket.waiting[i], book_.id(contact))) {
       forget_waiting(bucket, i);
       break;
     }
@@ -90,6 +90,7 @@ RoutingTable::Seen RoutingTable::cache(Bucket& bucket, ContactRef contact) {
   bucket.waiting.push_back(contact);
   limit_waiting(bucket, contact);
   if (bucket.check == Check::idle) bucket.check = Check::wanted;
+  check_wanted_ = true;
   return Seen::cached;
 }
 
@@ -105,22 +106,26 @@ void RoutingTable::split_last(TimePoint now) {
   far.entries.erase(middle, far.entries.end());
   far.due = now;
   buckets_.push_back(std::move(near));
+  find_next_due();
 }
 
 bool RoutingTable::on_failed(const Id& id) {
   Bucket& bucket = buckets_[index_of(id)];
   for (std::size_t i = 0; i < bucket.entries.size(); ++i) {
     Entry& e = bucket.entries[i];
-    if (book_.id(e.contact) != id) continue;
+    if (!book_.has_id(e.contact, id)) continue;
     // If somebody waits: one failure is not yet a place, and a first entry that died rarely died
     // alone. So the first entry of now is checked next.
-    if (i == 0) bucket.check = Check::wanted;
+    if (i == 0) {
+      bucket.check = Check::wanted;
+      check_wanted_ = true;
+    }
     if (++e.failures < options_.max_failures) return false;
     remove(bucket, i);
     return true;
   }
   for (std::size_t i = 0; i < bucket.waiting.size(); ++i) {
-    if (book_.id(bucket.waiting[i]) != id) continue;
+    if (!book_.has_id(bucket.waiting[i], id)) continue;
     forget_waiting(bucket, i);
     break;
   }
@@ -149,7 +154,7 @@ bool RoutingTable::group_full(const Bucket& bucket, ContactRef contact) const {
     if (endpoint.is_local()) continue;
     const auto others =
         std::count_if(bucket.entries.begin(), bucket.entries.end(), [&](const Entry& e) {
-          return book_.id(e.contact) != book_.id(contact) &&
+          return !book_.has_id(e.contact, book_.id(contact)) &&
                  in_group(book_.contact(e.contact), endpoint.group());
         });
     if (static_cast<std::size_t>(others) >= options_.per_group) return true;
@@ -175,11 +180,13 @@ void RoutingTable::limit_waiting(Bucket& bucket, ContactRef contact) {
 }
 
 std::optional<ContactRef> RoutingTable::poll_check() {
+  if (!check_wanted_) return std::nullopt;
   for (Bucket& bucket : buckets_) {
     if (bucket.check != Check::wanted || bucket.waiting.empty()) continue;
     bucket.check = Check::given;
     return bucket.entries.front().contact;
   }
+  check_wanted_ = false;
   return std::nullopt;
 }
 
@@ -214,8 +221,11 @@ void RoutingTable::collect(const Id& target, std::size_t n, Accept accept,
     for (const Entry& e : bucket.entries) {
       if (accept(e)) out.push_back(e.contact);
     }
-    std::sort(out.begin() + first, out.end(),
-              [&](ContactRef a, ContactRef b) { return closer(target, book_.id(a), book_.id(b)); });
+    std::sort(out.begin() + first, out.end(), [&](ContactRef a, ContactRef b) {
+      const std::uint64_t to_a = book_.top(a) ^ target.top();
+      const std::uint64_t to_b = book_.top(b) ^ target.top();
+      return to_a != to_b ? to_a < to_b : closer(target, book_.id(a), book_.id(b));
+    });
   };
   const int last = static_cast<int>(buckets_.size()) - 1;
   for (int i = 0; i < last && out.size() < end; ++i) {
@@ -261,13 +271,16 @@ std::vector<ContactRef> RoutingTable::all() const {
 
 void RoutingTable::on_lookup(TimePoint now, const Id& target) {
   buckets_[index_of(target)].due = now + options_.refresh_interval;
+  find_next_due();
 }
 
-TimePoint RoutingTable::next_refresh() const {
-  if (empty()) return TimePoint::max();
-  return std::min_element(buckets_.begin(), buckets_.end(),
-                          [](const Bucket& a, const Bucket& b) { return a.due < b.due; })
-      ->due;
+TimePoint RoutingTable::next_refresh() const { return empty() ? TimePoint::max() : next_due_; }
+
+void RoutingTable::find_next_due() {
+  next_due_ =
+      std::min_element(buckets_.begin(), buckets_.end(), [](const Bucket& a, const Bucket& b) {
+        return a.due < b.due;
+      })->due;
 }
 
 std::optional<Id> RoutingTable::poll_refresh(TimePoint now, Prng& prng) {
@@ -275,6 +288,7 @@ std::optional<Id> RoutingTable::poll_refresh(TimePoint now, Prng& prng) {
   const auto due = std::find_if(buckets_.begin(), buckets_.end(),
                                 [&](const Bucket& bucket) { return bucket.due <= now; });
   due->due = now + prng.jittered(options_.refresh_interval);
+  find_next_due();
   const int depth = static_cast<int>(due - buckets_.begin());
   Id id = prng.id();
   for (int i = 0; i < depth; ++i) id.set_bit(i, self_.bit(i));

@@ -114,6 +114,7 @@ class RoutingTable {
               std::optional<Duration> round_trip);
   Seen cache(Bucket& bucket, ContactRef contact);
   void split_last(TimePoint now);
+  void find_next_due();
   void remove(Bucket& bucket, std::size_t at);
   void forget_waiting(Bucket& bucket, std::size_t at);
   bool group_full(const Bucket& bucket, ContactRef contact) const;
@@ -126,6 +127,8 @@ class RoutingTable {
   ContactBook& book_;
   std::vector<Bucket> buckets_;  // [i] shares i bits with self; the last shares i or more
   std::size_t size_ = 0;
+  TimePoint next_due_{};       // of all buckets
+  bool check_wanted_ = false;  // perhaps; if not, no bucket needs to be looked at
 };
 
 }  // namespace kadmos

@@ -188,9 +188,12 @@ void RecordStore::expire(Now now, std::size_t budget) {
 }
 
 std::optional<WallTime> RecordStore::next_expiry() const {
-  const auto first = storage_.expired(WallTime::max(), 1);
-  if (failing_ || first.empty() || pending_.contains(first.front())) return std::nullopt;
-  return storage_.next_expiry();
+  const auto next = storage_.next_expiry();
+  if (!next || failing_) return std::nullopt;
+  if (!pending_.empty() && pending_.contains(storage_.expired(*next, 1).front())) {
+    return std::nullopt;
+  }
+  return next;
 }
 
 std::vector<Key> RecordStore::keys_after(const std::optional<Key>& after, std::size_t n) const {

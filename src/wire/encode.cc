@@ -1,5 +1,8 @@
-// Messages to msgpack. Lengths and integers always take their shortest form.
+// Messages to msgpack. Lengths and integers always take their shortest form. What is packed, a few
+// bytes at a time, gathers on the stack, so that a frame is one allocation of just its size.
 #include <algorithm>
+#include <array>
+#include <cstring>
 #include <msgpack/pack.hpp>
 
 #include "base/check.h"
@@ -9,14 +12,41 @@
 namespace kadmos::wire {
 namespace {
 
-struct Sink {
-  Bytes& out;
-  void write(const char* data, std::size_t size) { out.insert(out.end(), data, data + size); }
+class Sink {
+ public:
+  void write(const char* data, std::size_t size) {
+    if (size > buffer_.size() - used_) {
+      flush();
+      if (size > buffer_.size()) {
+        out_.insert(out_.end(), data, data + size);
+        return;
+      }
+    }
+    std::memcpy(buffer_.data() + used_, data, size);
+    used_ += size;
+  }
+  Bytes take() {
+    flush();
+    return std::move(out_);
+  }
+
+ private:
+  void flush() {
+    out_.insert(out_.end(), buffer_.data(), buffer_.data() + used_);
+    used_ = 0;
+  }
+
+  std::array<Byte, 2048> buffer_;  // uninitialised
+  std::size_t used_ = 0;
+  Bytes out_;
 };
 
 class Encoder {
  public:
-  explicit Encoder(Bytes& out) : sink_{out}, packer_(sink_) {}
+  Encoder() : packer_(sink_) {}
+  Encoder(const Encoder&) = delete;
+  Encoder& operator=(const Encoder&) = delete;
+  Bytes take() { return sink_.take(); }
 
   void operator()(const Ping&) {}
   void operator()(const FindNode& m) { bin(m.target.bytes()); }
@@ -104,39 +134,25 @@ constexpr Head kHeads[] = {{Type::ping, 2},   {Type::find_node, 3}, {Type::find_
                            {Type::stored, 4}, {Type::failure, 4}};
 static_assert(std::size(kHeads) == std::variant_size_v<Body>);
 
-// Enough for nearly every message, so that encoding allocates once.
-std::size_t expected_size(const Message& message) {
-  constexpr std::size_t kFields = 256;
-  constexpr std::size_t kContact = 64;
-  const auto of = [](const Record& r) { return r.name.size() + r.value.size(); };
-  if (const auto* store = std::get_if<Store>(&message.body)) return kFields + of(store->record);
-  const auto* nodes = std::get_if<Nodes>(&message.body);
-  if (nodes == nullptr) return kFields;
-  return kFields + nodes->contacts.size() * kContact + (nodes->record ? of(*nodes->record) : 0);
-}
-
 }  // namespace
 
 Bytes encode(const Message& message) {
-  Bytes out;
-  out.reserve(expected_size(message));
-  Encoder encoder(out);
+  Encoder encoder;
   const Head& head = kHeads[message.body.index()];
   encoder.head(head.arity, head.type);
   encoder.uint(message.request);
-  std::visit(encoder, message.body);
-  return out;
+  std::visit([&](const auto& body) { encoder(body); }, message.body);
+  return encoder.take();
 }
 
 Bytes encode(const Hello& hello) {
-  Bytes out;
-  Encoder encoder(out);
+  Encoder encoder;
   encoder.head(5, Type::hello);
   encoder.uint(hello.version);
   encoder.bin(view_of(hello.network));
   encoder.endpoints(hello.endpoints);
   encoder.boolean(hello.client);
-  return out;
+  return encoder.take();
 }
 
 }  // namespace kadmos::wire
