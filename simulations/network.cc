@@ -95,6 +95,10 @@ void Network::close(NodeIndex self) {
 void Network::cut(NodeIndex host, bool on) { hosts_[host]->cut = on; }
 void Network::set_dialable(NodeIndex host, bool on) { hosts_[host]->dialable = on; }
 
+void Network::introduce(NodeIndex who, NodeIndex whom) {
+  hosts_[who]->listener->on_reached({address(whom), key(whom)}, as_peer(whom, true));
+}
+
 void Network::listen(NodeIndex self, TransportListener& listener) {
   hosts_[self]->listener = &listener;
 }

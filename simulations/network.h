@@ -61,6 +61,9 @@ class Network {
   // A host behind a NAT: dials to it get no answer, its own work.
   void set_dialable(NodeIndex host, bool on);
 
+  // Tells the listener of `who` that a probe reached `whom`.
+  void introduce(NodeIndex who, NodeIndex whom);
+
   // An event of the network's kinds is due at event.to, which is not paused.
   void deliver(Event& event);
   // The event is held back or lost: if it is part of a dial, the dialler will wait no longer than

@@ -80,6 +80,9 @@ class World {
   void resume(NodeIndex i);
   bool running(NodeIndex i) const { return machines_[i]->node != nullptr; }
 
+  // `who` learns, as after a dial that went well, that it reached `whom`. No message is sent.
+  void introduce(NodeIndex who, NodeIndex whom) { network_.introduce(who, whom); }
+
   // ---- Time.
 
   TimePoint now() const { return queue_.now(); }

@@ -1,0 +1,91 @@
+// dht-sim: simulates networks of the shipped node code.
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/common/exit_code.h"
+#include "cli/common/version.h"
+#include "cli/dht-sim/commands.h"
+
+namespace kadmos::cli {
+namespace {
+
+constexpr const char* kFooter = R"(
+The nodes are the shipped code over virtual time, network and disks. The same scenario with the same
+seed gives the same run, to the byte: two runs are the same if their digests are.
+
+Exit codes: 0 done, and every promise held; 1 a promise was broken, or something failed; 2 a wrong
+command line or scenario; 130 interrupted.
+
+Examples:
+  dht-sim list
+  dht-sim run baseline
+  dht-sim run churn --nodes 500 --seed 7 --hours 2 --json churn.json
+  dht-sim run mine.toml --set network.loss=0.02 --set config.k=8
+)";
+
+struct CommonFlags {
+  std::optional<std::uint64_t> nodes;
+  std::optional<std::uint64_t> seed;
+  std::optional<double> hours;
+};
+
+void declare_scenario(CLI::App& command, ScenarioOptions& options, CommonFlags& flags) {
+  command.add_option("scenario", options.scenario, "A built-in scenario, or a file")
+      ->required()
+      ->type_name("SCENARIO");
+  command.add_option("--nodes", flags.nodes, "Nodes that the network grows to")->type_name("N");
+  command.add_option("--seed", flags.seed, "What all chance grows from")->type_name("S");
+  command.add_option("--hours", flags.hours, "Measured time")->type_name("H");
+  command.add_option("--set", options.set, "Change a setting; repeatable")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+}
+
+// The short flags come first, so that --set can still change what they say.
+void add_flags(ScenarioOptions& options, const CommonFlags& flags) {
+  std::vector<std::string> set;
+  if (flags.nodes) set.push_back(fmt::format("nodes={}", *flags.nodes));
+  if (flags.seed) set.push_back(fmt::format("seed={}", *flags.seed));
+  if (flags.hours) set.push_back(fmt::format("duration={}h", *flags.hours));
+  options.set.insert(options.set.begin(), set.begin(), set.end());
+}
+
+int main_of(int argc, char** argv) {
+  CLI::App app("Simulates networks of kadmos nodes, deterministically.");
+  app.footer(kFooter);
+  app.set_version_flag("--version", fmt::format("dht-sim {}", kVersion));
+  app.require_subcommand(1);
+  CommonFlags flags;
+
+  RunOptions run_options;
+  CLI::App* run_command = app.add_subcommand("run", "Run a scenario and show what came of it");
+  declare_scenario(*run_command, run_options.what, flags);
+  run_command->add_option("--json", run_options.json_file, "Write the result as JSON; - is stdout")
+      ->type_name("FILE");
+  run_command->add_flag("-q,--quiet", run_options.quiet, "No progress and no summary");
+
+  ListOptions list_options;
+  CLI::App* list_command = app.add_subcommand("list", "List the built-in scenarios");
+  list_command->add_flag("--settings", list_options.settings,
+                         "List every setting with its default and meaning");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    fmt::print(stderr, "dht-sim: {}\n", error.what());
+    return kUsage;
+  }
+  if (*run_command) {
+    add_flags(run_options.what, flags);
+    return run(run_options);
+  }
+  return list(list_options);
+}
+
+}  // namespace
+}  // namespace kadmos::cli
+
+int main(int argc, char** argv) { return kadmos::cli::main_of(argc, argv); }

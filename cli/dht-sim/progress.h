@@ -1,0 +1,34 @@
+// A line on the terminal that says how far a run is. Nothing where stderr is no terminal.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "simulations/simulation.h"
+
+namespace kadmos::cli {
+
+class ProgressBar {
+ public:
+  explicit ProgressBar(bool quiet);
+  ~ProgressBar();
+  ProgressBar(const ProgressBar&) = delete;
+  ProgressBar& operator=(const ProgressBar&) = delete;
+
+  // Draws at most ten times a second. False once SIGINT or SIGTERM has come: end the run.
+  bool show(const sim::Progress& progress);
+  void clear();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  bool on_;
+  bool drawn_ = false;
+  Clock::time_point last_{};
+  std::string phase_;
+  Clock::time_point phase_began_{};
+};
+
+// Memory this process holds.
+std::uint64_t resident_bytes();
+
+}  // namespace kadmos::cli

@@ -1,0 +1,149 @@
+#include "simulations/fate.h"
+
+#include <utility>
+
+#include "base/check.h"
+
+namespace kadmos::sim {
+
+namespace {
+// Left of any crowd, so that there is a network to speak of.
+constexpr std::size_t kSurvivors = 2;
+// Sides of a divided network; everyone else is on side 0.
+constexpr int kFar = 1;
+constexpr int kBridge = 2;
+}  // namespace
+
+Fate::Fate(World& world, const Scenario& scenario, Crowd& crowd, Users& users, Prng churn,
+           Prng faults)
+    : world_(world),
+      scenario_(scenario),
+      crowd_(crowd),
+      users_(users),
+      churn_(churn),
+      faults_(faults),
+      sessions_(scenario.churn.session),
+      pauses_(scenario.churn.pause) {}
+
+void Fate::begin() {
+  striking_ = true;
+  if (scenario_.churn.session.on()) {
+    const std::vector<NodeIndex> all = crowd_.up();
+    for (const NodeIndex i : all) begin_session(i);
+  }
+  for (const Fault& fault : scenario_.faults) {
+    world_.after(fault.at, [this, &fault] {
+      if (striking_) strike(fault);
+    });
+  }
+}
+
+void Fate::end() {
+  striking_ = false;
+  while (!undo_.empty()) {
+    const auto undo = std::move(undo_.begin()->second);
+    undo_.erase(undo_.begin());
+    undo();
+  }
+}
+
+void Fate::undo_after(Duration lasts, std::function<void()> undo) {
+  const std::uint64_t number = next_undo_++;
+  undo_.emplace(number, std::move(undo));
+  world_.after(lasts, [this, number] {
+    auto found = undo_.extract(number);
+    if (found) found.mapped()();
+  });
+}
+
+// ---- Churn
+
+void Fate::begin_session(NodeIndex i) {
+  const std::uint64_t life = crowd_.lives(i);
+  world_.after(sessions_.draw(churn_), [this, i, life] {
+    if (!striking_ || !crowd_.is_up(i) || crowd_.lives(i) != life) return;
+    if (crowd_.size() <= kSurvivors) return begin_session(i);
+    crowd_.end(i, !scenario_.churn.keeps_disk);
+    undo_after(pauses_.draw(churn_), [this, i] {
+      NodeIndex next = i;
+      if (scenario_.churn.returning) {
+        crowd_.start(i);
+      } else {
+        next = crowd_.add();
+      }
+      if (striking_) begin_session(next);
+    });
+  });
+}
+
+// ---- Faults
+
+void Fate::strike(const Fault& fault) {
+  using Kind = Fault::Kind;
+  std::vector<NodeIndex> struck = crowd_.some(fault.share, faults_);
+  switch (fault.kind) {
+    case Kind::none:
+      return;
+    case Kind::crash:
+    case Kind::wipe:
+    case Kind::leave:
+      return take_down(struck, fault);
+    case Kind::pause:
+      for (const NodeIndex i : struck) {
+        users_.excuse(i);
+        world_.pause(i);
+      }
+      return undo_after(fault.lasts, [this, struck] {
+        for (const NodeIndex i : struck) {
+          users_.excuse(i);
+          if (crowd_.is_up(i)) world_.resume(i);
+        }
+      });
+    case Kind::cut:
+    case Kind::partition:
+    case Kind::one_way:
+    case Kind::bridge:
+      return divide(struck, fault);
+    case Kind::packets:
+    case Kind::clog:
+      return;
+    case Kind::flash:
+      for (std::size_t n = struck.size(); n > 0; --n) {
+        const NodeIndex i = crowd_.add();
+        if (scenario_.churn.session.on()) begin_session(i);
+      }
+      return;
+    case Kind::bad_disk:
+      for (const NodeIndex i : struck) world_.disk(i).set_failing(true);
+      return undo_after(fault.lasts, [this, struck] {
+        for (const NodeIndex i : struck) world_.disk(i).set_failing(false);
+      });
+  }
+}
+
+void Fate::take_down(const std::vector<NodeIndex>& nodes, const Fault& fault) {
+  std::vector<NodeIndex> down;
+  for (const NodeIndex i : nodes) {
+    if (crowd_.size() <= kSurvivors) break;
+    crowd_.end(i, fault.kind == Fault::Kind::wipe);
+    down.push_back(i);
+  }
+  if (fault.kind == Fault::Kind::leave) return;
+  undo_after(fault.lasts, [this, down] {
+    for (const NodeIndex i : down) {
+      crowd_.start(i);
+      if (striking_ && scenario_.churn.session.on()) begin_session(i);
+    }
+  });
+}
+
+void Fate::divide(const std::vector<NodeIndex>& side, const Fault& fault) {
+  users_.split(true);
+  for (const NodeIndex i : side) world_.network().cut(i, true);
+  undo_after(fault.lasts, [this, side] {
+    for (const NodeIndex i : side) world_.network().cut(i, false);
+    users_.split(false);
+  });
+}
+
+}  // namespace kadmos::sim

@@ -1,0 +1,152 @@
+#include "simulations/inspection.h"
+
+#include <algorithm>
+
+#include "ops/quorum.h"
+
+namespace kadmos::sim {
+
+namespace {
+
+constexpr std::size_t kSampledNames = 50;
+constexpr std::size_t kSampledNodes = 500;
+
+std::string node_text(NodeIndex i) { return "node " + std::to_string(i); }
+
+}  // namespace
+
+void Inspection::look_into_nodes() {
+  const std::vector<NodeIndex>& up = crowd_.up();
+  const std::size_t step = up.size() / kSampledNodes + 1;
+  for (std::size_t at = looks_++ % step; at < up.size(); at += step) {
+    const NodeIndex i = up[at];
+    Node& node = world_.node(i);
+    for (const Contact& contact : node.contacts()) {
+      const auto there = world_.index_of(contact.key);
+      if (!there || contact.endpoints.empty() ||
+          contact.endpoints.front() != world_.network().address(*there)) {
+        violate_("contacts were verified", node_text(i) + " has " + contact.text() +
+                                               " in its table, where nobody can be reached");
+      }
+    }
+    const Limits& limits = scenario_.config.limits;
+    const Stats stats = node.stats();
+    const auto bound = [&](const char* what, std::uint64_t is, std::uint64_t most) {
+      if (is <= most) return;
+      violate_("bounds hold", node_text(i) + ": " + std::to_string(is) + " " + what + ", at most " +
+                                  std::to_string(most));
+    };
+    bound("records", stats.records_held, limits.records);
+    bound("bytes of records", stats.bytes_held, limits.record_bytes);
+    bound("operations", stats.operations_running, limits.operations);
+    bound("pending requests", stats.rpcs_pending, limits.pending_rpcs);
+    bound("connections", stats.connections, limits.connections);
+    bound("contacts", stats.table_size, static_cast<std::uint64_t>(scenario_.config.k) * Id::kBits);
+  }
+}
+
+bool Inspection::holds(NodeIndex i, const Ledger::Name& name) const {
+  const auto held = world_.disk(i).contents().find(name.key);
+  return held && *held && (*held)->record.sequence >= name.acked->sequence;
+}
+
+std::size_t Inspection::holders_in_place(const Ledger::Name& name) const {
+  const auto closest =
+      crowd_.population().closest(name.key, static_cast<std::size_t>(scenario_.config.k));
+  return static_cast<std::size_t>(
+      std::ranges::count_if(closest, [&](NodeIndex i) { return holds(i, name); }));
+}
+
+double Inspection::replicas_in_place() const {
+  const std::size_t step = ledger_.size() / kSampledNames + 1;
+  std::size_t names = 0;
+  std::size_t held = 0;
+  for (std::size_t n = 0; n < ledger_.size(); n += step) {
+    if (!ledger_.name(n).acked) continue;
+    ++names;
+    held += holders_in_place(ledger_.name(n));
+  }
+  return names == 0 ? 0 : static_cast<double>(held) / static_cast<double>(names);
+}
+
+std::uint64_t Inspection::lost() const {
+  std::uint64_t lost = 0;
+  for (std::size_t n = 0; n < ledger_.size(); ++n) {
+    const Ledger::Name& name = ledger_.name(n);
+    if (!name.acked) continue;
+    if (std::ranges::none_of(crowd_.up(), [&](NodeIndex i) { return holds(i, name); })) ++lost;
+  }
+  return lost;
+}
+
+void Inspection::look_for_convergence() {
+  const auto k = static_cast<std::size_t>(scenario_.config.k);
+  for (const NodeIndex i : crowd_.up()) {
+    std::vector<NodeIndex> known;
+    std::size_t dead = 0;
+    for (const Contact& contact : world_.node(i).contacts()) {
+      const auto there = world_.index_of(contact.key);
+      if (there && crowd_.is_up(*there)) {
+        known.push_back(*there);
+      } else {
+        ++dead;
+      }
+    }
+    if (dead > (known.size() + dead) / 10) {
+      violate_("tables converge", node_text(i) + ": " + std::to_string(dead) + " of " +
+                                      std::to_string(known.size() + dead) +
+                                      " contacts are dead after the calm");
+    }
+    auto neighbours = crowd_.population().closest(world_.node(i).id(), k + 1);
+    std::erase(neighbours, i);
+    const auto missed = std::ranges::count_if(neighbours, [&](NodeIndex neighbour) {
+      return std::ranges::find(known, neighbour) == known.end();
+    });
+    if (missed > static_cast<std::ptrdiff_t>(neighbours.size() / 10)) {
+      violate_("tables converge", node_text(i) + " does not know " + std::to_string(missed) +
+                                      " of its " + std::to_string(neighbours.size()) +
+                                      " nearest neighbours after the calm");
+    }
+  }
+  for (std::size_t n = 0; n < ledger_.size(); ++n) {
+    const Ledger::Name& name = ledger_.name(n);
+    if (!name.acked || name.acked->quorum == 0) continue;
+    if (std::ranges::none_of(crowd_.up(), [&](NodeIndex i) { return holds(i, name); })) continue;
+    const auto wanted =
+        static_cast<std::size_t>(write_quorum(static_cast<int>(std::min(k, crowd_.size()))));
+    const std::size_t held = holders_in_place(name);
+    if (held < wanted) {
+      violate_("replicas converge", name.name + " is held by " + std::to_string(held) +
+                                        " of its closest nodes after the calm, fewer than " +
+                                        std::to_string(wanted));
+    }
+  }
+}
+
+void Inspection::look_for_leftovers() {
+  // Upkeep may be at work in many nodes at any moment, but in no node for ever.
+  const Duration limit = 2 * scenario_.config.operation_timeout + std::chrono::minutes(2);
+  const TimePoint end = world_.now() + limit;
+  for (const NodeIndex i : crowd_.up()) {
+    const auto at_rest = [&] {
+      const Stats stats = world_.node(i).stats();
+      return stats.operations_running == 0 && stats.rpcs_pending == 0;
+    };
+    if (at_rest() || (world_.now() < end && world_.run_until(at_rest, end - world_.now())))
+      continue;
+    const Stats stats = world_.node(i).stats();
+    violate_("nothing is left over",
+             node_text(i) + " still has " + std::to_string(stats.operations_running) +
+                 " operations and " + std::to_string(stats.rpcs_pending) + " requests running");
+  }
+  for (const NodeIndex i : crowd_.up()) world_.node(i).close();
+  world_.run_for(std::chrono::minutes(1));  // what was under way arrives
+  const std::uint64_t frames = frames_;
+  world_.run_for(std::chrono::hours(1));
+  if (frames_ != frames) {
+    violate_("closed nodes are silent",
+             std::to_string(frames_ - frames) + " frames were sent after every node had closed");
+  }
+}
+
+}  // namespace kadmos::sim

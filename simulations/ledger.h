@@ -1,0 +1,52 @@
+// What users of the simulated network know: every owned name, what was ever set under it, what was
+// acknowledged with which receipt, and what each node was already given. From it follows what a
+// node may answer.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "kadmos/identity.h"
+#include "kadmos/results.h"
+#include "simulations/event_queue.h"
+
+namespace kadmos::sim {
+
+class Ledger {
+ public:
+  struct Version {  // an acknowledged set
+    std::uint64_t sequence = 0;
+    std::vector<NodeIndex> replicas;  // that made it durable
+    int quorum = 0;
+    TimePoint at{};
+  };
+  struct Name {
+    Name(Identity o, Key k, std::string n) : owner(std::move(o)), key(k), name(std::move(n)) {}
+    Identity owner;
+    Key key;
+    std::string name;
+    std::uint32_t attempts = 0;               // sets begun; attempt i sets value_of(name, i)
+    bool busy = false;                        // one is running: an owner speaks with one voice
+    std::optional<Version> acked;             // the newest
+    std::map<NodeIndex, std::uint64_t> seen;  // the highest sequence each node was given
+  };
+
+  // A name with an owner of its own, whose key grows from `seed`.
+  std::size_t add(std::uint64_t seed);
+  std::size_t size() const { return names_.size(); }
+  Name& name(std::size_t i) { return names_[i]; }
+  const Name& name(std::size_t i) const { return names_[i]; }
+
+  // The text of a name's nth value, of at least `bytes`.
+  static std::string value_of(std::size_t name, std::uint32_t attempt, std::uint32_t bytes);
+  // Whether `value` is one that was ever begun to be set under the name.
+  bool was_set(std::size_t name, ByteView value) const;
+
+ private:
+  std::vector<Name> names_;
+};
+
+}  // namespace kadmos::sim

@@ -1,0 +1,349 @@
+#include "simulations/users.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "ops/quorum.h"
+#include "simulations/random_times.h"
+#include "wire/codec.h"
+
+namespace kadmos::sim {
+
+namespace {
+
+// Operations end by their deadlines; whoever looks at them does so a little later.
+constexpr Duration kGrace = std::chrono::milliseconds(1);
+
+// How far names are from being equally popular: rank^-exponent in 32.32.
+std::uint64_t weight(std::size_t rank, std::uint32_t zipf) {
+  if (zipf == 0) return static_cast<std::uint64_t>(kFixedOne);
+  const Fixed log = log2_of(static_cast<Fixed>(rank) * kFixedOne);
+  return static_cast<std::uint64_t>(exp2_of(-log * zipf / 1000)) + 1;
+}
+
+}  // namespace
+
+Users::Users(World& world, const Scenario& scenario, Crowd& crowd, Measurements& out, Prng prng,
+             Violate violate)
+    : world_(world),
+      scenario_(scenario),
+      crowd_(crowd),
+      out_(out),
+      prng_(prng),
+      violate_(std::move(violate)) {
+  std::uint64_t sum = 0;
+  for (std::uint32_t i = 0; i < scenario_.workload.keys; ++i) {
+    ledger_.add(prng_.next());
+    popularity_.push_back(sum += weight(i + std::size_t{1}, scenario_.workload.zipf));
+  }
+}
+
+// ---- Work
+
+void Users::set_names() {
+  for (std::size_t i = 0; i < ledger_.size(); ++i) set(crowd_.any(prng_), i);
+}
+
+void Users::work(bool on) {
+  working_ = on;
+  ++shift_;
+  if (!on) return;
+  for (const Kind kind : {Kind::lookup, Kind::get, Kind::set}) next(kind);
+}
+
+// Each kind of work comes at random times whose rate follows the number of nodes.
+void Users::next(Kind kind) {
+  const Workload& work = scenario_.workload;
+  const std::uint32_t rate = kind == Kind::lookup ? work.lookups
+                             : kind == Kind::get  ? work.gets
+                                                  : work.sets;
+  if (rate == 0 || (kind != Kind::lookup && ledger_.size() == 0)) return;
+  const std::uint64_t per_hour = std::uint64_t{rate} * std::max<std::size_t>(crowd_.size(), 1);
+  const Duration mean = Duration(std::chrono::hours(1)) / per_hour;
+  world_.after(exponential(prng_, mean), [this, kind, shift = shift_] {
+    if (shift != shift_) return;
+    if (crowd_.size() > 0) {
+      const NodeIndex at = crowd_.any(prng_);
+      if (kind == Kind::lookup) search(at, prng_.id());
+      if (kind == Kind::get) get(at, any_name());
+      if (kind == Kind::set) set(at, any_name());
+    }
+    next(kind);
+  });
+}
+
+std::size_t Users::any_name() {
+  const std::uint64_t point = prng_.below(popularity_.back());
+  const auto at = std::ranges::upper_bound(popularity_, point);
+  return static_cast<std::size_t>(at - popularity_.begin());
+}
+
+Users::OperationId Users::add(Kind kind, NodeIndex node) {
+  const OperationId id = next_++;
+  Operation& op = operations_[id];
+  op.kind = kind;
+  op.node = node;
+  op.started = world_.now();
+  op.measured = measuring_;
+  op.whole = !split_;
+  ++running_;
+  return id;
+}
+
+void Users::search(NodeIndex at, const Key& target) {
+  const OperationId id = add(Kind::lookup, at);
+  Operation& op = operations_[id];
+  op.target = target;
+  if (op.measured && lookups_++ % std::max(scenario_.sample, 1U) == 0) {
+    for (const NodeIndex i : crowd_.population().closest(target, 2)) {
+      if (i != at && !op.closest) op.closest = i;
+    }
+    if (watched_.size() <= at) watched_.resize(at + std::size_t{1});
+    ++watched_[at];
+  }
+  op.future = world_.node(at).find_node(target).then(
+      [this, id](Result<Closest> result) { on_searched(id, result); });
+}
+
+void Users::get(NodeIndex at, std::size_t name) {
+  const OperationId id = add(Kind::get, at);
+  Operation& op = operations_[id];
+  const Ledger::Name& entry = ledger_.name(name);
+  op.name = name;
+  op.acked = entry.acked;
+  if (const auto seen = entry.seen.find(at); seen != entry.seen.end()) op.seen = seen->second;
+  op.future =
+      world_.node(at).get(entry.key).then([this, id](Result<Found> result) { on_got(id, result); });
+}
+
+void Users::set(NodeIndex at, std::size_t name) {
+  Ledger::Name& entry = ledger_.name(name);
+  if (entry.busy) return;  // an owner speaks with one voice
+  entry.busy = true;
+  const OperationId id = add(Kind::set, at);
+  Operation& op = operations_[id];
+  op.name = name;
+  op.attempt = entry.attempts++;
+  const std::string value = Ledger::value_of(name, op.attempt, scenario_.workload.value_bytes);
+  SetOptions options;
+  options.owner = &entry.owner;
+  op.future = world_.node(at)
+                  .set(entry.name, view_of(value), options)
+                  .then([this, id](Result<Receipt> result) { on_set(id, result); });
+}
+
+// ---- What came of it
+
+std::string Users::text(const Operation& op) const {
+  static constexpr const char* kNames[] = {"find_node", "get", "set"};
+  std::string out = kNames[static_cast<std::size_t>(op.kind)];
+  out +=
+      op.kind == Kind::lookup ? " " + op.target.short_hex() : " of name " + std::to_string(op.name);
+  return out + " through node " + std::to_string(op.node);
+}
+
+Verb* Users::end(Operation& op, const Error* error) {
+  if (op.over) violate_("ends once", text(op) + " ended twice");
+  op.over = true;
+  --running_;
+  op.whole = op.whole && !split_;
+  const Duration elapsed = world_.now() - op.started;
+  const bool aborted = error != nullptr && error->code == Errc::closed && !crowd_.is_up(op.node);
+  if (!aborted && !op.excused && elapsed > scenario_.config.operation_timeout + kGrace) {
+    violate_("ends by its deadline", text(op) + " took " + std::to_string(elapsed.count()) + " ns");
+  }
+  if (!op.measured) return nullptr;
+  Verb& verb = op.kind == Kind::lookup ? out_.lookups
+               : op.kind == Kind::get  ? out_.gets
+                                       : out_.sets;
+  if (aborted) {
+    ++verb.aborted;
+    return nullptr;
+  }
+  Slice& slice = out_.slices.back();
+  ++slice.operations;
+  if (error != nullptr) {
+    ++verb.failed;
+    ++slice.failures;
+    return nullptr;
+  }
+  ++verb.succeeded;
+  verb.elapsed.add(elapsed);
+  return &verb;
+}
+
+void Users::on_searched(OperationId id, const Result<Closest>& result) {
+  Operation& op = operations_.at(id);
+  if (op.closest) --watched_[op.node];
+  Verb* verb = end(op, result ? nullptr : &result.error());
+  if (verb == nullptr) return;
+  verb->hops += static_cast<std::uint64_t>(result->hops);
+  verb->rpcs += static_cast<std::uint64_t>(result->asked);
+  out_.slices.back().hops += static_cast<std::uint64_t>(result->hops);
+  if (!op.closest) return;
+  const auto k = static_cast<std::size_t>(scenario_.config.k);
+  std::vector<NodeIndex> found;
+  for (const Contact& contact : result->contacts) {
+    if (const auto i = world_.index_of(contact.key)) found.push_back(*i);
+  }
+  std::vector<NodeIndex> truth = crowd_.population().closest(op.target, k + 1);
+  std::erase(truth, op.node);
+  truth.resize(std::min(truth.size(), k));
+  out_.to_recall += truth.size();
+  for (const NodeIndex i : truth) {
+    out_.recalled += static_cast<std::uint64_t>(std::ranges::count(found, i));
+  }
+}
+
+void Users::on_got(OperationId id, const Result<Found>& result) {
+  Operation& op = operations_.at(id);
+  // What was never acknowledged may be missing.
+  const bool expected = op.acked.has_value();
+  const bool missing = !result && result.error().code == Errc::not_found;
+  if (missing && !expected) op.measured = false;
+  Verb* verb = end(op, result ? nullptr : &result.error());
+  if (result) check_found(op, *result);
+  if (missing) check_missing(op, result.error());
+  if (verb == nullptr) return;
+  verb->hops += static_cast<std::uint64_t>(result->hops);
+  verb->rpcs += result->asked.size();
+  Slice& slice = out_.slices.back();
+  slice.hops += static_cast<std::uint64_t>(result->hops);
+  slice.gets.add(world_.now() - op.started);
+}
+
+void Users::on_set(OperationId id, const Result<Receipt>& result) {
+  Operation& op = operations_.at(id);
+  Ledger::Name& entry = ledger_.name(op.name);
+  entry.busy = false;
+  Verb* verb = end(op, result ? nullptr : &result.error());
+  if (!result) return;
+  Ledger::Version version;
+  version.sequence = result->sequence;
+  version.quorum = result->quorum;
+  version.at = world_.now();
+  for (const Asked& asked : result->replicas) {
+    if (asked.outcome != Outcome::durable && asked.outcome != Outcome::extended) continue;
+    if (const auto i = world_.index_of(asked.peer.key)) version.replicas.push_back(*i);
+  }
+  if (result->durable < result->quorum ||
+      version.replicas.size() != static_cast<std::size_t>(result->durable)) {
+    violate_("receipts are honest", text(op) + " succeeded with " +
+                                        std::to_string(result->durable) + " durable replicas of " +
+                                        std::to_string(result->quorum));
+  }
+  for (const NodeIndex i : version.replicas) {
+    if (!crowd_.is_up(i)) continue;  // it may have lost its disk since
+    const auto held = world_.disk(i).contents().find(entry.key);
+    if (!held || !*held || (*held)->record.sequence < version.sequence) {
+      violate_("receipts are honest", text(op) + ": node " + std::to_string(i) +
+                                          " is said to hold it durably and does not");
+    }
+  }
+  if (!entry.acked) ++names_set_;
+  if (op.whole) {
+    entry.acked = std::move(version);
+  } else if (entry.acked) {
+    entry.acked->quorum = 0;  // superseded, by a version that promises less
+  }
+  if (verb == nullptr) return;
+  verb->hops += static_cast<std::uint64_t>(result->hops);
+  verb->rpcs += result->replicas.size();
+}
+
+void Users::check_found(const Operation& op, const Found& found) {
+  Ledger::Name& entry = ledger_.name(op.name);
+  const Record& record = found.record;
+  if (auto valid = verify(record, entry.key, scenario_.config.network); !valid) {
+    return violate_("values verify", text(op) + ": " + valid.error().detail);
+  }
+  if (!ledger_.was_set(op.name, record.value)) {
+    return violate_("values verify", text(op) + " gave a value that was never set");
+  }
+  std::uint64_t& seen = entry.seen[op.node];
+  if (record.sequence < op.seen && op.whole) {
+    violate_("sequences never go back", text(op) + " gave sequence " +
+                                            std::to_string(record.sequence) + " after " +
+                                            std::to_string(op.seen));
+  }
+  seen = std::max(seen, record.sequence);
+  if (!op.acked || !op.whole || record.sequence >= op.acked->sequence) return;
+  // Stale. It must not be if too few of the closest nodes lack the version to answer the get alone.
+  const auto closest =
+      crowd_.population().closest(entry.key, static_cast<std::size_t>(scenario_.config.k));
+  const auto lacking = std::ranges::count_if(closest, [&](NodeIndex i) {
+    const auto held = world_.disk(i).contents().find(entry.key);
+    return !held || !*held || (*held)->record.sequence < op.acked->sequence;
+  });
+  const auto target = static_cast<int>(closest.size());
+  if (lacking < read_quorum(target)) {
+    violate_("acknowledged sets are read",
+             text(op) + " gave sequence " + std::to_string(record.sequence) + ", but " +
+                 std::to_string(op.acked->sequence) + " was acknowledged");
+  }
+}
+
+void Users::check_missing(const Operation& op, const Error& error) {
+  const Ledger::Name& entry = ledger_.name(op.name);
+  if (!op.acked || !op.whole || op.excused || op.acked->quorum == 0) return;
+  const auto closest =
+      crowd_.population().closest(entry.key, static_cast<std::size_t>(scenario_.config.k));
+  int gone = 0;
+  for (const NodeIndex i : op.acked->replicas) {
+    const auto held = world_.disk(i).contents().find(entry.key);
+    const bool holds = held && *held && (*held)->record.sequence >= op.acked->sequence;
+    if (!holds || !crowd_.is_up(i) || std::ranges::find(closest, i) == closest.end()) ++gone;
+  }
+  if (gone < op.acked->quorum) {
+    violate_("acknowledged sets are read",
+             text(op) + ": " + error.detail + ", though only " + std::to_string(gone) + " of " +
+                 std::to_string(op.acked->replicas.size()) + " replicas are gone");
+  }
+}
+
+void Users::split(bool on) {
+  split_ = on;
+  if (!on) return;
+  for (auto& [id, op] : operations_) op.whole = false;
+}
+
+void Users::excuse(NodeIndex node) {
+  for (auto& [id, op] : operations_) {
+    if (op.node == node) op.excused = true;
+  }
+}
+
+void Users::sweep() {
+  for (auto it = operations_.begin(); it != operations_.end();) {
+    Operation& op = it->second;
+    const Duration elapsed = world_.now() - op.started;
+    if (!op.over && !op.excused && elapsed > scenario_.config.operation_timeout + kGrace) {
+      violate_("ends by its deadline", text(op) + " has not ended");
+      op.excused = true;
+    }
+    it = op.over ? operations_.erase(it) : std::next(it);
+  }
+}
+
+// ---- The closest node of a sampled lookup
+
+void Users::on_frame(NodeIndex from, NodeIndex to, ByteView frame) {
+  const auto watched = [this](NodeIndex i) { return i < watched_.size() && watched_[i] > 0; };
+  if (!watched(from) && !watched(to)) return;
+  const auto message = wire::decode(frame, scenario_.config.limits);
+  if (!message) return;
+  const auto* request = std::get_if<wire::FindNode>(&message->body);
+  for (auto& [id, op] : operations_) {
+    if (op.over || !op.closest) continue;
+    if (request != nullptr && from == op.node && to == *op.closest &&
+        request->target == op.target) {
+      op.request = message->request;
+    } else if (request == nullptr && to == op.node && from == *op.closest &&
+               op.request == message->request) {
+      out_.closest.add(world_.now() - op.started);
+      op.request.reset();
+    }
+  }
+}
+
+}  // namespace kadmos::sim
