@@ -37,7 +37,8 @@ void count(Outcomes& out, bool exact, int hops) {
 Outcomes live(std::uint64_t seed, std::size_t nodes, int operations) {
   WorldOptions options;
   options.seed = seed;
-  options.network.latency = Latency::internet();
+  // Without packets that come very late: a search ends without whom it waits for in vain.
+  options.network.latency = Latency::internet().with_jitter(std::chrono::milliseconds(2), 0);
   World world(options);
   grow(world, nodes);
   Prng prng(seed);
