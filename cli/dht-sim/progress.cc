@@ -3,20 +3,13 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
-#include <atomic>
-#include <csignal>
+#include <algorithm>
 #include <cstdio>
 
 #include "cli/common/text.h"
 
 namespace kadmos::cli {
 namespace {
-
-std::atomic<bool> interrupted = false;
-
-void on_signal(int) {
-  if (interrupted.exchange(true)) std::_Exit(128 + SIGINT);  // asked twice
-}
 
 std::string show_count(double number) {
   if (number >= 1e6) return fmt::format("{:.1f}M", number / 1e6);
@@ -41,17 +34,9 @@ std::uint64_t resident_bytes() {
   return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
-ProgressBar::ProgressBar(bool quiet) : on_(!quiet && ::isatty(STDERR_FILENO) != 0) {
-  interrupted = false;
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
-}
+ProgressBar::ProgressBar(bool quiet) : on_(!quiet && ::isatty(STDERR_FILENO) != 0) {}
 
-ProgressBar::~ProgressBar() {
-  clear();
-  std::signal(SIGINT, SIG_DFL);
-  std::signal(SIGTERM, SIG_DFL);
-}
+ProgressBar::~ProgressBar() { clear(); }
 
 void ProgressBar::clear() {
   if (drawn_) fmt::print(stderr, "\r\x1b[K");
@@ -59,7 +44,7 @@ void ProgressBar::clear() {
 }
 
 bool ProgressBar::show(const sim::Progress& progress) {
-  if (interrupted) return false;
+  if (Interrupt::came()) return false;
   const auto now = Clock::now();
   if (phase_ != progress.phase) {
     phase_ = progress.phase;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <string>
 
+#include "cli/dht-sim/interrupt.h"
 #include "simulations/simulation.h"
 
 namespace kadmos::cli {
@@ -21,6 +22,7 @@ class ProgressBar {
 
  private:
   using Clock = std::chrono::steady_clock;
+  Interrupt interrupt_;
   bool on_;
   bool drawn_ = false;
   Clock::time_point last_{};
