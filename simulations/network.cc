@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "base/check.h"
 
@@ -40,7 +41,11 @@ std::size_t Network::HashKey::operator()(const PublicKey& key) const {
 }
 
 Network::Network(std::uint64_t seed, NetworkOptions options, EventQueue& queue)
-    : options_(options), queue_(queue), prng_(seed) {}
+    : options_(std::move(options)),
+      queue_(queue),
+      prng_(seed),
+      lines_(~seed),
+      faults_(options_.faults) {}
 
 Network::~Network() = default;
 
@@ -51,6 +56,9 @@ NodeIndex Network::add_host(const PublicKey& key, const Endpoint& address) {
   hosts_.push_back(std::make_unique<Host>(key, address, Prng(prng_.next())));
   Host& host = *hosts_.back();
   host.position = options_.latency.place(host.prng);
+  host.line = Prng(lines_ + index).next();
+  host.up.rate = options_.up;
+  host.down.rate = options_.down;
   host.self.contact = {key, Endpoints(address)};
   check(by_key_.emplace(key, index).second);
   check(by_address_.emplace(address, index).second);
@@ -95,6 +103,11 @@ void Network::close(NodeIndex self) {
 void Network::cut(NodeIndex host, bool on) { hosts_[host]->cut = on; }
 void Network::set_dialable(NodeIndex host, bool on) { hosts_[host]->dialable = on; }
 
+void Network::set_bandwidth(NodeIndex host, std::uint64_t up, std::uint64_t down) {
+  hosts_[host]->up.rate = up;
+  hosts_[host]->down.rate = down;
+}
+
 void Network::introduce(NodeIndex who, NodeIndex whom) {
   hosts_[who]->listener->on_reached({address(whom), key(whom)}, as_peer(whom, true));
 }
@@ -111,6 +124,7 @@ void Network::add_stats(NodeIndex self, Stats& stats) const {
   stats.connections_evicted += host.stats.connections_evicted;
   stats.dials_failed += host.stats.dials_failed;
   stats.peers_wrong_key += host.stats.peers_wrong_key;
+  stats.peers_unread += host.stats.peers_unread;
   stats.hellos_refused += host.stats.hellos_refused;
   stats.bytes_sent += host.stats.bytes_sent;
   stats.bytes_received += host.stats.bytes_received;
@@ -123,8 +137,24 @@ void Network::send(NodeIndex self, const Contact& to, Bytes frame) {
   if (host.listener == nullptr) return;
   if (const auto peer = find(to.key)) {
     if (Link* link = find_link(host, *peer)) {
-      if (usable(*link)) return transmit(self, *link, Kind::frame, std::move(frame));
+      if (usable(*link)) {
+        if (backlog(self, *link) + frame.size() <= host.max_queued) {
+          return transmit(self, *link, Kind::frame, std::move(frame));
+        }
+        ++host.stats.peers_unread;
+        ++counts_.broken;
+        hang_up(self, *peer, link->arrival, Kind::closed);
+        erase_link(host, *peer);
+        return lose(self, to.key, Unreachable::overloaded);
+      }
       erase_link(host, *peer);
+    }
+    if (options_.warm && warm_to(self, *peer, to)) {
+      ++host.stats.connections_dialled;
+      Link& link = open(self, *peer);
+      link.reached = true;
+      transmit(self, link, Kind::opened, {});
+      return transmit(self, link, Kind::frame, std::move(frame));
     }
   }
   if (to.endpoints.empty()) return lose(self, to.key, Unreachable::no_endpoint);
@@ -137,7 +167,10 @@ void Network::send(NodeIndex self, const Contact& to, Bytes frame) {
     dial.waiting.push_back(std::move(frame));
     return;
   }
-  if (host.dials.size() >= host.max_dials) return lose(self, to.key, Unreachable::overloaded);
+  if (host.dials.size() >= host.max_dials) {
+    ++host.stats.dials_failed;
+    return lose(self, to.key, Unreachable::overloaded);
+  }
   Dial dial;
   dial.where = {to.endpoints.front(), to.key};  // a host has one address, so the first will do
   dial.bytes = frame.size();
@@ -146,11 +179,25 @@ void Network::send(NodeIndex self, const Contact& to, Bytes frame) {
 }
 
 void Network::probe(NodeIndex self, const Bootstrap& where) {
-  if (hosts_[self]->listener == nullptr) return;
+  Host& host = *hosts_[self];
+  if (host.listener == nullptr) return;
   Dial dial;
   dial.where = where;
   dial.probe = true;
-  begin_dial(self, std::move(dial));
+  if (host.dials.size() < host.max_dials) return begin_dial(self, std::move(dial));
+  // It fails at once, which must not be told from inside this call.
+  dial.number = host.next_dial++;
+  queue_.push(queue_.now(), self,
+              {Kind::failed, Unreachable::overloaded, self, self, dial.number, {}});
+  host.dials.push_back(std::move(dial));
+}
+
+// Whether a dial would succeed if it took no time.
+bool Network::warm_to(NodeIndex self, NodeIndex peer, const Contact& to) const {
+  const Host& target = *hosts_[peer];
+  return peer != self && target.listener != nullptr && target.dialable && !target.self.client &&
+         target.network == hosts_[self]->network && !to.endpoints.empty() &&
+         to.endpoints.front() == target.address;
 }
 
 void Network::drop(NodeIndex self, const PublicKey& peer) {
@@ -178,12 +225,12 @@ void Network::begin_dial(NodeIndex self, Dial dial) {
   const auto target = by_address_.find(dial.where.endpoint);
   host.dials.push_back(std::move(dial));
   if (target != by_address_.end()) {
-    carry({Kind::syn, {}, self, target->second, number, {}}, 1);
+    carry_dial({Kind::syn, {}, self, target->second, number, {}}, 1);
     return;
   }
   Event event{Kind::failed, Unreachable::refused, self, self, number, {}};
   if (options_.unknown_refuse) {
-    carry(std::move(event), 2);
+    carry_dial(std::move(event), 2);
   } else {
     held(event);
   }
@@ -193,10 +240,11 @@ void Network::on_syn(const Event& event) {
   const Host& target = *hosts_[event.to];
   if (!target.dialable && event.from != event.to) return held(event);
   if (target.listener == nullptr || target.self.client) {
-    carry({Kind::failed, Unreachable::refused, event.to, event.from, event.number, {}}, 1);
+    carry_dial({Kind::failed, Unreachable::refused, event.to, event.from, event.number, {}}, 1);
   } else {
     // The rest of TCP's and TLS 1.3's two round trips.
-    carry({Kind::accepted, {}, event.to, event.from, event.number, {}}, 3);
+    const int trips = options_.warm ? 1 : 3;
+    carry_dial({Kind::accepted, {}, event.to, event.from, event.number, {}}, trips);
   }
 }
 
@@ -271,13 +319,17 @@ void Network::on_opened(const Event& event) {
   if (host.listener == nullptr) return hang_up(event.to, event.from, {}, Kind::closed);
   ++host.stats.connections_accepted;
   // Of two simultaneous dials one connection is left: the one that is there.
-  Link* link = find_link(host, event.from);
-  if (link == nullptr || !usable(*link)) open(event.to, event.from);
+  const Link* link = find_link(host, event.from);
+  if (link == nullptr || !usable(*link) || link->broken) open(event.to, event.from);
 }
 
 void Network::on_frame(Event& event) {
   Host& host = *hosts_[event.to];
   Link* link = find_link(host, event.from);
+  // Datagrams may overtake the handshake.
+  if (link == nullptr && options_.datagram && host.listener != nullptr) {
+    link = &open(event.to, event.from);
+  }
   if (link == nullptr) return hang_up(event.to, event.from, {}, Kind::closed);
   link->used = queue_.now();
   host.stats.bytes_received += event.frame.size();
@@ -319,6 +371,7 @@ void Network::deliver(Event& event) {
     case Kind::failed:
       return fail_dial(event.to, event.number, event.why);
     case Kind::deadline:
+      if (event.from != event.to) return give_up(event.to, event.from, event.number);
       return fail_dial(event.to, event.number, Unreachable::timed_out);
     case Kind::opened:
       return on_opened(event);
@@ -343,9 +396,21 @@ Network::Link& Network::open(NodeIndex self, NodeIndex peer) {
   Host& host = *hosts_[self];
   if (find_link(host, peer) != nullptr) erase_link(host, peer);
   evict(self);
+  make_place(host);
   const auto at = std::lower_bound(host.links.begin(), host.links.end(), peer,
                                    [](const Link& link, NodeIndex i) { return link.peer < i; });
-  return *host.links.insert(at, {queue_.now(), queue_.now(), {}, peer, false, false});
+  return *host.links.insert(at, {.opened = queue_.now(), .used = queue_.now(), .peer = peer});
+}
+
+// Keeps the memory of connections that closed long ago small. A little later than they close, since
+// the other end may still send.
+void Network::make_place(Host& host) {
+  if (host.links.size() < host.links.capacity()) return;
+  std::erase_if(host.links, [this](const Link& link) {
+    return queue_.now() - link.used >= options_.idle_timeout + options_.dial_timeout;
+  });
+  const std::size_t wanted = host.links.size() + host.links.size() / 4 + 4;
+  if (wanted > host.links.capacity()) host.links.reserve(wanted);
 }
 
 // For one more open connection, at the cost of the one that was not used for longest.
@@ -388,13 +453,14 @@ void Network::erase_link(Host& host, NodeIndex peer) {
 void Network::transmit(NodeIndex self, Link& link, Kind kind, Bytes frame) {
   link.used = queue_.now();
   hosts_[self]->stats.bytes_sent += frame.size();
-  link.arrival = carry({kind, {}, self, link.peer, 0, std::move(frame)}, 1, link.arrival);
+  if (link.broken) return;
+  link.arrival = carry({kind, {}, self, link.peer, 0, std::move(frame)}, link.arrival, &link);
 }
 
 // `closed` is also what a host answers to a frame of a connection it does not have.
 void Network::hang_up(NodeIndex self, NodeIndex peer, TimePoint earliest, Kind how) {
   const auto when = static_cast<std::uint64_t>(queue_.now().time_since_epoch().count());
-  carry({how, Unreachable::closed, self, peer, when, {}}, 1, earliest);
+  carry({how, Unreachable::closed, self, peer, when, {}}, earliest);
 }
 
 Peer Network::as_peer(NodeIndex peer, bool reached) const {
@@ -407,24 +473,6 @@ Peer Network::as_peer(NodeIndex peer, bool reached) const {
     for (const Endpoint& claimed : host.self.contact.endpoints) out.contact.endpoints.add(claimed);
   }
   return out;
-}
-
-TimePoint Network::carry(Event event, int trips, TimePoint earliest) {
-  Host& from = *hosts_[event.from];
-  const Host& to = *hosts_[event.to];
-  if (from.cut || to.cut) {
-    held(event);
-    return earliest;
-  }
-  // The place for loss (which TCP turns into delay), clogged links and partitions.
-  TimePoint arrival = queue_.now();
-  for (int i = 0; i < trips; ++i) {
-    arrival += options_.latency.one_way(from.position, to.position, from.prng);
-  }
-  arrival = std::max(arrival, earliest);
-  const NodeIndex source = event.from;
-  queue_.push(arrival, source, std::move(event));
-  return arrival;
 }
 
 }  // namespace kadmos::sim

@@ -3,24 +3,49 @@
 // handshake costs two round trips, a kept connection nothing; frames of one connection stay in
 // order.
 //
-// The channel's cryptography is modelled, not done: a host proves exactly the key it was added
-// with. Modelled too: refused and black-holed dials, hosts that cannot be dialled, paused hosts
+// Modelled, each off unless asked for:
+// - Loss. What a stream loses is sent again, after one round trip if more was on its way, else
+// after
+//   TCP's timeout (200 ms or two round trips at least), which doubles; what was sent later waits
+//   for it. After `give_up` the connection breaks; its other end learns that when it next sends.
+//   Dials send again as well, at first after a second, as long as their time lasts.
+// - Duplicates cost a stream bytes, reordered packets up to an eighth of a round trip. A corrupted
+//   one ends its connection at both ends (`closed`), since TLS notices.
+// - Datagrams in place of streams (`datagram`), to try nodes beyond what TLS lets through: frames
+//   are lost, come twice, late or with flipped bits. Dials stay as they are.
+// - Bandwidth: each host's line up and line down is a queue of all its frames, headers included.
+//   More than Limits::queued_bytes waiting for one peer break the connection (`overloaded`).
+// - Partitions between sides (paths.h). What was on its way when one begins still arrives. Dials
+//   across time out. A stream's frames wait, and arrive after the partition when TCP next tries;
+//   after `give_up` the connection breaks. Acknowledgements are not modelled: one direction can be
+//   blocked and the other goes on.
+// - Clogged links: what one host sends to another leaves later.
+// - Cut hosts: what they send and are sent is lost for good, and no connection hears of it.
+//
+// Modelled always: refused and black-holed dials, hosts that cannot be dialled, paused hosts
 // (whoever takes events from the queue holds theirs back), idle and least-recently-used connections
-// that close, hello's network check. Not modelled yet: loss, bandwidth, kernel buffers that fill
-// up.
+// that close, hello's network check. The channel's cryptography is modelled, not done: a host
+// proves exactly the key it was added with.
+//
+// Not modelled: routes that hosts share, congestion windows, acknowledgements, kernel buffers,
+// caps on connections from one address, several addresses of one host, slow or broken handshakes.
 #pragma once
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/prng.h"
 #include "kadmos/config.h"
 #include "kadmos/seams.h"
 #include "simulations/event_queue.h"
+#include "simulations/faults.h"
 #include "simulations/latency.h"
+#include "simulations/paths.h"
 
 namespace kadmos::sim {
 
@@ -30,6 +55,14 @@ struct NetworkOptions {
       std::chrono::seconds(5);  // of a dial and its handshake that nobody answers
   Duration idle_timeout = std::chrono::minutes(5);  // a connection without a frame closes
   bool unknown_refuse = true;  // dials to addresses where no host ever was: refused, or no answer
+  Faults faults;               // at the start
+  bool datagram = false;       // frames are lost, doubled and bent for good
+  // Everybody has a connection to everybody who can be dialled: a first frame takes one one-way
+  // trip, a probe one round trip.
+  bool warm = false;
+  std::uint64_t up = 0;  // bytes/s of each host's line; 0: no limit
+  std::uint64_t down = 0;
+  Duration give_up = std::chrono::minutes(15);  // TCP's sending again, as Linux has it
 };
 
 class Network {
@@ -58,6 +91,18 @@ class Network {
   void close(NodeIndex host);
   // Everything to and from the host vanishes, in both directions; connections stay half open.
   void cut(NodeIndex host, bool on);
+  // The host moves to a side, below Paths::kSides.
+  void set_side(NodeIndex host, unsigned side);
+  // Nothing gets from one side to the other, or all does again.
+  void set_blocked(unsigned from_side, unsigned to_side, bool on);
+  // What `from` sends to `to` before `until` leaves then.
+  void clog(NodeIndex from, NodeIndex to, TimePoint until);
+  // In bytes/s; 0: no limit.
+  void set_bandwidth(NodeIndex host, std::uint64_t up, std::uint64_t down);
+  // For what is sent from now on; what is on its way stays as it is.
+  void set_faults(const Faults& faults) { faults_ = faults; }
+  const Faults& faults() const { return faults_; }
+  const NetworkCounts& counts() const { return counts_; }
   // A host behind a NAT: dials to it get no answer, its own work.
   void set_dialable(NodeIndex host, bool on);
 
@@ -74,12 +119,37 @@ class Network {
   friend class VirtualTransport;
 
   struct Link {  // an open connection, as one end sees it
-    TimePoint opened;
-    TimePoint used;     // last frame either way
-    TimePoint arrival;  // of the last frame sent: later ones do not overtake
+    TimePoint opened{};
+    TimePoint used{};      // last frame either way
+    TimePoint arrival{};   // of the last frame sent: later ones do not overtake
+    TimePoint passed{};  // when the last frame sent is through the lines' queues
     NodeIndex peer = 0;
-    bool reached = false;
-    bool retired = false;  // hung up politely: kept for the frames still on their way here
+    std::uint32_t queued : 29 = 0;  // bytes that wait until then, at most
+    bool reached : 1 = false;
+    bool retired : 1 = false;  // hung up politely: kept for the frames still on their way here
+    bool broken : 1 = false;   // and will soon be told so
+  };
+  static_assert(sizeof(Link) == 40);
+  static constexpr std::uint32_t kQueuedMask = (1U << 29) - 1;
+  struct Line {
+    std::uint64_t rate = 0;  // bytes/s; 0: no limit
+    TimePoint free{};        // when all frames are through
+  };
+  struct Stall {  // what waits for a partition to end
+    TimePoint since;
+    std::size_t bytes = 0;
+    std::vector<Event> events;
+  };
+  struct Counters {  // as in Stats
+    std::uint64_t bytes_sent = 0;
+    std::uint64_t bytes_received = 0;
+    std::uint32_t connections_accepted = 0;
+    std::uint32_t connections_dialled = 0;
+    std::uint32_t connections_evicted = 0;
+    std::uint32_t dials_failed = 0;
+    std::uint32_t peers_wrong_key = 0;
+    std::uint32_t peers_unread = 0;
+    std::uint32_t hellos_refused = 0;
   };
   struct Dial {
     std::uint64_t number = 0;
@@ -96,6 +166,9 @@ class Network {
     Endpoint address;
     Position position;
     Prng prng;
+    std::uint64_t line = 0;  // which bursts it has
+    Line up;
+    Line down;
     TransportListener* listener = nullptr;  // null: nobody there
     Peer self;                              // as hello describes it
     std::string network;
@@ -107,7 +180,7 @@ class Network {
     std::uint64_t next_dial = 1;  // never reused
     std::vector<Link> links;      // by peer
     std::vector<Dial> dials;      // oldest first
-    Stats stats;
+    Counters stats;
   };
   struct HashKey {
     std::size_t operator()(const PublicKey& key) const;
@@ -118,6 +191,7 @@ class Network {
   void send(NodeIndex self, const Contact& to, Bytes frame);
   void probe(NodeIndex self, const Bootstrap& where);
   void drop(NodeIndex self, const PublicKey& peer);
+  bool warm_to(NodeIndex self, NodeIndex peer, const Contact& to) const;
   void add_stats(NodeIndex self, Stats& stats) const;
 
   // ---- Dials.
@@ -135,6 +209,7 @@ class Network {
   void on_retired(const Event& event);
   Link& open(NodeIndex self, NodeIndex peer);
   void evict(NodeIndex self);
+  void make_place(Host& host);
   bool idle(const Link& link) const;
   bool usable(const Link& link) const;
   static Link* find_link(Host& host, NodeIndex peer);
@@ -144,12 +219,30 @@ class Network {
   void lose(NodeIndex self, const PublicKey& to, Unreachable why);
   Peer as_peer(NodeIndex peer, bool reached) const;
 
-  // Puts an event on its way for `trips` one-way times, to arrive not before `earliest`; says when.
-  TimePoint carry(Event event, int trips, TimePoint earliest = {});
+  // ---- Packets (packets.cc).
+  TimePoint carry(Event event, TimePoint earliest, Link* link = nullptr);
+  void carry_dial(Event event, int trips);
+  void scatter(Event event, TimePoint leaves, Duration trip);
+  std::size_t wire_bytes(const Event& event) const;
+  static bool happens(Host& host, std::uint32_t per_million);
+  bool lost(NodeIndex from, NodeIndex to, TimePoint when);
+  std::optional<TimePoint> persist(NodeIndex from, NodeIndex to, TimePoint first, Duration timeout);
+  TimePoint pass(Host& from, Host& to, std::size_t bytes);
+  std::size_t queued(const Host& from, const Link& link) const;
+  std::size_t backlog(NodeIndex self, const Link& link) const;
+  void break_off(NodeIndex self, Link& link, TimePoint when);
+  void stall(Event event);
+  void release_stalls();
+  void give_up(NodeIndex self, NodeIndex peer, std::uint64_t since);
 
   NetworkOptions options_;
   EventQueue& queue_;
   Prng prng_;
+  std::uint64_t lines_;
+  Faults faults_;
+  Paths paths_;
+  NetworkCounts counts_;
+  std::map<std::pair<NodeIndex, NodeIndex>, Stall> stalls_;  // by sender and receiver
   std::vector<std::unique_ptr<Host>> hosts_;
   std::unordered_map<PublicKey, NodeIndex, HashKey> by_key_;
   std::map<Endpoint, NodeIndex> by_address_;
