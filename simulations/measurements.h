@@ -44,6 +44,8 @@ struct Slice {
   std::uint64_t operations = 0;
   std::uint64_t failures = 0;
   std::uint64_t hops = 0;
+  std::uint64_t recalled = 0;  // see Measurements
+  std::uint64_t to_recall = 0;
   Samples gets;
   std::uint64_t bytes = 0;     // sent by all nodes
   std::uint32_t nodes_up = 0;  // at its end

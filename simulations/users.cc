@@ -189,10 +189,14 @@ void Users::on_searched(OperationId id, const Result<Closest>& result) {
   std::vector<NodeIndex> truth = crowd_.population().closest(op.target, k + 1);
   std::erase(truth, op.node);
   truth.resize(std::min(truth.size(), k));
-  out_.to_recall += truth.size();
+  std::uint64_t recalled = 0;
   for (const NodeIndex i : truth) {
-    out_.recalled += static_cast<std::uint64_t>(std::ranges::count(found, i));
+    recalled += static_cast<std::uint64_t>(std::ranges::count(found, i));
   }
+  out_.to_recall += truth.size();
+  out_.recalled += recalled;
+  out_.slices.back().to_recall += truth.size();
+  out_.slices.back().recalled += recalled;
 }
 
 void Users::on_got(OperationId id, const Result<Found>& result) {

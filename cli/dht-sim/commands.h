@@ -19,16 +19,27 @@ struct RunOptions {
   ScenarioOptions what;
   std::string json_file;
   std::string html_file;
-  std::uint32_t runs = 1;  // with as many seeds
+  std::uint32_t runs = 1;  // with as many seeds, from the scenario's on
+  std::uint32_t jobs = 1;  // processes at once, of several runs
   bool quiet = false;
 };
 int run(const RunOptions& options);
+
+struct ReportOptions {
+  std::vector<std::string> results;  // JSON files
+  std::string html_file;
+};
+int report(const ReportOptions& options);
 
 struct ListOptions {
   bool settings = false;
 };
 int list(const ListOptions& options);
 
+// Says on stderr what failed; gives the exit code.
+int fail(const Error& error);
+// - is stdout. Errors: io.
+Result<void> write_text(const std::string& file, const std::string& text);
 // The scenario with the changes applied. Errors: those of load_scenario and apply.
 Result<sim::Scenario> scenario_of(const ScenarioOptions& options);
 

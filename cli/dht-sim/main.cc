@@ -21,6 +21,7 @@ Examples:
   dht-sim list
   dht-sim run baseline
   dht-sim run churn --nodes 500 --seed 7 --hours 2 --json churn.json
+  dht-sim run churn --runs 10 --jobs 2 --html churn.html
   dht-sim run mine.toml --set network.loss=0.02 --set config.k=8
 )";
 
@@ -63,7 +64,27 @@ int main_of(int argc, char** argv) {
   declare_scenario(*run_command, run_options.what, flags);
   run_command->add_option("--json", run_options.json_file, "Write the result as JSON; - is stdout")
       ->type_name("FILE");
+  run_command
+      ->add_option("--html", run_options.html_file,
+                   "Write a report with figures, drawn by gnuplot; - is stdout")
+      ->type_name("FILE");
+  run_command->add_option("--runs", run_options.runs, "Run so many seeds, from --seed on")
+      ->check(CLI::Range(1, 1000))
+      ->type_name("N");
+  run_command->add_option("--jobs", run_options.jobs, "Runs at once, a process each")
+      ->check(CLI::Range(1, 256))
+      ->type_name("J");
   run_command->add_flag("-q,--quiet", run_options.quiet, "No progress and no summary");
+
+  ReportOptions report_options;
+  CLI::App* report_command =
+      app.add_subcommand("report", "Make one report of results that were kept as JSON");
+  report_command->add_option("results", report_options.results, "What `run --json` wrote")
+      ->required()
+      ->type_name("RESULT");
+  report_command->add_option("--html", report_options.html_file, "Where to; - is stdout")
+      ->required()
+      ->type_name("FILE");
 
   ListOptions list_options;
   CLI::App* list_command = app.add_subcommand("list", "List the built-in scenarios");
@@ -82,6 +103,7 @@ int main_of(int argc, char** argv) {
     add_flags(run_options.what, flags);
     return run(run_options);
   }
+  if (*report_command) return report(report_options);
   return list(list_options);
 }
 

@@ -43,6 +43,20 @@ void ProgressBar::clear() {
   drawn_ = false;
 }
 
+void ProgressBar::show_runs(std::size_t done, std::size_t all) {
+  const auto now = Clock::now();
+  if (!on_ || now - last_ < std::chrono::milliseconds(100)) return;
+  if (!drawn_) phase_began_ = now;
+  last_ = now;
+  drawn_ = true;
+  const double elapsed = std::chrono::duration<double>(now - phase_began_).count();
+  const double left = elapsed / static_cast<double>(std::max<std::size_t>(done, 1)) *
+                      static_cast<double>(all - done);
+  fmt::print(stderr, "\r\x1b[K{} of {} runs done  {} gone  {} left", done, all, show_time(elapsed),
+             done == 0 ? "?" : show_time(left));
+  std::fflush(stderr);
+}
+
 bool ProgressBar::show(const sim::Progress& progress) {
   if (Interrupt::came()) return false;
   const auto now = Clock::now();

@@ -16,8 +16,11 @@ class ProgressBar {
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
 
-  // Draws at most ten times a second. False once SIGINT or SIGTERM has come: end the run.
+  // Draws at most ten times a second, like the others. False once SIGINT or SIGTERM has come: end
+  // the run.
   bool show(const sim::Progress& progress);
+  // Of several runs.
+  void show_runs(std::size_t done, std::size_t all);
   void clear();
 
  private:

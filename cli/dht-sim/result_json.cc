@@ -40,6 +40,8 @@ Json json_of(const sim::Slice& slice) {
                             : static_cast<double>(slice.hops) /
                                   static_cast<double>(slice.operations - slice.failures)},
           {"get_ms", json_of(slice.gets)},
+          {"recalled", slice.recalled},
+          {"to_recall", slice.to_recall},
           {"bytes", slice.bytes},
           {"nodes_up", slice.nodes_up},
           {"replicas", slice.replicas}};
@@ -56,6 +58,10 @@ Json json_of(const sim::Scenario& scenario, const sim::Measurements& measured, c
               {"nodes", scenario.nodes},
               {"k", scenario.config.k},
               {"alpha", scenario.config.alpha},
+              {"adversary_share", scenario.adversaries.kind == sim::Adversaries::Kind::none
+                                      ? 0.0
+                                      : scenario.adversaries.share / 1e6},
+              {"duration_s", seconds(scenario.duration)},
               {"simulated_s", seconds(measured.simulated)},
               {"events", measured.events},
               {"events_per_s", static_cast<double>(measured.events) / std::max(cost.seconds, 1e-9)},
