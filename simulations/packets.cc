@@ -287,12 +287,12 @@ void Network::release_stalls() {
 void Network::give_up(NodeIndex self, NodeIndex peer, std::uint64_t since) {
   const auto at = stalls_.find({self, peer});
   if (at == stalls_.end()) return;
-  const TimePoint began = at->second.since;
-  if (static_cast<std::uint64_t>(began.time_since_epoch().count()) != since) return;
+  const auto began = at->second.since.time_since_epoch().count();
+  if (static_cast<std::uint64_t>(began) != since) return;  // another one
   stalls_.erase(at);
   Host& host = *hosts_[self];
   const Link* link = find_link(host, peer);
-  if (link == nullptr || link->opened > began) return;
+  if (link == nullptr) return;
   const bool was_usable = usable(*link);
   erase_link(host, peer);
   ++counts_.broken;

@@ -124,6 +124,26 @@ TEST_CASE("a stream that loses everything breaks after TCP has tried for long") 
   CHECK(wires.stats(a).connections == 1);
 }
 
+TEST_CASE("a connection that the other end opens anew takes the place of one that is breaking") {
+  Wires wires;
+  Ear& a = wires.add();
+  Ear& b = wires.add();
+  connect(wires, a, b);
+  wires.network.set_faults(losing(kAlways));
+  wires.send(a, b, "lost");
+  wires.network.set_faults({});
+  for (int i = 0; i < 6; ++i) {
+    wires.run_for(minutes(1));
+    wires.send(a, b, "into the void");
+  }
+  wires.send(b, a, "anew");  // to b the old one is idle
+  wires.run_for(seconds(1));
+  wires.send(a, b, "back");
+  wires.settle();
+  CHECK(a.heard == Heard{"anew"});
+  CHECK(b.heard == Heard{"back"});
+}
+
 TEST_CASE("a frame corrupted on a stream is never heard and ends the connection at both ends") {
   Wires wires;
   Ear& a = wires.add();
@@ -387,9 +407,10 @@ TEST_CASE("more bytes queued for a peer than the limit break the connection as o
   connect(wires, a, b);
   connect(wires, a, c);
   wires.network.set_bandwidth(a.index, 1000, 0);
+  wires.network.set_bandwidth(b.index, 0, 100'000);
   const std::string text(900, 'x');
-  wires.send(a, b, text);
-  wires.run_for(milliseconds(500));
+  for (int i = 0; i < 3; ++i) wires.send(a, b, text);
+  wires.run_for(milliseconds(2500));
   for (int i = 0; i < 4; ++i) wires.send(a, b, text);
   CHECK(wires.stats(a).peers_unread == 0);
   wires.send(a, c, text);  // waits as well, but not for b
@@ -398,7 +419,7 @@ TEST_CASE("more bytes queued for a peer than the limit break the connection as o
   wires.settle();
   CHECK(a.heard == Heard{"overloaded"});
   CHECK(c.heard.size() == 1);
-  CHECK(b.heard.size() == 6);
+  CHECK(b.heard.size() == 8);
   CHECK(b.heard.back() == "closed");
 
   // Once the queue is empty, frames go again.
@@ -487,6 +508,20 @@ TEST_CASE("dials across a partition time out even if only the way back is blocke
   }
 }
 
+TEST_CASE("a partition that begins during a handshake ends the dial") {
+  for (const bool back : {false, true}) {
+    Wires wires;
+    Ear& a = wires.add();
+    Ear& b = wires.add();
+    wires.network.set_side(b.index, 1);
+    wires.probe(a, b);
+    wires.run_for(milliseconds(5));
+    wires.network.set_blocked(back ? 1 : 0, back ? 0 : 1, true);
+    wires.settle();
+    CHECK(a.heard == Heard{"probe timed_out"});
+  }
+}
+
 TEST_CASE("a bridge talks to both sides of a partition") {
   Wires wires;
   Ear& a = wires.add();
@@ -543,6 +578,18 @@ TEST_CASE("a clogged link holds frames of one direction back until its time") {
   wires.send(a, b, "3");
   wires.settle();
   CHECK(b.at == start + seconds(3) + 2 * kOneWay);
+}
+
+TEST_CASE("a dial over a clogged link fails at its own time") {
+  Wires wires;
+  Ear& a = wires.add();
+  Ear& b = wires.add();
+  wires.network.clog(a.index, b.index, TimePoint(seconds(6)));
+  wires.send(a, b, "x");
+  wires.settle();
+  CHECK(a.heard == Heard{"timed_out"});
+  CHECK(Wires::ms(a.at) == 5000);
+  CHECK(b.heard.empty());
 }
 
 // ---- Connections
