@@ -71,7 +71,27 @@ void Crowd::note(NodeIndex i, bool up) {
   place_[last] = place;
 }
 
-void Crowd::fill(std::uint32_t count) {
+void Crowd::note_stranger(NodeIndex i) { strangers_.add(world_.node(i).id(), i); }
+
+std::vector<NodeIndex> Crowd::closest_of_all(const Id& target, std::size_t k) const {
+  std::vector<NodeIndex> all = population_.closest(target, k);
+  if (strangers_.size() == 0) return all;
+  const auto honest = static_cast<std::ptrdiff_t>(all.size());
+  for (const NodeIndex i : strangers_.closest(target, k)) all.push_back(i);
+  std::inplace_merge(all.begin(), all.begin() + honest, all.end(), [&](NodeIndex a, NodeIndex b) {
+    return closer(target, world_.node(a).id(), world_.node(b).id());
+  });
+  all.resize(std::min(all.size(), k));
+  return all;
+}
+
+std::vector<NodeIndex> Crowd::closest_in_place(const Id& target, std::size_t k) const {
+  std::vector<NodeIndex> all = closest_of_all(target, k);
+  std::erase_if(all, [this](NodeIndex i) { return !is_up(i); });
+  return all;
+}
+
+void Crowd::fill(std::uint32_t count, const std::vector<NodeIndex>& strangers) {
   check(up_.empty());
   std::vector<std::pair<Id, NodeIndex>> sorted;
   for (std::uint32_t n = 0; n < count; ++n) {
@@ -79,6 +99,7 @@ void Crowd::fill(std::uint32_t count) {
     note(i, true);
     sorted.emplace_back(world_.node(i).id(), i);
   }
+  for (const NodeIndex i : strangers) sorted.emplace_back(world_.node(i).id(), i);
   std::ranges::sort(sorted);
   const auto k = static_cast<std::size_t>(scenario_.config.k);
   std::vector<NodeIndex> chosen;

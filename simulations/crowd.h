@@ -18,9 +18,15 @@ class Crowd {
 
   // A new node, which joins through nodes that are up.
   NodeIndex add();
-  // `count` nodes at once with tables as full as they can be: what joins and lookups would bring
-  // about in time. Only in an empty world.
-  void fill(std::uint32_t count);
+  // `count` nodes at once with tables as full as they can be, of each other and of `strangers`:
+  // what joins and lookups would bring about in time. Only in a world without others.
+  void fill(std::uint32_t count, const std::vector<NodeIndex>& strangers);
+  // A node that runs, for good, and is not of the crowd: an adversary.
+  void note_stranger(NodeIndex i);
+  bool is_stranger(NodeIndex i) const {
+    return world_.running(i) && strangers_.contains(world_.node(i).id());
+  }
+  bool has_strangers() const { return strangers_.size() > 0; }
   // The process of an up node ends. Its disk stays, or is emptied.
   void end(NodeIndex i, bool wipe = false);
   // A node that ended starts again and joins.
@@ -36,6 +42,10 @@ class Crowd {
   std::vector<NodeIndex> some(PerMillion share, Prng& prng) const;
 
   const Population& population() const { return population_; }
+  // The k nodes closest to `target`, strangers included, nearest first.
+  std::vector<NodeIndex> closest_of_all(const Id& target, std::size_t k) const;
+  // Those of them that are of the crowd: the honest nodes a lookup should come to.
+  std::vector<NodeIndex> closest_in_place(const Id& target, std::size_t k) const;
   std::uint64_t joins_failed() const { return joins_failed_; }
   // Sent by all honest nodes since the beginning.
   std::uint64_t bytes_sent() const;
@@ -49,6 +59,7 @@ class Crowd {
   const Scenario& scenario_;
   Prng prng_;
   Population population_;
+  Population strangers_;
   std::vector<NodeIndex> up_;         // in no order that matters
   std::vector<std::uint32_t> place_;  // of each node in up_, plus one; 0: not up
   std::vector<std::uint32_t> lives_;

@@ -1,6 +1,7 @@
 #include "simulations/inspection.h"
 
 #include <algorithm>
+#include <map>
 
 #include "ops/quorum.h"
 
@@ -52,7 +53,7 @@ bool Inspection::holds(NodeIndex i, const Ledger::Name& name) const {
 
 std::size_t Inspection::holders_in_place(const Ledger::Name& name) const {
   const auto closest =
-      crowd_.population().closest(name.key, static_cast<std::size_t>(scenario_.config.k));
+      crowd_.closest_in_place(name.key, static_cast<std::size_t>(scenario_.config.k));
   return static_cast<std::size_t>(
       std::ranges::count_if(closest, [&](NodeIndex i) { return holds(i, name); }));
 }
@@ -82,13 +83,16 @@ std::uint64_t Inspection::lost() const {
 void Inspection::look_for_convergence() {
   const auto k = static_cast<std::size_t>(scenario_.config.k);
   for (const NodeIndex i : crowd_.up()) {
+    const Id& self = world_.node(i).id();
     std::vector<NodeIndex> known;
+    std::map<int, std::size_t> buckets;  // how many contacts share so long a prefix with it
     std::size_t dead = 0;
     for (const Contact& contact : world_.node(i).contacts()) {
       const auto there = world_.index_of(contact.key);
+      ++buckets[shared_prefix(self, id_of(contact.key))];
       if (there && crowd_.is_up(*there)) {
         known.push_back(*there);
-      } else {
+      } else if (!there || !crowd_.is_stranger(*there)) {
         ++dead;
       }
     }
@@ -97,10 +101,12 @@ void Inspection::look_for_convergence() {
                                       std::to_string(known.size() + dead) +
                                       " contacts are dead after the calm");
     }
-    auto neighbours = crowd_.population().closest(world_.node(i).id(), k + 1);
+    auto neighbours = crowd_.closest_in_place(self, k + 1);
     std::erase(neighbours, i);
+    // A bucket that is full has no place even for a neighbour.
     const auto missed = std::ranges::count_if(neighbours, [&](NodeIndex neighbour) {
-      return std::ranges::find(known, neighbour) == known.end();
+      return std::ranges::find(known, neighbour) == known.end() &&
+             buckets[shared_prefix(self, world_.node(neighbour).id())] < k;
     });
     if (missed > static_cast<std::ptrdiff_t>(neighbours.size() / 10)) {
       violate_("tables converge", node_text(i) + " does not know " + std::to_string(missed) +
@@ -112,8 +118,8 @@ void Inspection::look_for_convergence() {
     const Ledger::Name& name = ledger_.name(n);
     if (!name.acked || name.acked->quorum == 0) continue;
     if (std::ranges::none_of(crowd_.up(), [&](NodeIndex i) { return holds(i, name); })) continue;
-    const auto wanted =
-        static_cast<std::size_t>(write_quorum(static_cast<int>(std::min(k, crowd_.size()))));
+    const auto wanted = static_cast<std::size_t>(
+        write_quorum(static_cast<int>(crowd_.closest_in_place(name.key, k).size())));
     const std::size_t held = holders_in_place(name);
     if (held < wanted) {
       violate_("replicas converge", name.name + " is held by " + std::to_string(held) +

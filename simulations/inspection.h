@@ -34,7 +34,7 @@ class Inspection {
   // No operation or request is left anywhere, and closed nodes are silent.
   void look_for_leftovers();
 
-  // Of the k nodes truly closest to an acknowledged name, those that hold that version.
+  // Of the k nodes truly closest to an acknowledged name, the honest that hold that version.
   std::size_t holders_in_place(const Ledger::Name& name) const;
   // Their mean over names.
   double replicas_in_place() const;

@@ -56,14 +56,15 @@ struct Fault {
 struct Adversaries {
   enum class Kind : std::uint8_t {
     none,
-    silent,       // take every request, answer none
-    colluders,    // answer with each other
-    fabricators,  // answer with contacts that do not exist
-    stale,        // keep and serve the first version of everything
-    forgers,      // serve forged and foreign records, and replies nobody asked for
-    flooders,     // store rubbish wherever they can
-    ground,       // identities ground next to one key, which they deny
-    delayers,     // answer as late as they may
+    silent,        // take every request, answer none
+    colluders,     // answer with each other
+    fabricators,   // answer with contacts that do not exist
+    stale,         // keep and serve the first version of everything
+    forgers,       // serve forged and foreign records, and replies nobody asked for
+    flooders,      // store rubbish wherever they can
+    ground,        // identities ground next to one key, which they deny
+    delayers,      // answer as late as they may
+    equivocators,  // sign two values with one sequence, and store them in different places
   };
   Kind kind = Kind::none;
   PerMillion share = 100'000;  // of all nodes

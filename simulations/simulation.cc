@@ -10,6 +10,7 @@ constexpr std::uint64_t kJoins = 11;
 constexpr std::uint64_t kWork = 12;
 constexpr std::uint64_t kChurn = 13;
 constexpr std::uint64_t kFaults = 14;
+constexpr std::uint64_t kPlot = 15;
 
 constexpr std::size_t kViolations = 100;  // kept in words; all are counted
 constexpr int kSlices = 60;
@@ -37,6 +38,7 @@ Simulation::Simulation(Scenario scenario)
       world_(options_of(scenario_)),
       crowd_(world_, scenario_, stream(scenario_, kJoins)),
       users_(world_, scenario_, crowd_, measured_, stream(scenario_, kWork), broken()),
+      conspiracy_(world_, scenario_, crowd_, users_.ledger(), stream(scenario_, kPlot)),
       fate_(world_, scenario_, crowd_, users_, stream(scenario_, kChurn),
             stream(scenario_, kFaults)),
       inspection_(world_, scenario_, crowd_, users_.ledger(), broken()) {}
@@ -78,6 +80,8 @@ void Simulation::run(const Report& report) {
   users_.work(false);
   if (on) on = run_for("ending", scenario_.config.operation_timeout + kRest);
   measured_.lost_keys = inspection_.lost();
+  measured_.deeds = conspiracy_.deeds();
+  conspiracy_.end();
   if (on) inspection_.look_for_leftovers();
   measured_.joins_failed = crowd_.joins_failed();
   measured_.digest = world_.digest();
@@ -88,15 +92,21 @@ void Simulation::run(const Report& report) {
 // ---- Phases
 
 bool Simulation::grow() {
+  const std::uint32_t adversaries = measured_.adversaries = Conspiracy::count(scenario_);
   if (scenario_.filled) {
-    crowd_.fill(scenario_.nodes);
+    while (conspiracy_.members().size() < adversaries) conspiracy_.add();
+    crowd_.fill(scenario_.nodes - adversaries, conspiracy_.members());
     return run_for("joining", kRest);
   }
-  while (crowd_.size() < scenario_.nodes) {
-    crowd_.add();
+  for (std::uint32_t n = 1; n <= scenario_.nodes; ++n) {
+    // Spread evenly over the growth, which an honest node begins.
+    if (conspiracy_.members().size() < std::uint64_t{n} * adversaries / scenario_.nodes) {
+      conspiracy_.join(conspiracy_.add());
+    } else {
+      crowd_.add();
+    }
     world_.run_for(scenario_.join_gap);
-    if (crowd_.size() % 64 == 0 &&
-        !say("joining", static_cast<double>(crowd_.size()) / scenario_.nodes)) {
+    if (n % 64 == 0 && !say("joining", static_cast<double>(n) / scenario_.nodes)) {
       return false;
     }
   }

@@ -15,6 +15,7 @@
 #include <functional>
 #include <string>
 
+#include "simulations/adversary.h"
 #include "simulations/crowd.h"
 #include "simulations/fate.h"
 #include "simulations/inspection.h"
@@ -63,6 +64,7 @@ class Simulation {
   Measurements measured_;
   Crowd crowd_;
   Users users_;
+  Conspiracy conspiracy_;
   Fate fate_;
   Inspection inspection_;
   Report report_;

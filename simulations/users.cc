@@ -186,9 +186,10 @@ void Users::on_searched(OperationId id, const Result<Closest>& result) {
   for (const Contact& contact : result->contacts) {
     if (const auto i = world_.index_of(contact.key)) found.push_back(*i);
   }
-  std::vector<NodeIndex> truth = crowd_.population().closest(op.target, k + 1);
+  std::vector<NodeIndex> truth = crowd_.closest_of_all(op.target, k + 1);
   std::erase(truth, op.node);
   truth.resize(std::min(truth.size(), k));
+  std::erase_if(truth, [this](NodeIndex i) { return !crowd_.is_up(i); });
   std::uint64_t recalled = 0;
   for (const NodeIndex i : truth) {
     recalled += static_cast<std::uint64_t>(std::ranges::count(found, i));
@@ -265,37 +266,43 @@ void Users::check_found(const Operation& op, const Found& found) {
     return violate_("values verify", text(op) + " gave a value that was never set");
   }
   std::uint64_t& seen = entry.seen[op.node];
-  if (record.sequence < op.seen && op.whole) {
+  const bool deceived = crowd_.has_strangers() && may_miss(entry.key, op.seen);
+  if (record.sequence < op.seen && op.whole && !deceived) {
     violate_("sequences never go back", text(op) + " gave sequence " +
                                             std::to_string(record.sequence) + " after " +
                                             std::to_string(op.seen));
   }
   seen = std::max(seen, record.sequence);
   if (!op.acked || !op.whole || record.sequence >= op.acked->sequence) return;
-  // Stale. It must not be if too few of the closest nodes lack the version to answer the get alone.
-  const auto closest =
-      crowd_.population().closest(entry.key, static_cast<std::size_t>(scenario_.config.k));
-  const auto lacking = std::ranges::count_if(closest, [&](NodeIndex i) {
-    const auto held = world_.disk(i).contents().find(entry.key);
-    return !held || !*held || (*held)->record.sequence < op.acked->sequence;
-  });
-  const auto target = static_cast<int>(closest.size());
-  if (lacking < read_quorum(target)) {
+  if (!may_miss(entry.key, op.acked->sequence)) {
     violate_("acknowledged sets are read",
              text(op) + " gave sequence " + std::to_string(record.sequence) + ", but " +
                  std::to_string(op.acked->sequence) + " was acknowledged");
   }
 }
 
+// Whether so many of the closest nodes lack the version, adversaries included, that they can answer
+// a get alone.
+bool Users::may_miss(const Key& key, std::uint64_t sequence) const {
+  const auto closest = crowd_.closest_of_all(key, static_cast<std::size_t>(scenario_.config.k));
+  const auto lacking = std::ranges::count_if(closest, [&](NodeIndex i) {
+    if (!crowd_.is_up(i)) return true;
+    const auto held = world_.disk(i).contents().find(key);
+    return !held || !*held || (*held)->record.sequence < sequence;
+  });
+  return lacking >= read_quorum(static_cast<int>(closest.size()));
+}
+
 void Users::check_missing(const Operation& op, const Error& error) {
   const Ledger::Name& entry = ledger_.name(op.name);
   if (!op.acked || !op.whole || op.excused || op.acked->quorum == 0) return;
   const auto closest =
-      crowd_.population().closest(entry.key, static_cast<std::size_t>(scenario_.config.k));
+      crowd_.closest_in_place(entry.key, static_cast<std::size_t>(scenario_.config.k));
   int gone = 0;
   for (const NodeIndex i : op.acked->replicas) {
     const auto held = world_.disk(i).contents().find(entry.key);
     const bool holds = held && *held && (*held)->record.sequence >= op.acked->sequence;
+    // An adversary may say that it keeps it, and be as good as gone.
     if (!holds || !crowd_.is_up(i) || std::ranges::find(closest, i) == closest.end()) ++gone;
   }
   if (gone < op.acked->quorum) {

@@ -39,6 +39,10 @@ World::~World() = default;
 // ---- Who is there
 
 Identity World::identity(NodeIndex i) const {
+  const auto disguise = disguises_.find(i);
+  if (disguise != disguises_.end() && disguise->second.secret) {
+    return Identity::from_seed(*disguise->second.secret);
+  }
   Prng prng(derive(options_.seed, kIdentity, i));
   Seed seed{};
   for (Byte& byte : seed) byte = static_cast<Byte>(prng.next());
@@ -49,6 +53,11 @@ Endpoint World::made_up_address() const {
   const std::size_t n = machines_.size() + 1;
   return Endpoint::v4(10, static_cast<Byte>(n >> 16), static_cast<Byte>(n >> 8),
                       static_cast<Byte>(n), 4000);
+}
+
+NodeIndex World::add(Config config, std::optional<Endpoint> address, Disguise disguise) {
+  disguises_.emplace(static_cast<NodeIndex>(size()), std::move(disguise));
+  return add(std::move(config), address);
 }
 
 NodeIndex World::add(Config config, std::optional<Endpoint> address) {
@@ -73,6 +82,9 @@ void World::boot(NodeIndex i) {
       std::make_unique<VirtualClock>(queue_, i, options_.epoch + machine.skew, machine.clock);
   seams.random = std::make_unique<VirtualRandom>(machine.random);
   seams.transport = network_.make_transport(i, machine.config);
+  if (const auto it = disguises_.find(i); it != disguises_.end() && it->second.wrap) {
+    seams.transport = it->second.wrap(std::move(seams.transport), i);
+  }
   seams.storage = machine.disk.mount();
   auto node = Node::create(identity(i), machine.config, std::move(seams), &book_);
   check(node.ok());

@@ -40,6 +40,13 @@ struct WorldOptions {
   WallTime epoch{std::chrono::hours(24 * 365 * 60)};  // the right calendar at the start
 };
 
+// What sets a node apart from the rest.
+struct Disguise {
+  std::optional<Seed> secret;  // of its key pair, if not the one that the world's seed gives it
+  // Puts something between the node and its transport.
+  std::function<std::unique_ptr<Transport>(std::unique_ptr<Transport>, NodeIndex)> wrap;
+};
+
 class World {
  public:
   explicit World(WorldOptions options = {});
@@ -52,6 +59,7 @@ class World {
   // A node that runs; it has not joined. `address`: where it listens, if not at one made up.
   NodeIndex add() { return add(options_.config); }
   NodeIndex add(Config config, std::optional<Endpoint> address = std::nullopt);
+  NodeIndex add(Config config, std::optional<Endpoint> address, Disguise disguise);
   // A peer whose every byte the test decides: it has a transport and no node. `listener` must
   // outlive the world. `key`: whose key it proves, one made up if nothing.
   NodeIndex add_raw(TransportListener& listener, Config config,
@@ -62,7 +70,7 @@ class World {
   Transport& transport(NodeIndex i);  // of a raw peer
   Network& network() { return network_; }
   Disk& disk(NodeIndex i) { return machines_[i]->disk; }
-  // The key pair a node has, made anew from the seed.
+  // The key pair a node has, made anew from its seed.
   Identity identity(NodeIndex i) const;
   const Contact& contact(NodeIndex i) const { return network_.contact(i); }
   Bootstrap bootstrap(NodeIndex i) const { return {network_.address(i), network_.key(i)}; }
@@ -138,6 +146,7 @@ class World {
   EventQueue queue_;
   Network network_;
   std::vector<std::unique_ptr<Machine>> machines_;
+  std::map<NodeIndex, Disguise> disguises_;
   std::map<std::uint64_t, std::function<void()>> actions_;  // by number
   std::uint64_t next_action_ = 0;
   std::function<void(NodeIndex, NodeIndex, ByteView)> observer_;

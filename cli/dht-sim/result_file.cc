@@ -11,24 +11,14 @@ namespace {
 constexpr std::size_t kMaxBytes = 256UL * 1024 * 1024;
 
 const std::vector<const char*> kTexts = {"/scenario", "/summary", "/digest"};
-const std::vector<const char*> kCounts = {"/seed",
-                                          "/nodes",
-                                          "/k",
-                                          "/alpha",
-                                          "/events",
-                                          "/rss_bytes",
-                                          "/joins_failed",
-                                          "/lost_keys",
-                                          "/violations",
-                                          "/lookups/succeeded",
-                                          "/lookups/failed",
-                                          "/lookups/aborted",
-                                          "/gets/succeeded",
-                                          "/gets/failed",
-                                          "/gets/aborted",
-                                          "/sets/succeeded",
-                                          "/sets/failed",
-                                          "/sets/aborted"};
+const std::vector<const char*> kCounts = {
+    "/seed",           "/nodes",           "/k",
+    "/alpha",          "/events",          "/rss_bytes",
+    "/joins_failed",   "/adversaries",     "/deeds",
+    "/lost_keys",      "/violations",      "/lookups/succeeded",
+    "/lookups/failed", "/lookups/aborted", "/gets/succeeded",
+    "/gets/failed",    "/gets/aborted",    "/sets/succeeded",
+    "/sets/failed",    "/sets/aborted"};
 const std::vector<const char*> kNumbers = {
     "/adversary_share", "/duration_s",     "/simulated_s",       "/seconds",
     "/events_per_s",    "/get_success",    "/set_success",       "/lookup_success",

@@ -78,6 +78,8 @@ Json json_of(const sim::Scenario& scenario, const sim::Measurements& measured, c
               {"recall_at_k", measured.recall()},
               {"bytes_per_node_s", measured.bytes_per_node_second()},
               {"joins_failed", measured.joins_failed},
+              {"adversaries", measured.adversaries},
+              {"deeds", measured.deeds},
               {"lost_keys", measured.lost_keys},
               {"violations", measured.violation_count},
               {"lookups", json_of(measured.lookups)},

@@ -215,7 +215,7 @@ std::vector<Setting> make_settings() {
 
   add(one_of("adversaries.kind", "what adversaries do",
              {"none", "silent", "colluders", "fabricators", "stale", "forgers", "flooders",
-              "ground", "delayers"},
+              "ground", "delayers", "equivocators"},
              KADMOS_AT(adversaries.kind)));
   add(share("adversaries.share", "of all nodes", KADMOS_AT(adversaries.share)));
 #undef KADMOS_AT

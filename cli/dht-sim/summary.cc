@@ -31,6 +31,9 @@ class Summary {
     verb("sets");
     row("traffic", number("/bytes_per_node_s", 1, 1, " bytes/s a node"));
     if (total("/joins_failed") > 0) row("joins that failed", count("/joins_failed"));
+    if (total("/adversaries") > 0) {
+      row("adversaries", number("/adversaries", 1, 0, ", ") + number("/deeds", 1, 0, " deeds"));
+    }
     row("keys lost", count("/lost_keys"));
     row("events", fmt::format("{} in {}: {}", count("/events"), number("/seconds", 1, 1, " s"),
                               number("/events_per_s", 1, 0, " a second")));
