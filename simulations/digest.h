@@ -5,6 +5,7 @@
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <cstring>
 
 #include "kadmos/bytes.h"
 
@@ -35,10 +36,11 @@ class Digest {
   static std::uint64_t mixed(std::uint64_t state, std::uint64_t word) {
     return std::rotl((state ^ word) * 0x9e3779b97f4a7c15U, 29);
   }
-  static std::uint64_t word_of(ByteView bytes) {  // little-endian; compilers see one load
+  // Up to 8 bytes as a little-endian word.
+  static std::uint64_t word_of(ByteView bytes) {
     std::uint64_t word = 0;
-    for (std::size_t i = 0; i < bytes.size(); ++i) word |= std::uint64_t{bytes[i]} << (8 * i);
-    return word;
+    std::memcpy(&word, bytes.data(), bytes.size());
+    return std::endian::native == std::endian::little ? word : __builtin_bswap64(word);
   }
   std::uint64_t state_ = 0x6b61646d6f73;
 };

@@ -2,8 +2,8 @@
 // node's process: what was reported durable is there after a restart, what was not is lost.
 #pragma once
 
-#include <deque>
 #include <functional>
+#include <list>
 #include <memory>
 
 #include "kadmos/seams.h"
@@ -44,7 +44,7 @@ class Disk {
   Duration latency_;
   bool failing_ = false;
   std::unique_ptr<Storage> durable_;
-  std::deque<Pending> pending_;
+  std::list<Pending> pending_;
   std::uint64_t next_ = 0;
   std::function<void(CommitId, Result<void>)> listener_;
 };

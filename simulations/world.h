@@ -12,8 +12,8 @@
 // stream for each node's own choices, others for its place and its network.
 #pragma once
 
-#include <deque>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -132,7 +132,7 @@ class World {
     std::unique_ptr<Transport> transport;  // of a raw peer
     std::unique_ptr<Node> node;
     bool paused = false;
-    std::deque<Event> held;  // came while paused
+    std::list<Event> held;  // came while paused
   };
 
   void boot(NodeIndex i);

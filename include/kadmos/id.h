@@ -53,7 +53,12 @@ class Id {
     return out;
   }
   friend constexpr auto operator<=>(const Id&, const Id&) = default;
-  friend constexpr bool operator==(const Id&, const Id&) = default;
+  friend constexpr bool operator==(const Id& a, const Id& b) {
+    for (std::size_t i = 0; i < kWords; ++i) {  // two ids nearly always differ in the first word
+      if (a.words_[i] != b.words_[i]) return false;
+    }
+    return true;
+  }
   friend int shared_prefix(const Id& a, const Id& b);
   friend bool closer(const Id& target, const Id& a, const Id& b);
 

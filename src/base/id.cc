@@ -1,13 +1,23 @@
 #include "kadmos/id.h"
 
 #include <bit>
+#include <cstring>
 
 namespace kadmos {
+namespace {
+
+// Between a word as it lies in memory and the same big-endian.
+std::uint64_t big_endian(std::uint64_t word) {
+  return std::endian::native == std::endian::big ? word : __builtin_bswap64(word);
+}
+
+}  // namespace
 
 std::optional<Id> Id::from_bytes(ByteView bytes) {
   if (bytes.size() != kBytes) return std::nullopt;
   Id id;
-  for (std::size_t i = 0; i < kBytes; ++i) id.words_[i / 8] = id.words_[i / 8] << 8 | bytes[i];
+  std::memcpy(id.words_.data(), bytes.data(), kBytes);
+  for (std::uint64_t& word : id.words_) word = big_endian(word);
   return id;
 }
 
@@ -18,11 +28,9 @@ std::optional<Id> Id::from_hex(std::string_view hex) {
 }
 
 ByteArray<Id::kBytes> Id::bytes() const {
-  ByteArray<kBytes> out{};
-  for (std::size_t i = 0; i < kBytes; ++i) {
-    out[i] = static_cast<Byte>(words_[i / 8] >> (56 - 8 * (i % 8)));
-  }
-  return out;
+  auto words = words_;
+  for (std::uint64_t& word : words) word = big_endian(word);
+  return std::bit_cast<ByteArray<kBytes>>(words);
 }
 
 std::string Id::hex() const { return to_hex(bytes()); }

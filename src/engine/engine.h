@@ -8,7 +8,7 @@
 // peers are served, operations and upkeep are driven.
 #pragma once
 
-#include <deque>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -155,7 +155,7 @@ class Engine {
   std::map<Bootstrap, std::vector<OpId>> probes_;  // awaited; an empty list: a dial-back
   std::size_t dial_backs_ = 0;
   std::set<Bootstrap> bootstrap_;  // added, besides the configured
-  std::deque<Contact> former_;     // contacts lost lately: ways back in
+  std::list<Contact> former_;      // contacts lost lately: ways back in
   std::multimap<CommitId, Unanswered> unanswered_;
   std::map<PublicKey, std::size_t> unanswered_of_;
   std::multimap<CommitId, OpId> awaited_;  // by operations
@@ -164,8 +164,9 @@ class Engine {
   std::map<std::string_view, Quota> notices_;
   TimePoint next_expire_{};  // not before: a batch a pause, however fast the storage is
 
-  std::deque<Outgoing> outgoing_;
-  std::deque<Event> events_;
+  // Lists, because an empty one holds no memory, and a simulator holds many engines.
+  std::list<Outgoing> outgoing_;
+  std::list<Event> events_;
   bool closed_ = false;
 };
 

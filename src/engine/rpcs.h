@@ -1,13 +1,15 @@
 // Requests that await an answer. A reply counts only if it comes from the very peer that was asked
-// *and* carries the id of the request. Each request has two deadlines: slow (adaptive) and failed;
-// both live in one ordered set, so there is one earliest deadline and nothing is left behind.
+// *and* carries the id of the request. Each request has two deadlines: slow (adaptive) and failed.
+//
+// Ids count up, so requests lie in one array by id, from the oldest that awaits an answer.
+// Deadlines lie in a heap; one that no longer counts stays there until it comes to the top. While
+// nothing is pending no memory is held. What concerns an operation or a peer looks at every
+// request: cheap next to the answer or failure that causes it, since few are pending at a time.
 #pragma once
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <optional>
-#include <set>
 #include <utility>
 #include <vector>
 
@@ -57,19 +59,26 @@ class Rpcs {
   void orphan(OpId op);
 
   std::optional<TimePoint> next_timeout() const;
-  std::size_t size() const { return pending_.size(); }
+  std::size_t size() const { return size_; }
   void clear();
 
  private:
-  using Place = std::map<std::uint64_t, Pending>::iterator;
-  Pending remove(Place place);
+  using Deadline = std::pair<TimePoint, std::uint64_t>;  // and whose
+
+  Pending* find(std::uint64_t id);
+  Pending remove(Pending& pending);
+  void await(const Pending& pending);
+  void drop_stale_deadlines();
+  std::uint64_t id_of(const Pending& pending) const {
+    return next_ - static_cast<std::uint64_t>(requests_.data() + requests_.size() - &pending);
+  }
   static TimePoint deadline(const Pending& p) { return p.slow ? p.fail_at : p.slow_at; }
 
   std::uint64_t next_;
-  std::map<std::uint64_t, Pending> pending_;
-  std::set<std::pair<TimePoint, std::uint64_t>> deadlines_;
-  std::set<std::pair<PublicKey, std::uint64_t>> by_peer_;
-  std::set<std::pair<OpId, std::uint64_t>> by_op_;
+  std::vector<Pending> requests_;    // the last has id next_ - 1; those without a peer are over
+  std::size_t over_ = 0;             // at the front
+  std::size_t size_ = 0;             // of those that are pending
+  std::vector<Deadline> deadlines_;  // a heap, earliest first; that one counts
 };
 
 }  // namespace kadmos

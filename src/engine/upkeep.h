@@ -15,7 +15,7 @@
 // answer, so a large store is spread over the time and over what the network bears.
 #pragma once
 
-#include <deque>
+#include <list>
 #include <map>
 #include <optional>
 #include <variant>
@@ -76,7 +76,7 @@ class Upkeep {
     TimePoint next{};  // when the next batch, or the next round, is due
     bool running = false;
     std::optional<Key> cursor;
-    std::deque<Key> batch;
+    std::list<Key> batch;
   };
 
   bool can_search() const { return !searching_ && !table_.empty(); }

@@ -7,16 +7,18 @@
 namespace kadmos {
 
 void AskLog::asked(TimePoint now, const ContactHold& peer) {
-  places_[peer.id()] = Place{entries_.size(), now};
+  since_.push_back({peer.id(), now});
   entries_.push_back(Asked{*peer, Outcome::silent, 0, {}, {}});
 }
 
 Asked& AskLog::ended(TimePoint now, const Id& peer, Outcome outcome, std::string detail) {
-  const auto place = places_.find(peer);
-  check(place != places_.end());
-  Asked& entry = entries_[place->second.index];
+  std::size_t i = since_.size();
+  do {
+    check(i-- > 0);
+  } while (since_[i].peer != peer);
+  Asked& entry = entries_[i];
   entry.outcome = outcome;
-  entry.elapsed = now - place->second.since;
+  entry.elapsed = now - since_[i].when;
   entry.detail = std::move(detail);
   return entry;
 }

@@ -2,7 +2,6 @@
 // it asked and what each did. Every verb that searches holds one.
 #pragma once
 
-#include <map>
 #include <string>
 #include <vector>
 
@@ -20,12 +19,12 @@ class AskLog {
   const std::vector<Asked>& entries() const { return entries_; }
 
  private:
-  struct Place {
-    std::size_t index;
-    TimePoint since;
+  struct Since {
+    Id peer;
+    TimePoint when;
   };
   std::vector<Asked> entries_;
-  std::map<Id, Place> places_;
+  std::vector<Since> since_;  // of the same entries
 };
 
 class Walk {

@@ -58,6 +58,7 @@ RoutingTable::Seen RoutingTable::on_seen(TimePoint now, ContactRef contact,
   }
   if (full(*bucket)) return cache(*bucket, contact);
   book_.retain(contact);
+  if (bucket->entries.empty()) bucket->entries.reserve(static_cast<std::size_t>(options_.k));
   bucket->entries.push_back({contact, {}, 0});
   if (round_trip) bucket->entries.back().rtt.add(*round_trip);
   ++size_;
@@ -102,9 +103,11 @@ void RoutingTable::split_last(TimePoint now) {
   const auto middle = std::stable_partition(
       far.entries.begin(), far.entries.end(),
       [&](const Entry& e) { return book_.id(e.contact).bit(depth) != self_.bit(depth); });
+  near.entries.reserve(static_cast<std::size_t>(options_.k));
   near.entries.assign(middle, far.entries.end());
   far.entries.erase(middle, far.entries.end());
   far.due = now;
+  buckets_.reserve(buckets_.size() + 1);  // they are few, and nodes may be many
   buckets_.push_back(std::move(near));
   find_next_due();
 }
@@ -215,6 +218,7 @@ template <class Accept>
 void RoutingTable::collect(const Id& target, std::size_t n, Accept accept,
                            std::vector<ContactRef>& out) const {
   const std::size_t end = out.size() + std::min(n, size_);
+  out.reserve(end + static_cast<std::size_t>(options_.k));
   const Id distance = target ^ self_;
   const auto visit = [&](const Bucket& bucket) {
     const auto first = static_cast<std::ptrdiff_t>(out.size());

@@ -1,7 +1,7 @@
 // Storage in this process's memory: ordered containers only, one for the records and one an index.
 // A batch waits in a queue until pump() applies and reports it, so that a node sees the same order
 // of events as with a disk.
-#include <deque>
+#include <list>
 #include <map>
 #include <set>
 #include <utility>
@@ -40,7 +40,7 @@ class MemoryStorage final : public Storage {
                         std::vector<Key>& out) const;
 
   std::function<void(CommitId, Result<void>)> listener_;
-  std::deque<Commit> queue_;
+  std::list<Commit> queue_;
   std::map<Key, StoredRecord> records_;
   std::set<std::pair<WallTime, Key>> by_expiry_;
   std::set<Key> own_;
