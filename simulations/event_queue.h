@@ -62,13 +62,13 @@ class EventQueue {
     std::uint32_t slot = 0;
     if (free_.empty()) {
       slot = static_cast<std::uint32_t>(pool_.size());
-      pool_.push_back(std::move(event));
+      pool_.emplace_back();
     } else {
       slot = free_.back();
       free_.pop_back();
-      pool_[slot] = std::move(event);
     }
-    heap_.push_back({std::max(when, now_), sequence_of(source)++, source, slot});
+    pool_[slot] = {std::move(event), sequence_of(source)++, source};
+    heap_.push_back({std::max(when, now_), slot});
     rise();
   }
 
@@ -80,25 +80,29 @@ class EventQueue {
     if (!heap_.empty()) sink(last);
     now_ = entry.when;
     free_.push_back(entry.slot);
-    return std::move(pool_[entry.slot]);
+    return std::move(pool_[entry.slot].event);
   }
 
  private:
   struct Entry {
     TimePoint when;
-    std::uint64_t sequence;
-    std::uint32_t source;
     std::uint32_t slot;
+  };
+  struct Queued {
+    Event event;
+    std::uint64_t sequence = 0;
+    std::uint32_t source = 0;
   };
   std::uint64_t& sequence_of(NodeIndex source) {
     if (source == kOutside) return outside_;
     if (source >= sequences_.size()) sequences_.resize(source + std::size_t{1});
     return sequences_[source];
   }
-  static bool before(const Entry& a, const Entry& b) {
+  bool before(const Entry& a, const Entry& b) const {
     if (a.when != b.when) return a.when < b.when;
-    if (a.source != b.source) return a.source < b.source;
-    return a.sequence < b.sequence;
+    const Queued& x = pool_[a.slot];
+    const Queued& y = pool_[b.slot];
+    return x.source != y.source ? x.source < y.source : x.sequence < y.sequence;
   }
   // Moves the last entry up to its place.
   void rise() {
@@ -130,7 +134,7 @@ class EventQueue {
 
   TimePoint now_{};
   std::vector<Entry> heap_;
-  std::vector<Event> pool_;
+  std::vector<Queued> pool_;
   std::vector<std::uint32_t> free_;
   std::vector<std::uint64_t> sequences_;
   std::uint64_t outside_ = 0;

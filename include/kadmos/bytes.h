@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <string>
@@ -18,6 +19,21 @@ using Bytes = std::vector<Byte>;
 using ByteView = std::span<const Byte>;
 template <std::size_t N>
 using ByteArray = std::array<Byte, N>;
+
+// Equality of whole words, in place and not by a call: keys and addresses are compared all the
+// time.
+template <std::size_t N>
+bool same_words(const ByteArray<N>& a, const ByteArray<N>& b) {
+  static_assert(N % 8 == 0);
+  for (std::size_t i = 0; i < N; i += 8) {
+    std::uint64_t left = 0;
+    std::uint64_t right = 0;
+    std::memcpy(&left, a.data() + i, 8);
+    std::memcpy(&right, b.data() + i, 8);
+    if (left != right) return false;
+  }
+  return true;
+}
 
 // The same memory seen as bytes; valid as long as `text`.
 inline ByteView view_of(std::string_view text) {

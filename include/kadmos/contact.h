@@ -1,6 +1,7 @@
 // How to reach a node: its public key and up to one endpoint an address family.
 #pragma once
 
+#include <algorithm>
 #include <compare>
 #include <cstddef>
 #include <string>
@@ -30,10 +31,13 @@ class Endpoints {
   const Endpoint& front() const { return list_.front(); }
 
   friend auto operator<=>(const Endpoints&, const Endpoints&) = default;
+  friend bool operator==(const Endpoints& a, const Endpoints& b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end());
+  }
 
  private:
-  std::array<Endpoint, kMax> list_{};
   std::uint8_t size_ = 0;
+  std::array<Endpoint, kMax> list_{};
 };
 
 struct Contact {

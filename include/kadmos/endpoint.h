@@ -34,6 +34,9 @@ struct Endpoint {
   std::uint64_t group() const;
 
   friend auto operator<=>(const Endpoint&, const Endpoint&) = default;
+  friend bool operator==(const Endpoint& a, const Endpoint& b) {
+    return a.port == b.port && same_words(a.ip, b.ip);
+  }
 };
 
 // "host:port" or "[v6]:port" cut in two, host unresolved. Nothing if there is no port 1..65535

@@ -23,6 +23,9 @@ struct PublicKey {
   static std::optional<PublicKey> from_hex(std::string_view hex);
   std::string hex() const { return to_hex(bytes); }
   friend auto operator<=>(const PublicKey&, const PublicKey&) = default;
+  friend bool operator==(const PublicKey& a, const PublicKey& b) {
+    return same_words(a.bytes, b.bytes);
+  }
 };
 
 // A key pair. Movable, not copyable: one owner of a secret. Signing is deterministic (RFC 8032).

@@ -53,7 +53,7 @@ ContactRef ContactBook::add(const Contact& contact) {
     ref = free_.back();
     free_.pop_back();
   }
-  entry(ref) = {1, contact, hash_(contact.key)};
+  entry(ref) = {hash_(contact.key), 1, contact};
   tops_[ref] = entry(ref).id.top();
   return ref;
 }

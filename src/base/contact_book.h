@@ -48,10 +48,11 @@ class ContactBook {
   std::size_t size() const { return tops_.size() - free_.size(); }
 
  private:
-  struct Entry {
+  // In memory the id is one cache line; the count and a contact with one endpoint are the next.
+  struct alignas(64) Entry {
+    Id id;
     std::uint32_t count = 0;  // 0: free
     Contact contact;
-    Id id;
   };
   static constexpr std::size_t kBlock = 64;
   struct Place {

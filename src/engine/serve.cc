@@ -27,6 +27,7 @@ void Engine::serve(Now now, const Peer& from, const wire::Message& message) {
 wire::Nodes Engine::closest_for(const Peer& from, const Id& target) const {
   wire::Nodes nodes;
   const auto k = static_cast<std::size_t>(config_.k);
+  nodes.contacts.reserve(k);
   for (const ContactRef ref : table_.closest_healthy(target, k + 1)) {
     const Contact& contact = book_.contact(ref);
     if (contact.key == from.contact.key) continue;

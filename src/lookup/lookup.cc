@@ -10,9 +10,9 @@ Lookup::Lookup(const Id& target, const Id& self, Options options, ContactBook& b
 void Lookup::add(ContactRef contact, int hops, bool suspect, bool verified) {
   const Id& id = book_.id(contact);
   if (id == self_) return;
-  const Id distance = id ^ target_;
-  Place at = place_of(distance);
-  if (at != shortlist_.end() && at->distance == distance) {
+  const std::uint64_t top = id.top() ^ target_.top();
+  Place at = place_of(id);
+  if (is_at(at, id)) {
     // Known already. Other endpoints are worth one more try if the first ones led nowhere.
     if (at->state == State::failed && !at->retried && at->contact.ref() != contact) {
       at->contact = ContactHold(book_, contact);
@@ -24,12 +24,12 @@ void Lookup::add(ContactRef contact, int hops, bool suspect, bool verified) {
   if (shortlist_.size() >= options_.max) {
     auto farthest = std::find_if(shortlist_.rbegin(), shortlist_.rend(),
                                  [](const Candidate& c) { return c.state == State::fresh; });
-    if (farthest == shortlist_.rend() || farthest->distance < distance) return;
+    if (farthest == shortlist_.rend() || closer(target_, farthest->contact.id(), id)) return;
     shortlist_.erase(std::next(farthest).base());
-    at = place_of(distance);
+    at = place_of(id);
   }
-  shortlist_.insert(at, Candidate{ContactHold(book_, contact), distance, hops, State::fresh,
-                                  suspect, verified, false});
+  shortlist_.insert(at, Candidate{ContactHold(book_, contact), top, hops, State::fresh, suspect,
+                                  verified, false});
 }
 
 std::optional<ContactRef> Lookup::next() {
@@ -137,15 +137,18 @@ std::size_t Lookup::slow_count() const {
                     [](const Candidate& c) { return c.state == State::slow && c.verified; }));
 }
 
-Lookup::Place Lookup::place_of(const Id& distance) {
-  return std::lower_bound(
-      shortlist_.begin(), shortlist_.end(), distance,
-      [](const Candidate& candidate, const Id& d) { return candidate.distance < d; });
+Lookup::Place Lookup::place_of(const Id& id) {
+  const std::uint64_t top = id.top() ^ target_.top();
+  return std::partition_point(
+      shortlist_.begin(), shortlist_.end(), [&](const Candidate& candidate) {
+        return candidate.top != top ? candidate.top < top
+                                    : closer(target_, candidate.contact.id(), id);
+      });
 }
 
 Lookup::Candidate* Lookup::find(const Id& peer) {
-  const Place at = place_of(peer ^ target_);
-  return at != shortlist_.end() && at->distance == (peer ^ target_) ? &*at : nullptr;
+  const Place at = place_of(peer);
+  return is_at(at, peer) ? &*at : nullptr;
 }
 
 bool Lookup::closing() const {

@@ -71,7 +71,7 @@ class Lookup {
   enum class State : std::uint8_t { fresh, waiting, slow, answered, failed };
   struct Candidate {
     ContactHold contact;
-    Id distance;
+    std::uint64_t top = 0;  // of its distance, which decides nearly every comparison
     int hops = 0;
     State state = State::fresh;
     bool suspect = false;
@@ -80,7 +80,11 @@ class Lookup {
   };
   using Place = std::vector<Candidate>::iterator;
 
-  Place place_of(const Id& distance);
+  // Where the candidate with this id is or would be.
+  Place place_of(const Id& id);
+  bool is_at(Place place, const Id& id) const {
+    return place != shortlist_.end() && place->contact.id() == id;
+  }
   Candidate* find(const Id& peer);
   bool closing() const;
 

@@ -18,7 +18,9 @@ Verdict verdict(Status status, std::string detail) {
 }  // namespace
 
 RecordStore::RecordStore(const Config& config, const Id& self, Storage& storage, Stats& stats)
-    : config_(config), self_(self), storage_(storage), stats_(stats) {}
+    : config_(config), self_(self), storage_(storage), stats_(stats) {
+  find_next_expiry();
+}
 
 Verdict RecordStore::offer(Now now, const Key& key, const Record& record, bool own,
                            std::uint64_t group) {
@@ -187,13 +189,12 @@ void RecordStore::expire(Now now, std::size_t budget) {
   }
 }
 
-std::optional<WallTime> RecordStore::next_expiry() const {
-  const auto next = storage_.next_expiry();
-  if (!next || failing_) return std::nullopt;
-  if (!pending_.empty() && pending_.contains(storage_.expired(*next, 1).front())) {
-    return std::nullopt;
+void RecordStore::find_next_expiry() {
+  next_expiry_ = storage_.next_expiry();
+  if (!next_expiry_) return;
+  if (failing_ || pending_.contains(storage_.expired(*next_expiry_, 1).front())) {
+    next_expiry_.reset();
   }
-  return next;
 }
 
 std::vector<Key> RecordStore::keys_after(const std::optional<Key>& after, std::size_t n) const {
@@ -231,6 +232,7 @@ void RecordStore::on_committed(CommitId id, bool ok) {
   for (const Change& change : batch.mapped().changes) apply(change, -1);
   failing_ = !ok;
   if (!ok) ++stats_.commits_failed;
+  find_next_expiry();
 }
 
 std::optional<CommitId> RecordStore::commit_of(const Key& key) const {
@@ -246,6 +248,7 @@ void RecordStore::write(const Key& key, std::optional<StoredRecord> record,
   const auto [it, added] = pending_.try_emplace(key);
   if (added || it->second.commit != next_) batch.keys.push_back(key);
   it->second = {next_, std::move(record)};
+  find_next_expiry();
 }
 
 void RecordStore::count(Batch& batch, const StoredRecord& record, int sign) {

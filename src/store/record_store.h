@@ -63,7 +63,7 @@ class RecordStore {
   // in records_expired. next_expiry says when the next falls due; nothing while that one is already
   // being written, or while the last commit failed: a failing disk is not asked again at once.
   void expire(Now now, std::size_t budget);
-  std::optional<WallTime> next_expiry() const;
+  std::optional<WallTime> next_expiry() const { return next_expiry_; }
 
   // Up to n keys after `after` in key order, and those of own records.
   std::vector<Key> keys_after(const std::optional<Key>& after, std::size_t n) const;
@@ -103,6 +103,8 @@ class RecordStore {
   // The newest version written, expired or not, reported or not.
   Result<std::optional<StoredRecord>> present(const Key& key) const;
   std::optional<CommitId> commit_of(const Key& key) const;
+  // After every change, since it is asked for after every input.
+  void find_next_expiry();
   // Adds a write to the batch being collected; `held` is what present(key) gives.
   void write(const Key& key, std::optional<StoredRecord> record,
              const std::optional<StoredRecord>& held);
@@ -117,6 +119,7 @@ class RecordStore {
   std::map<CommitId, Batch> batches_;  // not reported yet; the last may still be collecting
   CommitId next_ = 1;                  // of the batch being collected
   bool failing_ = false;               // the last commit reported failed
+  std::optional<WallTime> next_expiry_;
 
   // What the unreported changes add to the storage's own counts.
   std::ptrdiff_t records_ahead_ = 0;
