@@ -61,7 +61,7 @@ NodeIndex World::add(Config config, std::optional<Endpoint> address, Disguise di
 }
 
 NodeIndex World::add(Config config, std::optional<Endpoint> address) {
-  const Identity self = identity(static_cast<NodeIndex>(size()));
+  Identity self = identity(static_cast<NodeIndex>(size()));
   const NodeIndex i = network_.add_host(self.public_key(), address ? *address : made_up_address());
   machines_.push_back(std::make_unique<Machine>(queue_, i, options_.disk_latency,
                                                 Prng(derive(options_.seed, kRandom, i))));
@@ -71,11 +71,11 @@ NodeIndex World::add(Config config, std::optional<Endpoint> address) {
   const std::int64_t skew = options_.clock_skew.count();
   machine.skew =
       std::chrono::milliseconds(Prng(derive(options_.seed, kSkew, i)).between(-skew, skew));
-  boot(i);
+  boot(i, std::move(self));
   return i;
 }
 
-void World::boot(NodeIndex i) {
+void World::boot(NodeIndex i, Identity self) {
   Machine& machine = *machines_[i];
   Seams seams;
   seams.clock =
@@ -86,7 +86,7 @@ void World::boot(NodeIndex i) {
     seams.transport = it->second.wrap(std::move(seams.transport), i);
   }
   seams.storage = machine.disk.mount();
-  auto node = Node::create(identity(i), machine.config, std::move(seams), &book_);
+  auto node = Node::create(std::move(self), machine.config, std::move(seams), &book_);
   check(node.ok());
   machine.node = *std::move(node);
 }
@@ -133,7 +133,7 @@ void World::crash(NodeIndex i) {
 void World::restart(NodeIndex i, bool with_disk) {
   check(machines_[i]->node == nullptr && machines_[i]->transport == nullptr);
   if (!with_disk) machines_[i]->disk.wipe();
-  boot(i);
+  boot(i, identity(i));
 }
 
 void World::pause(NodeIndex i) { machines_[i]->paused = true; }

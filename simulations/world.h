@@ -135,7 +135,7 @@ class World {
     std::list<Event> held;  // came while paused
   };
 
-  void boot(NodeIndex i);
+  void boot(NodeIndex i, Identity self);
   Endpoint made_up_address() const;
   bool step(TimePoint limit);
   void dispatch(Event& event);

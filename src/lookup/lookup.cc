@@ -32,6 +32,12 @@ void Lookup::add(ContactRef contact, int hops, bool suspect, bool verified) {
                                   verified, false});
 }
 
+bool Lookup::considers(const Id& id) {
+  if (id == self_) return false;
+  const Candidate* known = find(id);
+  return known == nullptr || (known->state == State::failed && !known->retried);
+}
+
 std::optional<ContactRef> Lookup::next() {
   const int limit = closing() ? std::max(options_.width, options_.alpha) : options_.alpha;
   if (waiting_ >= limit) return std::nullopt;

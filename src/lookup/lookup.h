@@ -38,6 +38,10 @@ class Lookup {
   // `verified`: this node reached it itself before, so it exists even if it is silent now.
   void add(ContactRef contact, int hops, bool suspect, bool verified = false);
 
+  // False if add would change nothing because of who it is: the own id, or known already. Most of
+  // what peers name is.
+  bool considers(const Id& id);
+
   // Whom to ask now; it counts as waiting from then on. Can change with every other call that is
   // not const.
   std::optional<ContactRef> next();

@@ -41,6 +41,7 @@ void Walk::start(Now now) {
 
 void Walk::add(Now now, const Contact& contact, int hops) {
   const ContactHold heard(env_.book, contact);
+  if (!lookup_.considers(heard.id())) return;
   // What we verified ourselves beats what we are told.
   const auto known = env_.table.find(heard.id());
   lookup_.add(known.value_or(heard.ref()), hops, env_.suspects.suspected(now.at, heard.id()),
