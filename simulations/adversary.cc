@@ -21,8 +21,9 @@ constexpr std::uint64_t kOwnRequests = std::uint64_t{1} << 63;
 constexpr std::size_t kFakesPerNode = 256;
 constexpr std::size_t kMaxFakes = std::size_t{1} << 18;
 constexpr std::size_t kRepliesOfFakes = 4;
-// A ground identity has as many leading bits in common with its victim as the closest of so many
-// nodes; what is found in this many times the expected tries is taken as it is.
+// A ground identity has more leading bits in common with its victim than the closest of all nodes
+// is likely to have; what is found in this many times the expected tries is taken as it is.
+constexpr int kBitsMore = 2;
 constexpr std::uint64_t kPatience = 32;
 
 constexpr Duration kFloodPause = std::chrono::seconds(2);
@@ -348,8 +349,11 @@ void Conspiracy::end() {
 
 // The secret of the next one, if it is not the one the world would give it.
 std::optional<Seed> Conspiracy::secret() {
-  if (scenario_.adversaries.kind != Kind::ground) return std::nullopt;
-  const int bits = std::bit_width(scenario_.nodes);
+  // More than a reply can name are no use.
+  if (scenario_.adversaries.kind != Kind::ground || members_.size() >= most_contacts()) {
+    return std::nullopt;
+  }
+  const int bits = std::bit_width(scenario_.nodes) + kBitsMore;
   const std::uint64_t most = kPatience << bits;
   Seed secret = random_secret(prng_);
   for (std::uint64_t i = 0; i < most; ++i) {
@@ -360,9 +364,8 @@ std::optional<Seed> Conspiracy::secret() {
 }
 
 std::vector<Contact> Conspiracy::colluders(const Id& target) const {
-  const auto k = static_cast<std::size_t>(scenario_.config.k);
   std::vector<Contact> out;
-  for (const NodeIndex i : ids_.closest(target, k)) out.push_back(world_.contact(i));
+  for (const NodeIndex i : ids_.closest(target, most_contacts())) out.push_back(world_.contact(i));
   return out;
 }
 
@@ -379,12 +382,17 @@ void Conspiracy::fabricate() {
   }
 }
 
+// More are cut off by whoever asked, or taken for malformed.
+std::size_t Conspiracy::most_contacts() const {
+  return std::min(2 * static_cast<std::size_t>(scenario_.config.k),
+                  scenario_.config.limits.contacts_per_reply);
+}
+
 // As many contacts as a reply may hold, all next to the target and none of them true: of four two
 // are made-up keys where nobody is, one a made-up key where a node is, and one the key of a node
 // that really is next to the target, where it is not.
 std::vector<Contact> Conspiracy::fabricated(const Id& target) {
-  const auto k = static_cast<std::size_t>(scenario_.config.k);
-  const std::size_t size = std::min(2 * k, scenario_.config.limits.contacts_per_reply);
+  const std::size_t size = most_contacts();
   std::vector<NodeIndex> near = fake_ids_.closest(target, kRepliesOfFakes * size);
   const std::vector<NodeIndex> real = crowd_.population().closest(target, size / 4);
   std::vector<Contact> out;

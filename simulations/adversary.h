@@ -53,6 +53,7 @@ class Conspiracy {
   friend class Crook;
 
   std::optional<Seed> secret();
+  std::size_t most_contacts() const;
   std::vector<Contact> colluders(const Id& target) const;
   std::vector<Contact> fabricated(const Id& target);
   void fabricate();

@@ -187,6 +187,8 @@ std::vector<Setting> make_settings() {
   add(length("config.slow_cap", "longest such time", KADMOS_AT(config.slow_cap)));
   add(integer("config.connections", "kept by a node at most", 1, 65535,
               KADMOS_AT(config.limits.connections)));
+  add(integer("config.records", "kept by a node at most", 1, 1'000'000'000,
+              KADMOS_AT(config.limits.records)));
 
   add(integer("workload.lookups", "find_node of random targets, per node and hour", 0, 1'000'000,
               KADMOS_AT(workload.lookups)));

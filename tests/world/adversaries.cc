@@ -207,7 +207,7 @@ TEST_CASE("identities ground next to one key hide that key and no other") {
   Plot plot(plotted(Kind::ground, 200'000));
   CHECK(plot.conspiracy->victim() == plot.ledger.name(0).key);
   for (const NodeIndex i : plot.conspiracy->members()) {
-    CHECK(shared_prefix(plot.world.node(i).id(), plot.conspiracy->victim()) >= 6);
+    CHECK(shared_prefix(plot.world.node(i).id(), plot.conspiracy->victim()) >= 8);
   }
   for (std::size_t name = 0; name < 8; ++name) CHECK(plot.set(name, "value").ok());
   CHECK_FALSE(plot.get(0).ok());
