@@ -187,6 +187,11 @@ bool World::step(TimePoint limit) {
   }
   Event event = queue_.pop();
   ++events_;
+  if (!queue_.empty()) {  // while this one is carried out, what the next needs comes to the cache
+    const Event& next = queue_.peek();
+    __builtin_prefetch(&machines_[next.to]->node);
+    for (std::size_t i = 0; i < next.frame.size(); i += 64) __builtin_prefetch(&next.frame[i]);
+  }
   if (event.kind == Event::Kind::action) {
     const auto action = actions_.extract(event.number);
     action.mapped()();

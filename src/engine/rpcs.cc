@@ -24,6 +24,7 @@ std::vector<Rpcs::Pending> Rpcs::take_all(const PublicKey& peer) {
     if (pending.peer && pending.peer->key == peer) ids.push_back(id_of(pending));
   }
   std::vector<Pending> out;
+  out.reserve(ids.size());
   for (const std::uint64_t id : ids) out.push_back(remove(*find(id)));
   return out;
 }

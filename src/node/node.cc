@@ -187,8 +187,12 @@ class Node::Impl final : public TransportListener {
         seams_.transport->drop(std::get<Drop>(*out).peer);
       }
     }
-    while (auto commit = engine_.poll_commit()) seams_.storage->commit(*std::move(commit));
-    seams_.storage->pump();
+    bool committed = false;
+    while (auto commit = engine_.poll_commit()) {
+      seams_.storage->commit(*std::move(commit));
+      committed = true;
+    }
+    if (committed) seams_.storage->pump();
     if (!closed_) seams_.clock->set_alarm(engine_.next_timeout());
   }
 

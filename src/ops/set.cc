@@ -4,6 +4,7 @@
 // to store. One that fails, is slow or says busy is replaced by the next nearest. It ends when
 // every node asked has answered, or when w have made it durable and only slow ones are missing.
 #include <algorithm>
+#include <map>
 
 #include "base/check.h"
 #include "ops/quorum.h"
