@@ -16,6 +16,9 @@ namespace {
 
 constexpr int kWidth = 860;
 constexpr int kHeight = 340;
+// A legend of several lines makes a figure higher, not its plot lower.
+constexpr int kLegendLine = 20;
+constexpr std::size_t kLegendWidth = 80;  // characters
 
 // gnuplot is given colours that stand for the style's variables.
 constexpr std::size_t kInk = 20;
@@ -93,32 +96,33 @@ class Script {
     line("set grid back lt 1 lw 1 lc {}", colour(kGrid));
     line("set xlabel {} textcolor {} offset 0,0.3", quoted(chart_.x), ink);
     line("set ylabel {} textcolor {}", quoted(chart_.y), ink);
-    line("set key outside top left horizontal Left reverse samplen 1.5 textcolor {}", ink);
-    line("set rmargin 3");
+    line("set key outside bottom left horizontal Left reverse samplen 1.5 height 0.5 textcolor {}",
+         ink);
+    // The same margins for all, so that the times of figures stand below each other; labels of
+    // marked stretches stand above the frame.
+    line("set lmargin 10; set rmargin 4; set tmargin {}", chart_.spans.empty() ? 1 : 2.5);
     if (chart_.curves.size() < 2) line("unset key");
     if (chart_.log_x) line("set logscale x");
     if (chart_.kind == Chart::Kind::shares) {
       line("set yrange [0:100]");
-      line("set xrange [{}:*]", shortest());
+      line("set xrange [{}:{}]", shortest(), longest());
+      line("set format x '%.10g'");
       return;
     }
     const auto [low, high] = y_range();
-    const double room = std::max(high - low, std::max(std::abs(high), 1.0) * 0.02) * 0.12;
+    const double least = chart_.from_zero ? 0 : low;
+    const double room = 0.08 * std::max(high - least, std::max(std::abs(high), 1e-6) * 0.02);
     const double bottom = chart_.from_zero ? 0 : low - room;
-    // Labels of marked stretches stand above the curves.
-    const double above = chart_.spans.empty() ? room : 2.2 * room;
-    double top = high + above;
-    if (chart_.top && chart_.spans.empty()) top = std::min(top, *chart_.top + room * 0.2);
+    const double top = chart_.top ? std::min(high + room, *chart_.top) : high + room;
     line("set yrange [{}:{}]", bottom, top);
     if (chart_.kind == Chart::Kind::points) {
       line("set offsets graph 0.05, graph 0.05, 0, 0");
       return;
     }
-    double end = 0;
+    double end = chart_.end;
     for (const auto& curve : chart_.curves) {
       if (!curve.points.empty()) end = std::max(end, curve.points.back().at);
     }
-    for (const auto& span : chart_.spans) end = std::max(end, span.begin);
     line("set xrange [0:{}]", end);
   }
 
@@ -131,6 +135,17 @@ class Script {
       }
     }
     return std::max(least, 0.01);
+  }
+
+  // And where it ends: the last hundredth may take a hundred times as long as all others.
+  double longest() const {
+    double most = 0;
+    for (const auto& curve : chart_.curves) {
+      for (const auto& point : curve.points) {
+        if (point.at <= 99) most = std::max(most, 2 * point.spread.high);
+      }
+    }
+    return std::max(most, 10 * shortest());
   }
 
   std::pair<double, double> y_range() const {
@@ -147,15 +162,19 @@ class Script {
 
   void spans() {
     int number = 0;
+    bool raised = false;
     for (const auto& span : chart_.spans) {
+      // A label close behind another stands above it.
+      raised =
+          number > 0 && !raised &&
+          span.begin - chart_.spans[static_cast<std::size_t>(number) - 1].begin < chart_.end / 8;
       ++number;
       line(
           "set object {} rectangle from {},graph 0 to {},graph 1 fc {} fs transparent solid 0.22 "
           "noborder behind",
           number, span.begin, span.end, colour(kFault));
-      // Neighbours in turn higher and lower, so that they do not overlap.
-      line("set label {} {} at {},graph {} left offset 0.4,0 font ',12' textcolor {}", number,
-           quoted(span.label), span.begin, number % 2 == 1 ? 0.96 : 0.89, colour(kInk));
+      line("set label {} {} at {},graph 1 left offset 0,{} font ',12' textcolor {}", number,
+           quoted(span.label), span.begin, raised ? 1.4 : 0.6, colour(kInk));
     }
   }
 
@@ -221,7 +240,12 @@ class Script {
 }  // namespace
 
 Result<std::string> svg_of(const Chart& chart) {
-  auto svg = draw(Script(chart).text(), kWidth, kHeight);
+  std::size_t longest = 0;
+  for (const auto& curve : chart.curves) longest = std::max(longest, curve.label.size() + 6);
+  const std::size_t columns =
+      std::max<std::size_t>(kLegendWidth / std::max<std::size_t>(longest, 1), 1);
+  const auto lines = static_cast<int>((chart.curves.size() + columns - 1) / columns);
+  auto svg = draw(Script(chart).text(), kWidth, kHeight + kLegendLine * (lines - 1));
   if (!svg) return svg;
   return with_variables(without_titles(*std::move(svg), chart.title));
 }

@@ -40,7 +40,8 @@ struct Chart {
   std::vector<Span> spans;
   bool log_x = false;
   bool from_zero = true;        // y begins there
-  std::optional<double> top{};  // of y
+  std::optional<double> top{};  // of y, at most
+  double end = 0;               // of x, of lines at least
 };
 
 // An SVG element that uses the style's variables --ink, --grid, --fault and --c0 to --c7. Errors:

@@ -31,6 +31,13 @@ struct ReportOptions {
 };
 int report(const ReportOptions& options);
 
+struct CompareOptions {
+  std::string a;  // results, JSON files
+  std::string b;
+  bool json = false;
+};
+int compare(const CompareOptions& options);
+
 struct ListOptions {
   bool settings = false;
 };

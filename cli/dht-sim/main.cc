@@ -22,6 +22,7 @@ Examples:
   dht-sim run baseline
   dht-sim run churn --nodes 500 --seed 7 --hours 2 --json churn.json
   dht-sim run churn --runs 10 --jobs 2 --html churn.html
+  dht-sim compare before.json after.json
   dht-sim run mine.toml --set network.loss=0.02 --set config.k=8
 )";
 
@@ -86,6 +87,15 @@ int main_of(int argc, char** argv) {
       ->required()
       ->type_name("FILE");
 
+  CompareOptions compare_options;
+  CLI::App* compare_command =
+      app.add_subcommand("compare", "Put two results beside each other, with ratios");
+  compare_command->add_option("a", compare_options.a, "What `run --json` wrote")
+      ->required()
+      ->type_name("A.json");
+  compare_command->add_option("b", compare_options.b, "Likewise")->required()->type_name("B.json");
+  compare_command->add_flag("--json", compare_options.json, "Write the comparison as JSON");
+
   ListOptions list_options;
   CLI::App* list_command = app.add_subcommand("list", "List the built-in scenarios");
   list_command->add_flag("--settings", list_options.settings,
@@ -103,6 +113,7 @@ int main_of(int argc, char** argv) {
     add_flags(run_options.what, flags);
     return run(run_options);
   }
+  if (*compare_command) return compare(compare_options);
   if (*report_command) return report(report_options);
   return list(list_options);
 }

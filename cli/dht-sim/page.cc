@@ -10,13 +10,11 @@
 
 #include "cli/common/text.h"
 #include "cli/common/version.h"
-#include "cli/dht-sim/chart.h"
+#include "cli/dht-sim/figures.h"
 #include "cli/dht-sim/spread.h"
 
 namespace kadmos::cli {
 namespace {
-
-using Runs = std::vector<const Json*>;
 
 constexpr const char* kStyle = R"(
 :root { color-scheme: light dark; --paper: #fff; --ink: #1c1e21; --soft: #5c6470; --grid: #e3e6ea;
@@ -31,6 +29,7 @@ body { background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, sa
   max-width: 920px; margin: 0 auto; padding: 24px 20px 60px; }
 h1 { font-size: 1.7rem; margin: 0; } h2 { font-size: 1.2rem; margin: 2.4rem 0 .2rem; }
 p { margin: .3rem 0 .7rem; } .soft { color: var(--soft); }
+figure { margin: 0; }
 svg { width: 100%; height: auto; display: block; }
 svg text, svg tspan { font-family: system-ui, sans-serif; }
 code { font: 14px/1.4 ui-monospace, monospace; overflow-wrap: anywhere; }
@@ -72,17 +71,6 @@ std::string escaped(const std::string& text) {
   return out;
 }
 
-double number(const Json& run, const char* path) {
-  return run.at(Json::json_pointer(path)).get<double>();
-}
-
-// Enough digits to tell figures apart, no more.
-std::string show_number(double value) {
-  const double size = std::abs(value);
-  if (size >= 100 || value == std::floor(value)) return fmt::format("{:.0f}", value);
-  return fmt::format("{:.{}f}", value, size >= 10 ? 1 : 2);
-}
-
 std::string show_spread(const Spread& spread, const std::string& unit) {
   std::string out = show_number(spread.median);
   if (spread.low < spread.high) {
@@ -92,78 +80,28 @@ std::string show_spread(const Spread& spread, const std::string& unit) {
   return unit.empty() ? out : out + " " + unit;
 }
 
-std::set<std::string> settings_of(const Json& result) {
-  std::set<std::string> out;
-  for (const Json& setting : result.at("settings")) out.insert(setting.get<std::string>());
-  return out;
-}
-
-// What a result is called beside others: in what its settings differ from theirs.
-std::vector<std::string> labels_of(const std::vector<Json>& results) {
-  std::map<std::string, std::size_t> count;
-  for (const Json& result : results) {
-    for (const std::string& setting : settings_of(result)) ++count[setting];
-  }
-  std::vector<std::string> out;
-  for (const Json& result : results) {
-    std::string label;
-    for (const std::string& setting : settings_of(result)) {
-      if (count[setting] == results.size() || setting.starts_with("seed=")) continue;
-      label += (label.empty() ? "" : ", ") + setting;
-    }
-    const auto name = result.at("scenario").get<std::string>();
-    const bool same = std::ranges::all_of(
-        results, [&](const Json& other) { return other.at("scenario") == result.at("scenario"); });
-    if (!same || label.empty()) label = name + (label.empty() ? "" : ": " + label);
-    out.push_back(label);
-  }
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    if (std::ranges::count(out, out[i]) > 1) out[i] += fmt::format(" ({})", i + 1);
-  }
-  return out;
-}
-
 class Page {
  public:
   explicit Page(const std::vector<Json>& results) : results_(results), labels_(labels_of(results)) {
-    double longest = 0;
-    for (const Json& result : results) {
-      runs_.push_back(runs_of(result));
-      runs_in_all_ += runs_.back().size();
-      longest = std::max(longest, number(result, "/duration_s"));
-      many_ = many_ || runs_.back().size() >= kMany;
-      several_ = several_ || runs_.back().size() > 1;
-    }
-    if (longest > 3 * 3600) {
-      second_ = 1.0 / 3600;
-      time_ = "hours";
-    } else if (longest > 180) {
-      second_ = 1.0 / 60;
-      time_ = "minutes";
-    }
+    for (const Json& result : results) runs_.push_back(runs_of(result));
   }
 
   Result<std::string> text() {
     head();
     yardsticks();
-    latencies();
-    success();
-    get_times();
-    recall();
-    hops();
-    replicas();
-    traffic();
-    nodes_up();
-    cost();
-    adversaries();
+    for (const Figure& figure : figures_of(results_)) {
+      auto svg = svg_of(figure.chart);
+      if (!svg) return svg;
+      add("<h2>{}</h2>\n<p>{}</p>\n<figure>{}</figure>\n", escaped(figure.heading),
+          escaped(figure.words), *svg);
+    }
     violations();
     all_runs();
-    if (error_) return *std::move(error_);
     return fmt::format(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
         "<title>{}</title>\n<style>{}</style>\n</head>\n<body>\n{}</body>\n</html>\n",
-        escaped(title()), kStyle, out_);
+        "dht-sim: " + escaped(names()), kStyle, out_);
   }
 
  private:
@@ -172,175 +110,112 @@ class Page {
     fmt::format_to(std::back_inserter(out_), format, std::forward<Args>(args)...);
   }
 
-  // ---- Figures
-
-  std::string title() const {
+  std::string names() const {
     std::set<std::string> names;
     std::string out;
     for (const Json& result : results_) {
       const auto name = result.at("scenario").get<std::string>();
       if (names.insert(name).second) out += (out.empty() ? "" : ", ") + name;
     }
-    return "dht-sim: " + out;
-  }
-
-  std::string band() const {
-    if (!several_) return "";
-    return many_ ? " Bands hold eight tenths of the runs, lines are medians."
-                 : " Bands are the range over the runs, lines are medians.";
-  }
-
-  // Draws a figure below its heading and text; nothing if there is nothing to draw.
-  void figure(Chart chart, const std::string& heading, const std::string& words) {
-    std::erase_if(chart.curves, [](const Chart::Curve& curve) { return curve.points.empty(); });
-    if (chart.curves.empty() || error_) return;
-    chart.title = heading;
-    auto svg = svg_of(chart);
-    if (!svg) {
-      error_ = svg.error();
-      return;
-    }
-    add("<h2>{}</h2>\n<p>{}{}</p>\n<figure style=\"margin:0\">{}</figure>\n", heading, words,
-        chart.kind == Chart::Kind::points ? "" : band(), *svg);
-  }
-
-  std::string label(std::size_t i) const { return results_.size() > 1 ? labels_[i] : ""; }
-
-  // Shares of times: the quantiles that results keep under `path`.
-  Chart::Curve shares(std::size_t i, const std::string& path) const {
-    Chart::Curve out;
-    const Json::json_pointer pointer(path);
-    for (std::size_t percent = 0; percent <= 100; ++percent) {
-      std::vector<double> values;
-      for (const Json* run : runs_[i]) {
-        const Json& curve = run->at(pointer);
-        if (curve.size() == 101) values.push_back(curve[percent].get<double>());
-      }
-      if (values.empty()) return out;
-      out.points.push_back({static_cast<double>(percent), spread_of(std::move(values))});
-    }
     return out;
   }
-
-  // What `value` gives of each slice, over time; nothing where it gives nothing.
-  using OfSlice = std::function<std::optional<double>(const Json& slice, double seconds)>;
-  Chart::Curve over_time(std::size_t i, const OfSlice& value) const {
-    std::map<double, std::vector<double>> values;
-    for (const Json* run : runs_[i]) {
-      const Json& slices = run->at("slices");
-      for (std::size_t n = 0; n < slices.size(); ++n) {
-        const double begin = number(slices[n], "/begin_s");
-        const double end =
-            n + 1 < slices.size() ? number(slices[n + 1], "/begin_s") : number(*run, "/duration_s");
-        if (number(slices[n], "/nodes_up") == 0) continue;  // it was not lived to its end
-        if (const auto v = value(slices[n], end - begin)) {
-          values[(begin + end) / 2 * second_].push_back(*v);
-        }
-      }
-    }
-    Chart::Curve out;
-    for (auto& [at, list] : values) out.points.push_back({at, spread_of(std::move(list))});
-    return out;
-  }
-
-  Chart time_chart(const std::string& y, const OfSlice& value) const {
-    Chart chart;
-    chart.x = "time (" + time_ + ")";
-    chart.y = y;
-    for (std::size_t i = 0; i < results_.size(); ++i) {
-      chart.curves.push_back(over_time(i, value));
-      chart.curves.back().label = label(i);
-      chart.curves.back().colour = i;
-    }
-    add_faults(chart);
-    return chart;
-  }
-
-  void add_faults(Chart& chart) const {
-    std::set<std::tuple<double, double, std::string>> seen;
-    for (const Json& result : results_) {
-      const double all = number(result, "/duration_s");
-      for (const Json& fault : result.at("faults")) {
-        const double begin = number(fault, "/begin_s");
-        const double end = std::clamp(number(fault, "/end_s"), begin + all / 300, all);
-        const auto kind = fault.at("kind").get<std::string>();
-        if (seen.emplace(begin, end, kind).second) {
-          chart.spans.push_back({kind, begin * second_, end * second_});
-        }
-      }
-    }
-  }
-  std::string marked() const {
-    for (const Json& result : results_) {
-      if (!result.at("faults").empty()) return " Shaded: while a fault lasts.";
-    }
-    return "";
-  }
-
-  // ---- Sections
 
   void tile(const std::string& what, const std::string& value, bool bad = false) {
     add("<div class=\"tile{}\"><b>{}</b><span>{}</span></div>\n", bad ? " bad" : "", value, what);
   }
 
   void head() {
-    add("<h1>{}</h1>\n", escaped(title().substr(9)));
+    add("<h1>{}</h1>\n", escaped(names()));
     if (results_.size() == 1) {
-      const Json& result = results_.front();
-      add("<p>{}</p>\n", escaped(result.at("summary").get<std::string>()));
+      add("<p>{}</p>\n", escaped(results_[0].at("summary").get<std::string>()));
+      add("<p class=\"soft\">{}</p>\n<div class=\"tiles\">\n", size_of(0));
+      for (const Fact& fact : facts_of(0)) {
+        add("<div class=\"tile{}\"><b>{}</b><span>{}</span></div>\n", fact.bad ? " bad" : "",
+            fact.value, fact.what);
+      }
+      add("</div>\n");
+      return;
     }
-    for (std::size_t i = 0; i < results_.size(); ++i) head_of(i);
+    for (std::size_t i = 0; i < results_.size(); ++i) {
+      add("<p><b style=\"color:var(--c{})\">{}</b><br><span class=\"soft\">{}</span></p>\n", i,
+          escaped(labels_[i]), size_of(i));
+    }
+    std::vector<std::vector<Fact>> columns;
+    for (std::size_t i = 0; i < results_.size(); ++i) columns.push_back(facts_of(i));
+    add("<div class=\"wide\"><table>\n");
+    for (std::size_t row = 0; row < columns.front().size(); ++row) {
+      add("<tr><td>{}</td>", columns.front()[row].what);
+      for (std::size_t i = 0; i < columns.size(); ++i) {
+        add("<td class=\"n\" style=\"color:var(--c{})\">{}</td>", i, columns[i][row].value);
+      }
+      add("</tr>\n");
+    }
+    add("</table></div>\n");
   }
 
-  void head_of(std::size_t i) {
+  std::string size_of(std::size_t i) const {
     const Json& result = results_[i];
+    const auto seed = result.at("seed").get<std::uint64_t>();
+    return fmt::format("{} nodes, k = {}, α = {}, {} simulated, {}{}",
+                       result.at("nodes").get<std::uint64_t>(), result.at("k").get<int>(),
+                       result.at("alpha").get<int>(), show_length(number(result, "/simulated_s")),
+                       runs_[i].size() == 1
+                           ? fmt::format("seed {}", seed)
+                           : fmt::format("{} runs from seed {}", runs_[i].size(), seed),
+                       result.contains("ended_early") ? "; <b>ended early</b>" : "");
+  }
+
+  struct Fact {
+    std::string what;
+    std::string value;
+    bool bad = false;
+  };
+  // The same rows for every result.
+  std::vector<Fact> facts_of(std::size_t i) const {
     const Runs& runs = runs_[i];
-    if (results_.size() > 1) {
-      add("<h2 style=\"color:var(--c{})\">{}</h2>\n", i, escaped(labels_[i]));
-    }
-    add("<p class=\"soft\">{} nodes, k = {}, α = {}, {} simulated, {}{}</p>\n",
-        result.at("nodes").get<std::uint64_t>(), result.at("k").get<int>(),
-        result.at("alpha").get<int>(), show_length(number(result, "/simulated_s")),
-        runs.size() == 1 ? fmt::format("seed {}", result.at("seed").get<std::uint64_t>())
-                         : fmt::format("{} runs from seed {}", runs.size(),
-                                       result.at("seed").get<std::uint64_t>()),
-        result.contains("ended_early") ? "; <b>ended early</b>" : "");
-    add("<div class=\"tiles\">\n");
-    const auto percent = [&](const char* what, const char* verb) {
-      const std::string path = fmt::format("/{}s", verb);
-      if (sum(runs, path + "/succeeded") + sum(runs, path + "/failed") == 0) return;
-      const Spread spread = spread_of(runs, fmt::format("/{}_success", verb));
-      tile(what, fmt::format("{:.2f} %", spread.median * 100));
+    const auto verb = [&](const char* name) {
+      return sum(runs, fmt::format("/{}s/succeeded", name)) +
+                 sum(runs, fmt::format("/{}s/failed", name)) >
+             0;
     };
-    percent("of gets succeed", "get");
-    percent("of sets succeed", "set");
-    percent("of lookups succeed", "lookup");
-    if (sum(runs, "/gets/succeeded") > 0) {
-      tile("median get", show_number(spread_of(runs, "/get_ms/p50").median) + " ms");
-    }
-    if (sum(runs, "/lookups/succeeded") > 0) {
-      tile("median lookup", show_number(spread_of(runs, "/lookups/ms/p50").median) + " ms");
-      tile("of the true k closest found",
-           fmt::format("{:.2f} %", spread_of(runs, "/recall_at_k").median * 100));
-    }
-    tile("bytes a second, sent by a node",
-         show_number(spread_of(runs, "/bytes_per_node_s").median));
-    tile("keys lost", fmt::format("{}", sum(runs, "/lost_keys")), sum(runs, "/lost_keys") > 0);
-    tile("violations", fmt::format("{}", sum(runs, "/violations")), sum(runs, "/violations") > 0);
-    add("</div>\n");
+    const auto median = [&](const char* path) { return spread_of(runs, path).median; };
+    const auto percent = [&](const char* what, const char* path, bool any) {
+      return Fact{what, any ? fmt::format("{:.2f} %", median(path) * 100) : "–"};
+    };
+    const auto time = [&](const char* what, const char* path, bool any) {
+      return Fact{what, any ? show_number(median(path)) + " ms" : "–"};
+    };
+    const auto none = [&](const char* what, const char* path) {
+      const std::uint64_t count = sum(runs, path);
+      return Fact{what, fmt::format("{}", count), count > 0};
+    };
+    return {percent("of gets succeed", "/get_success", verb("get")),
+            percent("of sets succeed", "/set_success", verb("set")),
+            percent("of lookups succeed", "/lookup_success", verb("lookup")),
+            time("median get", "/get_ms/p50", verb("get")),
+            time("median lookup", "/lookups/ms/p50", verb("lookup")),
+            percent("of the true k closest found", "/recall_at_k", verb("lookup")),
+            {"hops of a lookup", verb("lookup") ? show_number(median("/hops_mean")) : "–"},
+            {"bytes a second, sent by a node", show_number(median("/bytes_per_node_s"))},
+            none("keys lost", "/lost_keys"),
+            none("violations", "/violations")};
   }
 
   void yardsticks() {
+    bool any = false;
     for (std::size_t i = 0; i < results_.size(); ++i) {
       const auto list = results_[i].find("yardsticks");
       if (list == results_[i].end() || list->empty()) continue;
-      add("<h2>Against {}{}</h2>\n<p>A ratio above one is worse than the yardstick. What is "
-          "measured pays for dials, waits for the slow and knows only what it learned; an ideal "
-          "request takes one round trip and every table is full and fresh.</p>\n",
-          list->front().at("source").get<std::string>().starts_with("published")
-              ? "what is published"
-              : "the ideal",
-          results_.size() > 1 ? ": " + escaped(labels_[i]) : "");
+      if (!any) {
+        add("<h2>Against the ideal, and what is published</h2>\n<p>A ratio above one is worse than "
+            "the yardstick. What is measured pays for dials, waits for the slow and knows only "
+            "what it learned; an ideal request takes one round trip and every table is full and "
+            "fresh.</p>\n");
+      }
+      any = true;
+      if (results_.size() > 1) {
+        add("<p><b style=\"color:var(--c{})\">{}</b></p>\n", i, escaped(labels_[i]));
+      }
       add("<div class=\"wide\"><table>\n<tr><th>figure</th><th class=\"n\">ideal or "
           "published</th><th class=\"n\">measured</th><th class=\"n\">ratio</th></tr>\n");
       std::string source;
@@ -355,226 +230,10 @@ class Page {
         add("<tr><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td "
             "class=\"n\">{}</td></tr>\n",
             escaped(one.at("figure").get<std::string>()), show_spread({value, value, value}, unit),
-            show_spread(spread, unit),
-            value > 0 ? fmt::format("{:.2f} ×", spread.median / value) : "");
+            show_spread(spread, unit), value > 0 ? show_number(spread.median / value) + " ×" : "");
       }
       add("</table></div>\n");
     }
-  }
-
-  void latencies() {
-    struct Kind {
-      const char* what;
-      const char* path;
-      const char* quantiles;
-    };
-    static constexpr Kind kKinds[] = {{"gets", "/gets/curve_ms", "/get_ms"},
-                                      {"whole lookups", "/lookups/curve_ms", "/lookups/ms"},
-                                      {"closest node reached", "/closest_curve_ms", "/closest_ms"}};
-    const auto words = [&](const Kind& kind, std::size_t i) {
-      const std::string path(kind.quantiles);
-      return fmt::format("half within {} ms, nine of ten within {} ms, 99 of 100 within {} ms",
-                         show_number(spread_of(runs_[i], path + "/p50").median),
-                         show_number(spread_of(runs_[i], path + "/p90").median),
-                         show_number(spread_of(runs_[i], path + "/p99").median));
-    };
-    Chart chart;
-    chart.kind = Chart::Kind::shares;
-    chart.x = "time (ms, logarithmic)";
-    chart.y = "share done (%)";
-    chart.log_x = true;
-    if (results_.size() > 1) {
-      for (const Kind& kind : kKinds) {
-        chart.curves.clear();
-        for (std::size_t i = 0; i < results_.size(); ++i) {
-          chart.curves.push_back(shares(i, kind.path));
-          chart.curves.back().label = labels_[i];
-          chart.curves.back().colour = i;
-        }
-        figure(chart, fmt::format("How long it takes: {}", kind.what),
-               "The share done by a time; further left is faster.");
-      }
-      return;
-    }
-    std::string said = "The share done by a time; further left is faster.";
-    for (const Kind& kind : kKinds) {
-      chart.curves.push_back(shares(0, kind.path));
-      chart.curves.back().label = kind.what;
-      chart.curves.back().colour = chart.curves.size() - 1;
-      if (!chart.curves.back().points.empty()) {
-        std::string name = kind.what;
-        name.front() = static_cast<char>(std::toupper(name.front()));
-        said += fmt::format(" {}: {}.", name, words(kind, 0));
-      }
-    }
-    figure(chart, "How long it takes", said);
-  }
-
-  void success() {
-    Chart chart = time_chart("operations that succeed (%)", [](const Json& slice, double) {
-      const double all = number(slice, "/operations");
-      return all > 0 ? std::optional(100 * (1 - number(slice, "/failures") / all)) : std::nullopt;
-    });
-    chart.from_zero = false;
-    chart.top = 100;
-    std::uint64_t failed = 0;
-    std::uint64_t tried = 0;
-    for (const Runs& runs : runs_) {
-      for (const char* verb : {"/lookups", "/gets", "/sets"}) {
-        failed += sum(runs, std::string(verb) + "/failed");
-        tried +=
-            sum(runs, std::string(verb) + "/failed") + sum(runs, std::string(verb) + "/succeeded");
-      }
-    }
-    figure(chart, "Success",
-           fmt::format("Lookups, gets and sets together: {} of {} failed.{}", failed, tried,
-                       marked()));
-  }
-
-  void get_times() {
-    const auto quantile = [](const char* path) {
-      return [path](const Json& slice, double) {
-        const double ms = number(slice, path);
-        return ms > 0 ? std::optional(ms) : std::nullopt;
-      };
-    };
-    Chart chart = time_chart("time of a get (ms)", quantile("/get_ms/p50"));
-    if (results_.size() == 1) {
-      chart.curves.front().label = "half of the gets";
-      chart.curves.push_back(over_time(0, quantile("/get_ms/p90")));
-      chart.curves.back().label = "nine of ten";
-      chart.curves.back().colour = 1;
-    }
-    figure(chart, "Time of gets",
-           (results_.size() == 1 ? "Within which time gets of each stretch were answered."
-                                 : "The median get of each stretch.") +
-               marked());
-  }
-
-  void recall() {
-    Chart chart = time_chart("true k closest found (%)", [](const Json& slice, double) {
-      const double all = number(slice, "/to_recall");
-      return all > 0 ? std::optional(100 * number(slice, "/recalled") / all) : std::nullopt;
-    });
-    chart.from_zero = false;
-    chart.top = 100;
-    std::string said = "Of the k running nodes truly closest to a target, those a lookup found.";
-    if (results_.size() == 1 && sum(runs_[0], "/lookups/succeeded") > 0) {
-      said += fmt::format(" Overall {:.2f} %.", spread_of(runs_[0], "/recall_at_k").median * 100);
-    }
-    figure(chart, "Recall", said + marked());
-  }
-
-  void hops() {
-    figure(time_chart("hops (mean)",
-                      [](const Json& slice, double) {
-                        const bool any = number(slice, "/operations") > number(slice, "/failures");
-                        return any ? std::optional(number(slice, "/hops_mean")) : std::nullopt;
-                      }),
-           "Hops",
-           "How long the chain of referrals to what was found is, over all operations." + marked());
-  }
-
-  void replicas() {
-    Chart chart = time_chart("replicas in place (mean)", [](const Json& slice, double) {
-      return std::optional(number(slice, "/replicas"));
-    });
-    const bool any = std::ranges::any_of(chart.curves, [](const Chart::Curve& curve) {
-      return std::ranges::any_of(curve.points, [](const auto& p) { return p.spread.high > 0; });
-    });
-    if (!any) return;
-    figure(chart, "Replicas",
-           "Of the k nodes truly closest to a name, those that hold its acknowledged version." +
-               marked());
-  }
-
-  void traffic() {
-    figure(time_chart("bytes a second, sent by a node",
-                      [](const Json& slice, double seconds) {
-                        return std::optional(number(slice, "/bytes") / number(slice, "/nodes_up") /
-                                             std::max(seconds, 1e-9));
-                      }),
-           "Traffic",
-           "Upkeep and the users' work together, payload without TCP and TLS." + marked());
-  }
-
-  void nodes_up() {
-    figure(time_chart("nodes up", [](const Json& slice,
-                                     double) { return std::optional(number(slice, "/nodes_up")); }),
-           "Nodes up", "How many nodes run at the end of each stretch." + marked());
-  }
-
-  Chart::Curve points(std::size_t i, const char* x, const char* y, double factor = 1) const {
-    Chart::Curve out;
-    for (const Json* run : runs_[i]) {
-      const double value = number(*run, y) * factor;
-      out.points.push_back({number(*run, x), {value, value, value}});
-    }
-    out.label = label(i);
-    out.colour = i;
-    return out;
-  }
-
-  Chart points_chart(const char* x_label, const char* x, const char* y_label, const char* y,
-                     double factor = 1) const {
-    Chart chart;
-    chart.kind = Chart::Kind::points;
-    chart.x = x_label;
-    chart.y = y_label;
-    for (std::size_t i = 0; i < results_.size(); ++i) {
-      chart.curves.push_back(points(i, x, y, factor));
-    }
-    return chart;
-  }
-
-  void cost() {
-    if (runs_in_all_ < 2) return;
-    std::uint64_t gets = 0;
-    std::uint64_t lookups = 0;
-    for (const Runs& runs : runs_) {
-      gets += sum(runs, "/gets/succeeded");
-      lookups += sum(runs, "/lookups/succeeded");
-    }
-    const std::string words =
-        "A point a run. Further down is faster, further left cheaper; neither figure means much "
-        "without the other.";
-    const char* const bytes = "bytes a second, sent by a node";
-    if (gets > 0) {
-      figure(points_chart(bytes, "/bytes_per_node_s", "median get (ms)", "/get_ms/p50"),
-             "Cost against time: gets", words);
-    }
-    if (lookups > 0) {
-      figure(points_chart("requests of a lookup", "/rpcs_mean", "median lookup (ms)",
-                          "/lookups/ms/p50"),
-             "Cost against time: lookups", words);
-    }
-  }
-
-  void adversaries() {
-    std::set<double> shares;
-    for (const Json& result : results_) shares.insert(number(result, "/adversary_share"));
-    if (shares.size() < 2) return;
-    Chart chart;
-    chart.x = "adversaries (% of all nodes)";
-    chart.y = "operations that succeed (%)";
-    chart.from_zero = false;
-    chart.top = 100;
-    for (const char* verb : {"get", "lookup", "set"}) {
-      std::map<double, std::vector<double>> values;
-      for (std::size_t i = 0; i < results_.size(); ++i) {
-        if (sum(runs_[i], fmt::format("/{}s/succeeded", verb)) == 0) continue;
-        for (const Json* run : runs_[i]) {
-          values[number(*run, "/adversary_share") * 100].push_back(
-              number(*run, fmt::format("/{}_success", verb).c_str()) * 100);
-        }
-      }
-      Chart::Curve curve;
-      for (auto& [at, list] : values) curve.points.push_back({at, spread_of(std::move(list))});
-      curve.label = fmt::format("{}s", verb);
-      curve.colour = chart.curves.size();
-      chart.curves.push_back(std::move(curve));
-    }
-    figure(chart, "Adversaries", "What is left of success as more nodes are hostile.");
   }
 
   void violations() {
@@ -602,7 +261,8 @@ class Page {
   }
 
   void all_runs() {
-    add("<details{}><summary>Runs and settings</summary>\n", runs_in_all_ == 1 ? " open" : "");
+    add("<details{}><summary>Runs and settings</summary>\n",
+        runs_.size() == 1 && runs_[0].size() == 1 ? " open" : "");
     add("<p>The same version of dht-sim (this is {}) gives the same run for the same scenario and "
         "seed: two runs are the same if their digests are.</p>\n",
         kVersion);
@@ -633,11 +293,6 @@ class Page {
     add("</details>\n");
   }
 
-  static std::uint64_t sum(const Runs& runs, const std::string& path) {
-    std::uint64_t out = 0;
-    for (const Json* run : runs) out += run->at(Json::json_pointer(path)).get<std::uint64_t>();
-    return out;
-  }
   static std::string show_length(double seconds) {
     if (seconds >= 2 * 3600) return fmt::format("{:.1f} h", seconds / 3600);
     return fmt::format("{:.1f} min", seconds / 60);
@@ -646,13 +301,7 @@ class Page {
   const std::vector<Json>& results_;
   std::vector<std::string> labels_;
   std::vector<Runs> runs_;
-  std::size_t runs_in_all_ = 0;
-  bool several_ = false;
-  bool many_ = false;
-  double second_ = 1;  // in the unit of time axes
-  std::string time_ = "seconds";
   std::string out_;
-  std::optional<Error> error_;
 };
 
 }  // namespace

@@ -11,8 +11,8 @@ Spread spread_of(std::vector<double> values) {
   return {values[cut], (values[(n - 1) / 2] + values[n / 2]) / 2, values[n - 1 - cut]};
 }
 
-std::vector<const Json*> runs_of(const Json& result) {
-  std::vector<const Json*> out;
+Runs runs_of(const Json& result) {
+  Runs out;
   if (const auto runs = result.find("runs"); runs != result.end()) {
     for (const Json& run : *runs) out.push_back(&run);
   }
@@ -20,11 +20,22 @@ std::vector<const Json*> runs_of(const Json& result) {
   return out;
 }
 
-Spread spread_of(const std::vector<const Json*>& runs, const std::string& path) {
+Spread spread_of(const Runs& runs, const std::string& path) {
   const Json::json_pointer pointer(path);
   std::vector<double> values;
   for (const Json* run : runs) values.push_back(run->at(pointer).get<double>());
   return spread_of(std::move(values));
+}
+
+std::uint64_t sum(const Runs& runs, const std::string& path) {
+  const Json::json_pointer pointer(path);
+  std::uint64_t out = 0;
+  for (const Json* run : runs) out += run->at(pointer).get<std::uint64_t>();
+  return out;
+}
+
+double number(const Json& in, const char* path) {
+  return in.at(Json::json_pointer(path)).get<double>();
 }
 
 }  // namespace kadmos::cli

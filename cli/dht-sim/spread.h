@@ -20,10 +20,16 @@ inline constexpr std::size_t kMany = 10;
 // `values` must not be empty.
 Spread spread_of(std::vector<double> values);
 
+using Runs = std::vector<const Json*>;
 // The runs of a result: those under "runs", or the result itself. They live as long as it does.
-std::vector<const Json*> runs_of(const Json& result);
+Runs runs_of(const Json& result);
 
 // Of the numbers at `path` ("/get_ms/p50") in each run; all must have it.
-Spread spread_of(const std::vector<const Json*>& runs, const std::string& path);
+Spread spread_of(const Runs& runs, const std::string& path);
+
+// The sum of the whole numbers there.
+std::uint64_t sum(const Runs& runs, const std::string& path);
+// The number at `path`, which must be there.
+double number(const Json& in, const char* path);
 
 }  // namespace kadmos::cli

@@ -23,15 +23,15 @@ class Summary {
                            : fmt::format("{} runs from seed {}; medians ({} of runs)", runs_.size(),
                                          seed, runs_.size() >= kMany ? "8 tenths" : "range"));
     verb("lookups");
-    if (total("/lookups/succeeded") > 0) {
+    if (sum(runs_, "/lookups/succeeded") > 0) {
       row("closest node reached", quantiles("/closest_ms"));
       row("true closest found", number("/recall_at_k", 100, 2, " %"));
     }
     verb("gets");
     verb("sets");
     row("traffic", number("/bytes_per_node_s", 1, 1, " bytes/s a node"));
-    if (total("/joins_failed") > 0) row("joins that failed", count("/joins_failed"));
-    if (total("/adversaries") > 0) {
+    if (sum(runs_, "/joins_failed") > 0) row("joins that failed", count("/joins_failed"));
+    if (sum(runs_, "/adversaries") > 0) {
       row("adversaries", number("/adversaries", 1, 0, ", ") + number("/deeds", 1, 0, " deeds"));
     }
     row("keys lost", count("/lost_keys"));
@@ -60,12 +60,7 @@ class Summary {
     }
     return out + unit;
   }
-  std::uint64_t total(const std::string& path) const {
-    std::uint64_t sum = 0;
-    for (const Json* run : runs_) sum += run->at(Json::json_pointer(path)).get<std::uint64_t>();
-    return sum;
-  }
-  std::string count(const std::string& path) const { return fmt::format("{}", total(path)); }
+  std::string count(const std::string& path) const { return fmt::format("{}", sum(runs_, path)); }
   std::string quantiles(const std::string& path) const {
     return number(path + "/p50", 1, 0, " / ") + number(path + "/p90", 1, 0, " / ") +
            number(path + "/p99", 1, 0, " ms");
@@ -73,8 +68,8 @@ class Summary {
 
   void verb(const std::string& name) {
     const std::string path = "/" + name;
-    const std::uint64_t tried = total(path + "/succeeded") + total(path + "/failed");
-    const std::uint64_t aborted = total(path + "/aborted");
+    const std::uint64_t tried = sum(runs_, path + "/succeeded") + sum(runs_, path + "/failed");
+    const std::uint64_t aborted = sum(runs_, path + "/aborted");
     if (tried + aborted == 0) return;
     const std::string success = "/" + name.substr(0, name.size() - 1) + "_success";
     row(name + " that succeeded", number(success, 100, 2, " %") + fmt::format("  of {}", tried));
@@ -99,7 +94,7 @@ class Summary {
   }
 
   const Json& result_;
-  std::vector<const Json*> runs_;
+  Runs runs_;
   std::string out_;
 };
 
