@@ -135,6 +135,11 @@ void Network::add_stats(NodeIndex self, Stats& stats) const {
 void Network::send(NodeIndex self, const Contact& to, Bytes frame) {
   Host& host = *hosts_[self];
   if (host.listener == nullptr) return;
+  if (on_send_) {
+    const auto peer = find(to.key);
+    const Link* link = peer ? find_link(host, *peer) : nullptr;
+    on_send_(self, to, frame, link != nullptr && usable(*link));
+  }
   if (const auto peer = find(to.key)) {
     if (Link* link = find_link(host, *peer)) {
       if (usable(*link)) {

@@ -31,6 +31,7 @@
 // caps on connections from one address, several addresses of one host, slow or broken handshakes.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -106,6 +107,13 @@ class Network {
   // A host behind a NAT: dials to it get no answer, its own work.
   void set_dialable(NodeIndex host, bool on);
 
+  // Sees each frame as a host sends it, before anything befalls it; `open`: there is a connection
+  // for it. Replaces the former observer.
+  void on_send(
+      std::function<void(NodeIndex from, const Contact& to, ByteView frame, bool open)> fn) {
+    on_send_ = std::move(fn);
+  }
+
   // Tells the listener of `who` that a probe reached `whom`.
   void introduce(NodeIndex who, NodeIndex whom);
 
@@ -120,9 +128,9 @@ class Network {
 
   struct Link {  // an open connection, as one end sees it
     TimePoint opened{};
-    TimePoint used{};      // last frame either way
-    TimePoint arrival{};   // of the last frame sent: later ones do not overtake
-    TimePoint passed{};  // when the last frame sent is through the lines' queues
+    TimePoint used{};     // last frame either way
+    TimePoint arrival{};  // of the last frame sent: later ones do not overtake
+    TimePoint passed{};   // when the last frame sent is through the lines' queues
     NodeIndex peer = 0;
     std::uint32_t queued : 29 = 0;  // bytes that wait until then, at most
     bool reached : 1 = false;
@@ -235,6 +243,7 @@ class Network {
   void release_stalls();
   void give_up(NodeIndex self, NodeIndex peer, std::uint64_t since);
 
+  std::function<void(NodeIndex, const Contact&, ByteView, bool)> on_send_;
   NetworkOptions options_;
   EventQueue& queue_;
   Prng prng_;

@@ -49,17 +49,19 @@ Violate Simulation::broken() {
   return [this](const char* rule, std::string detail) { violate(rule, std::move(detail)); };
 }
 
-void Simulation::run(const Report& report) {
+bool Simulation::prepare(const Report& report) {
   report_ = report;
   world_.on_frame([this](NodeIndex from, NodeIndex to, ByteView frame) {
     users_.on_frame(from, to, frame);
     inspection_.count_frame();
   });
-  bool on = grow();
-  if (on) {
-    users_.set_names();
-    on = run_for("setting names", scenario_.config.operation_timeout + kRest);
-  }
+  if (!grow()) return false;
+  users_.set_names();
+  return run_for("setting names", scenario_.config.operation_timeout + kRest);
+}
+
+void Simulation::run(const Report& report) {
+  bool on = prepare(report);
   if (on) {
     measured_since_ = world_.now();
     bytes_before_ = crowd_.bytes_sent();

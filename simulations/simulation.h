@@ -46,9 +46,15 @@ class Simulation {
   // Carries the scenario out, once. Calls `report` a few times for each percent of a phase.
   void run(const Report& report = {});
 
+  // In place of run: the first two phases only; then the world is the caller's. False if `report`
+  // ended it early.
+  bool prepare(const Report& report = {});
+
   const Scenario& scenario() const { return scenario_; }
   const Measurements& measured() const { return measured_; }
   World& world() { return world_; }
+  const Crowd& crowd() const { return crowd_; }
+  const Ledger& ledger() const { return users_.ledger(); }
 
  private:
   bool grow();

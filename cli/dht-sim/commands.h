@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,15 @@ struct CompareOptions {
   bool json = false;
 };
 int compare(const CompareOptions& options);
+
+struct TraceOptions {
+  ScenarioOptions what;
+  std::string key;
+  std::optional<std::uint32_t> from;  // nothing: a node that the seed chooses
+  bool find_node = false;             // also for what could be got
+  bool json = false;
+};
+int trace(const TraceOptions& options);
 
 struct ListOptions {
   bool settings = false;

@@ -23,6 +23,7 @@ Examples:
   dht-sim run churn --nodes 500 --seed 7 --hours 2 --json churn.json
   dht-sim run churn --runs 10 --jobs 2 --html churn.html
   dht-sim compare before.json after.json
+  dht-sim trace baseline --key name:7
   dht-sim run mine.toml --set network.loss=0.02 --set config.k=8
 )";
 
@@ -87,6 +88,21 @@ int main_of(int argc, char** argv) {
       ->required()
       ->type_name("FILE");
 
+  TraceOptions trace_options;
+  CLI::App* trace_command =
+      app.add_subcommand("trace", "Show one search in the network that a scenario grows");
+  declare_scenario(*trace_command, trace_options.what, flags);
+  trace_command
+      ->add_option("--key", trace_options.key,
+                   "128 hexadecimal digits: the id to search for; name:N: get the scenario's Nth "
+                   "name; else: get this content")
+      ->required()
+      ->type_name("KEY");
+  trace_command->add_option("--from", trace_options.from, "Through which node")->type_name("NODE");
+  trace_command->add_flag("--find-node", trace_options.find_node,
+                          "Search for the nodes closest to the key, whatever it is");
+  trace_command->add_flag("--json", trace_options.json, "Write the trace as JSON");
+
   CompareOptions compare_options;
   CLI::App* compare_command =
       app.add_subcommand("compare", "Put two results beside each other, with ratios");
@@ -112,6 +128,10 @@ int main_of(int argc, char** argv) {
   if (*run_command) {
     add_flags(run_options.what, flags);
     return run(run_options);
+  }
+  if (*trace_command) {
+    add_flags(trace_options.what, flags);
+    return trace(trace_options);
   }
   if (*compare_command) return compare(compare_options);
   if (*report_command) return report(report_options);
