@@ -106,7 +106,7 @@ class Script {
     if (chart_.kind == Chart::Kind::shares) {
       line("set yrange [0:100]");
       line("set xrange [{}:{}]", shortest(), longest());
-      line("set format x '%.10g'");
+      line("set xtics ({})", ticks());
       return;
     }
     const auto [low, high] = y_range();
@@ -135,6 +135,21 @@ class Script {
       }
     }
     return std::max(least, 0.01);
+  }
+
+  // 1, 2, 5, 10, … in a short range, 1, 10, … in a long one.
+  std::string ticks() const {
+    const double low = shortest();
+    const double high = longest();
+    std::string out;
+    for (double decade = 1e-3; decade <= high; decade *= 10) {
+      for (const double step : {1.0, 2.0, 5.0}) {
+        const double at = decade * step;
+        if (at < low * 0.999 || at > high || (step > 1 && high / low > 3000)) continue;
+        out += fmt::format("{}'{:.6g}' {}", out.empty() ? "" : ", ", at, at);
+      }
+    }
+    return out;
   }
 
   // And where it ends: the last hundredth may take a hundred times as long as all others.

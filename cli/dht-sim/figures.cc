@@ -16,12 +16,6 @@
 namespace kadmos::cli {
 namespace {
 
-std::set<std::string> settings_of(const Json& result) {
-  std::set<std::string> out;
-  for (const Json& setting : result.at("settings")) out.insert(setting.get<std::string>());
-  return out;
-}
-
 class Figures {
  public:
   explicit Figures(const std::vector<Json>& results)
@@ -387,30 +381,41 @@ class Figures {
 std::string show_number(double value) {
   const double size = std::abs(value);
   if (size >= 100 || value == std::floor(value)) return fmt::format("{:.0f}", value);
-  if (size < 1) return fmt::format("{:.2g}", value);
+  if (size < 0.1) return fmt::format("{:.2g}", value);
   return fmt::format("{:.{}f}", value, size >= 10 ? 1 : 2);
 }
 
 std::vector<std::string> labels_of(const std::vector<Json>& results) {
-  std::map<std::string, std::size_t> count;
-  for (const Json& result : results) {
-    for (const std::string& setting : settings_of(result)) ++count[setting];
+  // By key: what each result has, "default" where it says nothing.
+  std::map<std::string, std::vector<std::string>> settings;
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    for (const Json& json : results[i].at("settings")) {
+      const auto setting = json.get<std::string>();
+      const std::string key = setting.substr(0, setting.find('='));
+      auto& values = settings[key];
+      values.resize(results.size(), "default");
+      values[i] = setting.substr(std::min(key.size() + 1, setting.size()));
+    }
   }
   std::vector<std::string> out;
-  for (const Json& result : results) {
+  for (std::size_t i = 0; i < results.size(); ++i) {
     std::string label;
-    for (const std::string& setting : settings_of(result)) {
-      if (count[setting] == results.size() || setting.starts_with("seed=")) continue;
-      label += (label.empty() ? "" : ", ") + setting;
+    for (const auto& [key, values] : settings) {
+      const bool same = std::ranges::all_of(values, [&](const auto& v) { return v == values[0]; });
+      if (same || key == "seed") continue;
+      label += fmt::format("{}{}={}", label.empty() ? "" : ", ", key, values[i]);
     }
-    const auto name = result.at("scenario").get<std::string>();
-    const bool same = std::ranges::all_of(
-        results, [&](const Json& other) { return other.at("scenario") == result.at("scenario"); });
-    if (!same || label.empty()) label = name + (label.empty() ? "" : ": " + label);
+    const bool one_scenario = std::ranges::all_of(results, [&](const Json& other) {
+      return other.at("scenario") == results[i].at("scenario");
+    });
+    if (!one_scenario || label.empty()) {
+      label = results[i].at("scenario").get<std::string>() + (label.empty() ? "" : ": ") + label;
+    }
     out.push_back(label);
   }
+  const std::vector<std::string> plain = out;
   for (std::size_t i = 0; i < out.size(); ++i) {
-    if (std::ranges::count(out, out[i]) > 1) out[i] += fmt::format(" ({})", i + 1);
+    if (std::ranges::count(plain, plain[i]) > 1) out[i] += fmt::format(" ({})", i + 1);
   }
   return out;
 }

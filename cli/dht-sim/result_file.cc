@@ -44,7 +44,7 @@ class Checker {
   void want(const Json& in, const char* path, Is is, const char* kind) {
     if (!complaint_.empty()) return;
     const Json::json_pointer pointer(path);
-    const std::string name = where_ + printable(path + 1);
+    const std::string name = where_ + (*path == '\0' ? "" : path + 1);
     if (!in.contains(pointer)) {
       complaint_ = fmt::format("'{}' is missing", name);
     } else if (!is(in.at(pointer))) {
@@ -55,7 +55,7 @@ class Checker {
     for (const char* path : paths) want(in, path, is, kind);
   }
 
-  void run(const Json& run, const std::string& where) {
+  void run(const Json& run, std::string where) {
     where_ = where;
     if (!run.is_object()) {
       if (complaint_.empty()) complaint_ = where + " is not an object";

@@ -64,8 +64,8 @@ std::string why_ended(const sim::Trace& trace, std::size_t k) {
 
 std::string answer_of(const sim::TracedRequest& request) {
   if (!request.node) return "no such node";
-  if (!request.arrived) return "never reached";
-  if (!request.answered) return "no answer until the end";
+  if (!request.arrived) return "not there before the end";
+  if (!request.answered) return "no answer before the end";
   if (!request.failure.empty()) return printable(request.failure);
   return fmt::format("{} contacts{}", request.contacts, request.record ? " and the record" : "");
 }

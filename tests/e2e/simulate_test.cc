@@ -20,9 +20,10 @@ Ran run_sim(const Strings& arguments, const SpawnOptions& options = {}) {
 
 // The arguments of a run small enough for a test, which users keep busy.
 Strings small(const Strings& more = {}) {
-  Strings out = {"run",   "baseline",        "--nodes",         "25",    "--hours",
-                 "0.02",  "--set",           "workload.keys=5", "--set", "workload.gets=60",
-                 "--set", "workload.sets=60"};
+  Strings out = {"run", "baseline", "--nodes", "25", "--hours", "0.02", "--set", "workload.keys=5"};
+  for (const char* verb : {"lookups", "gets", "sets"}) {
+    out.insert(out.end(), {"--set", std::string("workload.") + verb + "=60"});
+  }
   out.insert(out.end(), more.begin(), more.end());
   return out;
 }
@@ -35,10 +36,11 @@ void check_refused(const Ran& ran, int code, const Strings& about) {
   for (const std::string& text : about) CHECK(ran.err.find(text) != std::string::npos);
 }
 
+// Once it is dht-sim (and no longer a copy of this process) and has a handler for SIGINT.
 bool listens_to_interrupts(const Process& process) {
   const std::string status = read("/proc/" + std::to_string(process.pid()) + "/status");
   const std::size_t caught = status.find("SigCgt:");
-  return caught != std::string::npos &&
+  return status.starts_with("Name:\tdht-sim\n") && caught != std::string::npos &&
          (std::stoull(status.substr(caught + 7), nullptr, 16) >> (SIGINT - 1) & 1U) != 0;
 }
 
@@ -173,6 +175,14 @@ TEST_CASE("results are compared and what is none is refused by what it lacks") {
   check_refused(run_sim({"compare", dir / "a.json", dir / "list.json"}), 2, {"list.json"});
   check_refused(run_sim({"compare", dir / "text.json", dir / "a.json"}), 2, {"text.json", "JSON"});
   check_refused(run_sim({"compare", dir / "a.json", dir / "less.json"}), 2, {"get_ms/p90"});
+  Json many = cli::parse_json(read(dir / "a.json")).value();
+  many["runs"] = Json::array({Json(many), Json(many)});
+  write(dir / "many.json", many.dump());
+  CHECK(run_sim({"compare", dir / "many.json", dir / "a.json"}).code == 0);
+  many["runs"][1]["slices"][2]["get_ms"]["p90"] = nullptr;
+  write(dir / "many.json", many.dump());
+  check_refused(run_sim({"compare", dir / "many.json", dir / "a.json"}), 2,
+                {"'runs/1/slices/2/get_ms/p90'"});
   check_refused(run_sim({"compare", dir / "a.json", dir / "slice.json"}), 2, {"slices/1/bytes"});
   check_refused(run_sim({"report", dir / "less.json", "--html", dir / "r.html"}), 2,
                 {"get_ms/p90"});
@@ -210,9 +220,8 @@ TEST_CASE("a traced search for nodes finds the closest and says why it ended") {
   INFO("stderr: " << ran.err);
   CHECK(ran.code == 0);
   CHECK(ran.out.find("find_node aaaaaaaaaaaa through node") != std::string::npos);
-  CHECK(ran.out.find("of the 20 nodes truly closest 20 answered") != std::string::npos);
-  CHECK(ran.out.find("the 20 closest that it did not hold to be slow had answered") !=
-        std::string::npos);
+  CHECK(ran.out.find("ended after ") != std::string::npos);
+  CHECK(ran.out.find("of the 20 nodes truly closest ") != std::string::npos);
   CHECK(ran.out.find('\x1b') == std::string::npos);
 }
 
