@@ -266,7 +266,7 @@ void Users::check_found(const Operation& op, const Found& found) {
     return violate_("values verify", text(op) + " gave a value that was never set");
   }
   std::uint64_t& seen = entry.seen[op.node];
-  const bool deceived = crowd_.has_strangers() && may_miss(entry.key, op.seen);
+  const bool deceived = crowd_.has_strangers() && may_miss(entry.key, op.seen, found.asked);
   if (record.sequence < op.seen && op.whole && !deceived) {
     violate_("sequences never go back", text(op) + " gave sequence " +
                                             std::to_string(record.sequence) + " after " +
@@ -274,19 +274,27 @@ void Users::check_found(const Operation& op, const Found& found) {
   }
   seen = std::max(seen, record.sequence);
   if (!op.acked || !op.whole || record.sequence >= op.acked->sequence) return;
-  if (!may_miss(entry.key, op.acked->sequence)) {
+  if (!may_miss(entry.key, op.acked->sequence, found.asked)) {
     violate_("acknowledged sets are read",
              text(op) + " gave sequence " + std::to_string(record.sequence) + ", but " +
                  std::to_string(op.acked->sequence) + " was acknowledged");
   }
 }
 
+// Adversaries may answer in such numbers that an honest node was never asked.
+bool Users::passed_over(NodeIndex i, const std::vector<Asked>& asked) const {
+  return crowd_.has_strangers() && std::ranges::none_of(asked, [&](const Asked& one) {
+           return one.peer.key == world_.network().key(i);
+         });
+}
+
 // Whether so many of the closest nodes lack the version, adversaries included, that they can answer
 // a get alone.
-bool Users::may_miss(const Key& key, std::uint64_t sequence) const {
+bool Users::may_miss(const Key& key, std::uint64_t sequence,
+                     const std::vector<Asked>& asked) const {
   const auto closest = crowd_.closest_of_all(key, static_cast<std::size_t>(scenario_.config.k));
   const auto lacking = std::ranges::count_if(closest, [&](NodeIndex i) {
-    if (!crowd_.is_up(i)) return true;
+    if (!crowd_.is_up(i) || passed_over(i, asked)) return true;
     const auto held = world_.disk(i).contents().find(key);
     return !held || !*held || (*held)->record.sequence < sequence;
   });
@@ -303,7 +311,9 @@ void Users::check_missing(const Operation& op, const Error& error) {
     const auto held = world_.disk(i).contents().find(entry.key);
     const bool holds = held && *held && (*held)->record.sequence >= op.acked->sequence;
     // An adversary may say that it keeps it, and be as good as gone.
-    if (!holds || !crowd_.is_up(i) || std::ranges::find(closest, i) == closest.end()) ++gone;
+    if (!holds || !crowd_.is_up(i) || passed_over(i, error.asked) ||
+        std::ranges::find(closest, i) == closest.end())
+      ++gone;
   }
   if (gone < op.acked->quorum) {
     violate_("acknowledged sets are read",

@@ -73,7 +73,8 @@ class Users {
   void on_set(OperationId id, const Result<Receipt>& result);
   void check_found(const Operation& op, const Found& found);
   void check_missing(const Operation& op, const Error& error);
-  bool may_miss(const Key& key, std::uint64_t sequence) const;
+  bool passed_over(NodeIndex i, const std::vector<Asked>& asked) const;
+  bool may_miss(const Key& key, std::uint64_t sequence, const std::vector<Asked>& asked) const;
   // Counts an ended operation. What it gives is null for one that is not measured or was cut short
   // by its node's end; else what it belongs to.
   Verb* end(Operation& op, const Error* error);
