@@ -401,7 +401,7 @@ std::vector<std::string> labels_of(const std::vector<Json>& results) {
   for (std::size_t i = 0; i < results.size(); ++i) {
     std::string label;
     for (const auto& [key, values] : settings) {
-      const bool same = std::ranges::all_of(values, [&](const auto& v) { return v == values[0]; });
+      const bool same = std::ranges::count(values, values[0]) == std::ssize(values);
       if (same || key == "seed") continue;
       label += fmt::format("{}{}={}", label.empty() ? "" : ", ", key, values[i]);
     }
