@@ -17,13 +17,19 @@ Crowd::Crowd(World& world, const Scenario& scenario, Prng prng)
 
 NodeIndex Crowd::add() {
   const NodeIndex i = world_.add();
+  if (scenario_.undialable > 0 && !up_.empty() && prng_.chance(scenario_.undialable)) {
+    world_.network().set_dialable(i, false);
+    hidden_.insert(i);
+  }
   enter(i);
   return i;
 }
 
 void Crowd::enter(NodeIndex i) {
   for (int way = 0; way < kWaysIn && !up_.empty(); ++way) {
-    world_.node(i).add_bootstrap(world_.bootstrap(any(prng_)));
+    NodeIndex known = any(prng_);
+    while (hidden_.contains(known)) known = any(prng_);  // the first never is
+    world_.node(i).add_bootstrap(world_.bootstrap(known));
   }
   note(i, true);
   join(i);
@@ -58,7 +64,7 @@ void Crowd::note(NodeIndex i, bool up) {
     ++lives_[i];
     up_.push_back(i);
     place_[i] = static_cast<std::uint32_t>(up_.size());
-    population_.add(world_.node(i).id(), i);
+    if (!hidden_.contains(i)) population_.add(world_.node(i).id(), i);
     return;
   }
   const std::uint32_t place = std::exchange(place_[i], 0);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "simulations/population.h"
@@ -26,7 +27,6 @@ class Crowd {
   bool is_stranger(NodeIndex i) const {
     return world_.running(i) && strangers_.contains(world_.node(i).id());
   }
-  bool has_strangers() const { return strangers_.size() > 0; }
   // The process of an up node ends. Its disk stays, or is emptied.
   void end(NodeIndex i, bool wipe = false);
   // A node that ended starts again and joins.
@@ -41,8 +41,10 @@ class Crowd {
   // A share of those up, at least one of two or more.
   std::vector<NodeIndex> some(PerMillion share, Prng& prng) const;
 
+  // Those that can be dialled.
   const Population& population() const { return population_; }
   // The k nodes closest to `target`, strangers included, nearest first.
+  bool has_strangers() const { return strangers_.size() > 0; }
   std::vector<NodeIndex> closest_of_all(const Id& target, std::size_t k) const;
   // Those of them that are of the crowd: the honest nodes a lookup should come to.
   std::vector<NodeIndex> closest_in_place(const Id& target, std::size_t k) const;
@@ -64,6 +66,7 @@ class Crowd {
   std::vector<std::uint32_t> place_;  // of each node in up_, plus one; 0: not up
   std::vector<std::uint32_t> lives_;
   std::vector<std::optional<Future<void>>> joining_;
+  std::set<NodeIndex> hidden_;  // behind a NAT: they ask, but nobody can ask them
   std::uint64_t joins_failed_ = 0;
   std::uint64_t bytes_gone_ = 0;  // sent by processes that ended
 };

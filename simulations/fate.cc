@@ -1,5 +1,6 @@
 #include "simulations/fate.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -9,9 +10,13 @@ namespace kadmos::sim {
 namespace {
 // Left of any crowd, so that there is a network to speak of.
 constexpr std::size_t kSurvivors = 2;
-// Sides of a divided network; everyone else is on side 0.
-constexpr int kFar = 1;
-constexpr int kBridge = 2;
+// Sides of a divided network. Whoever comes later is near.
+constexpr unsigned kNear = 0;
+constexpr unsigned kFar = 1;
+constexpr unsigned kBridge = 2;
+constexpr PerMillion kBridges = 100'000;
+// Ways of one node clogged at once.
+constexpr std::uint64_t kMaxClogged = 100;
 }  // namespace
 
 Fate::Fate(World& world, const Scenario& scenario, Crowd& crowd, Users& users, Prng churn,
@@ -27,6 +32,10 @@ Fate::Fate(World& world, const Scenario& scenario, Crowd& crowd, Users& users, P
 
 void Fate::begin() {
   striking_ = true;
+  // Packets suffer all the time, unless the scenario says when.
+  const bool at_times = std::ranges::any_of(
+      scenario_.faults, [](const Fault& f) { return f.kind == Fault::Kind::packets; });
+  if (!at_times) world_.network().set_faults(scenario_.network.faults);
   if (scenario_.churn.session.on()) {
     const std::vector<NodeIndex> all = crowd_.up();
     for (const NodeIndex i : all) begin_session(i);
@@ -40,6 +49,7 @@ void Fate::begin() {
 
 void Fate::end() {
   striking_ = false;
+  world_.network().set_faults({});
   while (!undo_.empty()) {
     const auto undo = std::move(undo_.begin()->second);
     undo_.erase(undo_.begin());
@@ -105,8 +115,10 @@ void Fate::strike(const Fault& fault) {
     case Kind::bridge:
       return divide(struck, fault);
     case Kind::packets:
+      world_.network().set_faults(scenario_.network.faults);
+      return undo_after(fault.lasts, [this] { world_.network().set_faults({}); });
     case Kind::clog:
-      return;
+      return clog(fault);
     case Kind::flash:
       for (std::size_t n = struck.size(); n > 0; --n) {
         const NodeIndex i = crowd_.add();
@@ -138,12 +150,47 @@ void Fate::take_down(const std::vector<NodeIndex>& nodes, const Fault& fault) {
 }
 
 void Fate::divide(const std::vector<NodeIndex>& side, const Fault& fault) {
+  Network& network = world_.network();
+  if (fault.kind == Fault::Kind::cut) {
+    users_.split(true);
+    for (const NodeIndex i : side) network.cut(i, true);
+    return undo_after(fault.lasts, [this, side] {
+      for (const NodeIndex i : side) world_.network().cut(i, false);
+      users_.split(false);
+    });
+  }
+  if (std::exchange(divided_, true)) return;  // in two is enough
   users_.split(true);
-  for (const NodeIndex i : side) world_.network().cut(i, true);
-  undo_after(fault.lasts, [this, side] {
-    for (const NodeIndex i : side) world_.network().cut(i, false);
+  for (const NodeIndex i : side) network.set_side(i, kFar);
+  std::vector<NodeIndex> moved = side;
+  if (fault.kind == Fault::Kind::bridge) {
+    for (const NodeIndex i : crowd_.some(kBridges, faults_)) {
+      network.set_side(i, kBridge);
+      moved.push_back(i);
+    }
+  }
+  network.set_blocked(kNear, kFar, true);
+  network.set_blocked(kFar, kNear, fault.kind != Fault::Kind::one_way);
+  undo_after(fault.lasts, [this, moved] {
+    world_.network().set_blocked(kNear, kFar, false);
+    world_.network().set_blocked(kFar, kNear, false);
+    for (const NodeIndex i : moved) world_.network().set_side(i, kNear);
     users_.split(false);
+    divided_ = false;
   });
+}
+
+// Every node's way to so many random others.
+void Fate::clog(const Fault& fault) {
+  const TimePoint until = world_.now() + fault.lasts;
+  const std::vector<NodeIndex>& up = crowd_.up();
+  const std::uint64_t others =
+      std::min(std::uint64_t{fault.share} * up.size() / 1'000'000 + 1, kMaxClogged);
+  for (const NodeIndex from : up) {
+    for (std::uint64_t n = 0; n < others; ++n) {
+      world_.network().clog(from, crowd_.any(faults_), until);
+    }
+  }
 }
 
 }  // namespace kadmos::sim

@@ -26,6 +26,7 @@ class Fate {
   void strike(const Fault& fault);
   void take_down(const std::vector<NodeIndex>& nodes, const Fault& fault);
   void divide(const std::vector<NodeIndex>& side, const Fault& fault);
+  void clog(const Fault& fault);
   // Does it after `lasts`, or when everything ends.
   void undo_after(Duration lasts, std::function<void()> undo);
 
@@ -38,6 +39,7 @@ class Fate {
   Lengths sessions_;
   Lengths pauses_;
   bool striking_ = false;
+  bool divided_ = false;
   std::map<std::uint64_t, std::function<void()>> undo_;  // in the order of what they undo
   std::uint64_t next_undo_ = 0;
 };

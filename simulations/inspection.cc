@@ -32,6 +32,14 @@ void Inspection::look_into_nodes() {
     }
     const Limits& limits = scenario_.config.limits;
     const Stats stats = node.stats();
+    if (stats.requests_sent !=
+        stats.replies_received + stats.requests_failed + stats.rpcs_pending) {
+      violate_("requests are accounted for",
+               node_text(i) + " sent " + std::to_string(stats.requests_sent) +
+                   " requests, of which " + std::to_string(stats.replies_received) +
+                   " were answered, " + std::to_string(stats.requests_failed) + " failed and " +
+                   std::to_string(stats.rpcs_pending) + " are pending");
+    }
     const auto bound = [&](const char* what, std::uint64_t is, std::uint64_t most) {
       if (is <= most) return;
       violate_("bounds hold", node_text(i) + ": " + std::to_string(is) + " " + what + ", at most " +
@@ -108,7 +116,7 @@ void Inspection::look_for_convergence() {
       return std::ranges::find(known, neighbour) == known.end() &&
              buckets[shared_prefix(self, world_.node(neighbour).id())] < k;
     });
-    if (missed > static_cast<std::ptrdiff_t>(neighbours.size() / 10)) {
+    if (missed > 0) {
       violate_("tables converge", node_text(i) + " does not know " + std::to_string(missed) +
                                       " of its " + std::to_string(neighbours.size()) +
                                       " nearest neighbours after the calm");

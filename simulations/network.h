@@ -56,7 +56,7 @@ struct NetworkOptions {
       std::chrono::seconds(5);  // of a dial and its handshake that nobody answers
   Duration idle_timeout = std::chrono::minutes(5);  // a connection without a frame closes
   bool unknown_refuse = true;  // dials to addresses where no host ever was: refused, or no answer
-  Faults faults;               // at the start
+  Faults faults{};             // at the start
   bool datagram = false;       // frames are lost, doubled and bent for good
   // Everybody has a connection to everybody who can be dialled: a first frame takes one one-way
   // trip, a probe one round trip.

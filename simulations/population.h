@@ -19,6 +19,9 @@ class Population {
   // target are neighbours in order, so the smallest prefix range with k of them holds the k
   // closest.
   std::vector<NodeIndex> closest(const Id& target, std::size_t k) const;
+  // The largest subtree around `id`, itself not counted, of at most k nodes: no bucket of a table
+  // can be too small for them (Kademlia 2002, section 2.4).
+  std::vector<NodeIndex> neighbours(const Id& id, std::size_t k) const;
 
  private:
   std::map<Id, NodeIndex> nodes_;

@@ -82,7 +82,9 @@ struct Scenario {
   Duration calm = Duration::zero();  // after it: faults and churn are over, workload goes on
 
   Config config;
-  NetworkOptions network;
+  std::string latency = "internet";                        // what network.latency was made from
+  NetworkOptions network{.latency = Latency::internet()};  // its faults: in the measured time
+  PerMillion undialable = 0;                               // nodes behind a NAT
   Duration disk_latency = std::chrono::microseconds(100);
   std::chrono::milliseconds clock_skew = std::chrono::minutes(1);
 

@@ -26,6 +26,7 @@ WorldOptions options_of(const Scenario& scenario) {
   options.seed = scenario.seed;
   options.config = scenario.config;
   options.network = scenario.network;
+  options.network.faults = {};  // from the measured time on
   options.disk_latency = scenario.disk_latency;
   options.clock_skew = scenario.clock_skew;
   return options;

@@ -62,8 +62,7 @@ void Users::next(Kind kind) {
   const Duration mean = Duration(std::chrono::hours(1)) / per_hour;
   world_.after(exponential(prng_, mean), [this, kind, shift = shift_] {
     if (shift != shift_) return;
-    if (crowd_.size() > 0) {
-      const NodeIndex at = crowd_.any(prng_);
+    if (const NodeIndex at = crowd_.any(prng_); !world_.paused(at)) {
       if (kind == Kind::lookup) search(at, prng_.id());
       if (kind == Kind::get) get(at, any_name());
       if (kind == Kind::set) set(at, any_name());
@@ -85,7 +84,7 @@ Users::OperationId Users::add(Kind kind, NodeIndex node) {
   op.node = node;
   op.started = world_.now();
   op.measured = measuring_;
-  op.whole = !split_;
+  op.whole = splits_ == 0;
   ++running_;
   return id;
 }
@@ -146,7 +145,7 @@ Verb* Users::end(Operation& op, const Error* error) {
   if (op.over) violate_("ends once", text(op) + " ended twice");
   op.over = true;
   --running_;
-  op.whole = op.whole && !split_;
+  op.whole = op.whole && splits_ == 0;
   const Duration elapsed = world_.now() - op.started;
   const bool aborted = error != nullptr && error->code == Errc::closed && !crowd_.is_up(op.node);
   if (!aborted && !op.excused && elapsed > scenario_.config.operation_timeout + kGrace) {
@@ -266,39 +265,40 @@ void Users::check_found(const Operation& op, const Found& found) {
     return violate_("values verify", text(op) + " gave a value that was never set");
   }
   std::uint64_t& seen = entry.seen[op.node];
-  const bool deceived = crowd_.has_strangers() && may_miss(entry.key, op.seen, found.asked);
-  if (record.sequence < op.seen && op.whole && !deceived) {
-    violate_("sequences never go back", text(op) + " gave sequence " +
-                                            std::to_string(record.sequence) + " after " +
-                                            std::to_string(op.seen));
-  }
   seen = std::max(seen, record.sequence);
-  if (!op.acked || !op.whole || record.sequence >= op.acked->sequence) return;
-  if (!may_miss(entry.key, op.acked->sequence, found.asked)) {
-    violate_("acknowledged sets are read",
-             text(op) + " gave sequence " + std::to_string(record.sequence) + ", but " +
-                 std::to_string(op.acked->sequence) + " was acknowledged");
-  }
+  // With too few answers it is no more than it says to be.
+  const auto k = static_cast<std::size_t>(scenario_.config.k);
+  const int wanted = read_quorum(static_cast<int>(std::min(k, crowd_.population().size())));
+  if (!op.whole || found.answers < wanted) return;
+  const auto must_be = [&](const char* rule, std::uint64_t sequence, const char* why) {
+    if (record.sequence >= sequence || !is_within_reach(entry, sequence, found.asked)) return;
+    violate_(rule, text(op) + " gave sequence " + std::to_string(record.sequence) + ", but " +
+                       std::to_string(sequence) + why);
+  };
+  must_be("sequences never go back", op.seen, " was given before");
+  if (op.acked) must_be("acknowledged sets are read", op.acked->sequence, " was acknowledged");
 }
 
-// Adversaries may answer in such numbers that an honest node was never asked.
-bool Users::passed_over(NodeIndex i, const std::vector<Asked>& asked) const {
-  return crowd_.has_strangers() && std::ranges::none_of(asked, [&](const Asked& one) {
-           return one.peer.key == world_.network().key(i);
-         });
+// A replica that this operation had nothing of: asked, but no answer came in time; or not asked,
+// where liars may answer in such numbers that the honest are passed over.
+bool Users::not_heard(NodeIndex i, const std::vector<Asked>& asked) const {
+  const auto one =
+      std::ranges::find(asked, world_.network().key(i), [](const Asked& a) { return a.peer.key; });
+  if (one == asked.end()) return crowd_.has_strangers();
+  return one->outcome == Outcome::silent || one->outcome == Outcome::unreachable;
 }
 
-// Whether so many of the closest nodes lack the version, adversaries included, that they can answer
-// a get alone.
-bool Users::may_miss(const Key& key, std::uint64_t sequence,
-                     const std::vector<Asked>& asked) const {
-  const auto closest = crowd_.closest_of_all(key, static_cast<std::size_t>(scenario_.config.k));
+// So few of the k closest nodes lack the version that they are too few to answer a get alone.
+bool Users::is_within_reach(const Ledger::Name& name, std::uint64_t sequence,
+                            const std::vector<Asked>& asked) const {
+  const auto closest =
+      crowd_.closest_of_all(name.key, static_cast<std::size_t>(scenario_.config.k));
   const auto lacking = std::ranges::count_if(closest, [&](NodeIndex i) {
-    if (!crowd_.is_up(i) || passed_over(i, asked)) return true;
-    const auto held = world_.disk(i).contents().find(key);
-    return !held || !*held || (*held)->record.sequence < sequence;
+    if (!crowd_.is_up(i)) return true;  // an adversary
+    const auto held = world_.disk(i).contents().find(name.key);
+    return not_heard(i, asked) || !held || !*held || (*held)->record.sequence < sequence;
   });
-  return lacking >= read_quorum(static_cast<int>(closest.size()));
+  return lacking < read_quorum(static_cast<int>(closest.size()));
 }
 
 void Users::check_missing(const Operation& op, const Error& error) {
@@ -311,19 +311,24 @@ void Users::check_missing(const Operation& op, const Error& error) {
     const auto held = world_.disk(i).contents().find(entry.key);
     const bool holds = held && *held && (*held)->record.sequence >= op.acked->sequence;
     // An adversary may say that it keeps it, and be as good as gone.
-    if (!holds || !crowd_.is_up(i) || passed_over(i, error.asked) ||
-        std::ranges::find(closest, i) == closest.end())
-      ++gone;
+    const bool there = crowd_.is_up(i) && !world_.paused(i) && !not_heard(i, error.asked);
+    if (!holds || !there || std::ranges::find(closest, i) == closest.end()) ++gone;
   }
-  if (gone < op.acked->quorum) {
-    violate_("acknowledged sets are read",
-             text(op) + ": " + error.detail + ", though only " + std::to_string(gone) + " of " +
-                 std::to_string(op.acked->replicas.size()) + " replicas are gone");
+  if (gone >= op.acked->quorum) return;
+  std::string replicas;
+  for (const NodeIndex i : op.acked->replicas) replicas += " " + std::to_string(i);
+  std::string asked;
+  for (const Asked& one : error.asked) {
+    const auto i = world_.index_of(one.peer.key);
+    asked += " " + (i ? std::to_string(*i) : "nobody") + " " + std::string(name_of(one.outcome));
   }
+  violate_("acknowledged sets are read", text(op) + ": " + error.detail + ", though only " +
+                                             std::to_string(gone) + " of the replicas" + replicas +
+                                             " are gone; asked:" + asked);
 }
 
 void Users::split(bool on) {
-  split_ = on;
+  splits_ += on ? 1 : -1;
   if (!on) return;
   for (auto& [id, op] : operations_) op.whole = false;
 }

@@ -30,7 +30,7 @@ class Users {
   void work(bool on);
   void measure(bool on) { measuring_ = on; }
   // While the network is split, what one side acknowledges the other can't know: such sets promise
-  // nothing to the whole, and gets are not held to any set.
+  // nothing to the whole, and gets are not held to any set. Splits may overlap.
   void split(bool on);
 
   std::size_t running() const { return running_; }
@@ -72,9 +72,10 @@ class Users {
   void on_got(OperationId id, const Result<Found>& result);
   void on_set(OperationId id, const Result<Receipt>& result);
   void check_found(const Operation& op, const Found& found);
+  bool not_heard(NodeIndex i, const std::vector<Asked>& asked) const;
+  bool is_within_reach(const Ledger::Name& name, std::uint64_t sequence,
+                       const std::vector<Asked>& asked) const;
   void check_missing(const Operation& op, const Error& error);
-  bool passed_over(NodeIndex i, const std::vector<Asked>& asked) const;
-  bool may_miss(const Key& key, std::uint64_t sequence, const std::vector<Asked>& asked) const;
   // Counts an ended operation. What it gives is null for one that is not measured or was cut short
   // by its node's end; else what it belongs to.
   Verb* end(Operation& op, const Error* error);
@@ -98,7 +99,7 @@ class Users {
   bool working_ = false;
   std::uint64_t shift_ = 0;  // which spell of work: what an earlier one scheduled is void
   bool measuring_ = false;
-  bool split_ = false;
+  int splits_ = 0;
 };
 
 }  // namespace kadmos::sim

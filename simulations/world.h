@@ -86,6 +86,7 @@ class World {
   // SIGSTOP and SIGCONT: its connections stay, and what comes in the meantime waits for it.
   void pause(NodeIndex i);
   void resume(NodeIndex i);
+  bool paused(NodeIndex i) const { return machines_[i]->paused; }
   bool running(NodeIndex i) const { return machines_[i]->node != nullptr; }
 
   // `who` learns, as after a dial that went well, that it reached `whom`. No message is sent.

@@ -31,6 +31,21 @@ struct ReportOptions {
   std::string html_file;
 };
 int report(const ReportOptions& options);
+struct SwarmOptions {
+  std::uint64_t from = 1;
+  std::uint64_t seeds = 100;
+  double minutes = 0;  // 0: no limit
+  unsigned jobs = 1;
+  bool keep_going = false;  // past the first failure
+};
+int swarm(const SwarmOptions& options);
+
+struct ShrinkOptions {
+  ScenarioOptions what;                     // or:
+  std::optional<std::uint64_t> swarm_seed;  // a seed of the swarm
+  unsigned tries = 300;
+};
+int shrink(const ShrinkOptions& options);
 
 struct CompareOptions {
   std::string a;  // results, JSON files
@@ -57,6 +72,8 @@ int list(const ListOptions& options);
 int fail(const Error& error);
 // - is stdout. Errors: io.
 Result<void> write_text(const std::string& file, const std::string& text);
+// The command line that runs this very scenario.
+std::string replay_command(const sim::Scenario& scenario);
 // The scenario with the changes applied. Errors: those of load_scenario and apply.
 Result<sim::Scenario> scenario_of(const ScenarioOptions& options);
 

@@ -24,10 +24,13 @@ Examples:
   dht-sim run churn --runs 10 --jobs 2 --html churn.html
   dht-sim compare before.json after.json
   dht-sim trace baseline --key name:7
-  dht-sim run mine.toml --set network.loss=0.02 --set config.k=8
+  dht-sim run mine.toml --latency rtts.csv --set config.k=8
+  dht-sim swarm --seeds 1000 --jobs 2
+  dht-sim shrink --swarm 17
 )";
 
 struct CommonFlags {
+  std::optional<std::string> latency;
   std::optional<std::uint64_t> nodes;
   std::optional<std::uint64_t> seed;
   std::optional<double> hours;
@@ -40,6 +43,9 @@ void declare_scenario(CLI::App& command, ScenarioOptions& options, CommonFlags& 
   command.add_option("--nodes", flags.nodes, "Nodes that the network grows to")->type_name("N");
   command.add_option("--seed", flags.seed, "What all chance grows from")->type_name("S");
   command.add_option("--hours", flags.hours, "Measured time")->type_name("H");
+  command
+      .add_option("--latency", flags.latency, "internet, loopback, or a CSV file of round trips")
+      ->type_name("FILE");
   command.add_option("--set", options.set, "Change a setting; repeatable")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
@@ -51,6 +57,7 @@ void add_flags(ScenarioOptions& options, const CommonFlags& flags) {
   if (flags.nodes) set.push_back(fmt::format("nodes={}", *flags.nodes));
   if (flags.seed) set.push_back(fmt::format("seed={}", *flags.seed));
   if (flags.hours) set.push_back(fmt::format("duration={}h", *flags.hours));
+  if (flags.latency) set.push_back("network.latency=" + *flags.latency);
   options.set.insert(options.set.begin(), set.begin(), set.end());
 }
 
@@ -87,6 +94,39 @@ int main_of(int argc, char** argv) {
   report_command->add_option("--html", report_options.html_file, "Where to; - is stdout")
       ->required()
       ->type_name("FILE");
+  SwarmOptions swarm_options;
+  CLI::App* swarm_command =
+      app.add_subcommand("swarm", "Run a scenario of trouble drawn from each of many seeds");
+  swarm_command->add_option("--seeds", swarm_options.seeds, "How many")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber)
+      ->type_name("N");
+  swarm_command->add_option("--from", swarm_options.from, "The first")
+      ->capture_default_str()
+      ->type_name("S");
+  swarm_command->add_option("--minutes", swarm_options.minutes, "Stop after so long")
+      ->check(CLI::PositiveNumber)
+      ->type_name("M");
+  swarm_command->add_option("--jobs", swarm_options.jobs, "Processes at once")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1024))
+      ->type_name("J");
+  swarm_command->add_flag("--keep-going", swarm_options.keep_going,
+                          "Do not stop at the first seed that fails");
+
+  ShrinkOptions shrink_options;
+  CommonFlags shrink_flags;
+  CLI::App* shrink_command =
+      app.add_subcommand("shrink", "Make a failing scenario smaller while it fails alike");
+  declare_scenario(*shrink_command, shrink_options.what, shrink_flags);
+  shrink_command->get_option("scenario")->required(false);
+  shrink_command
+      ->add_option("--swarm", shrink_options.swarm_seed, "The scenario of this swarm seed")
+      ->type_name("S")
+      ->excludes(shrink_command->get_option("scenario"));
+  shrink_command->add_option("--tries", shrink_options.tries, "Runs to spend at most")
+      ->capture_default_str()
+      ->type_name("N");
 
   TraceOptions trace_options;
   CLI::App* trace_command =
@@ -135,6 +175,11 @@ int main_of(int argc, char** argv) {
   }
   if (*compare_command) return compare(compare_options);
   if (*report_command) return report(report_options);
+  if (*swarm_command) return swarm(swarm_options);
+  if (*shrink_command) {
+    add_flags(shrink_options.what, shrink_flags);
+    return shrink(shrink_options);
+  }
   return list(list_options);
 }
 

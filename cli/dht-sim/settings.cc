@@ -153,6 +153,23 @@ constexpr std::size_t kMaxFaults = 64;
 
 const std::vector<std::string> kModels = {"constant", "exponential", "weibull", "pareto"};
 
+// Makes the latency too.
+Setting latency_setting() {
+  return {
+      "network.latency",
+      "round trips: internet (built in), loopback, or a CSV file of milliseconds between places",
+      [](Scenario& scenario, std::string_view text) -> Result<void> {
+        auto latency = text == "internet"   ? Result(sim::Latency::internet())
+                       : text == "loopback" ? Result(sim::Latency::loopback())
+                                            : sim::Latency::from_file(std::string(text));
+        if (!latency) return latency.error();
+        scenario.network.latency = *std::move(latency);
+        scenario.latency = text;
+        return {};
+      },
+      [](const Scenario& scenario) { return scenario.latency; }};
+}
+
 std::vector<Setting> make_settings() {
   std::vector<Setting> all;
   const auto add = [&](Setting setting) { all.push_back(std::move(setting)); };
@@ -173,6 +190,8 @@ std::vector<Setting> make_settings() {
 
   add(integer("config.k", "replicas, and contacts of a bucket", 1, 255, KADMOS_AT(config.k)));
   add(integer("config.alpha", "requests of a lookup at once", 1, 64, KADMOS_AT(config.alpha)));
+  add(integer("config.closing_alpha", "likewise in the closing phase", 1, 255,
+              KADMOS_AT(config.closing_alpha)));
   add(length("config.ttl", "lifetime of records", KADMOS_AT(config.ttl)));
   add(length("config.refresh_interval", "of a bucket without lookups",
              KADMOS_AT(config.refresh_interval)));
@@ -189,6 +208,27 @@ std::vector<Setting> make_settings() {
               KADMOS_AT(config.limits.connections)));
   add(integer("config.records", "kept by a node at most", 1, 1'000'000'000,
               KADMOS_AT(config.limits.records)));
+
+  add(latency_setting());
+  add(flag("network.warm", "connections to everybody are open already", KADMOS_AT(network.warm)));
+  add(flag("network.datagram", "frames are lost, doubled and bent for good",
+           KADMOS_AT(network.datagram)));
+  add(share("network.undialable", "of the nodes, behind a NAT", KADMOS_AT(undialable)));
+  add(share("network.loss", "of packets", KADMOS_AT(network.faults.loss)));
+  add(share("network.duplication", "of packets", KADMOS_AT(network.faults.duplication)));
+  add(share("network.reordering", "of packets", KADMOS_AT(network.faults.reordering)));
+  add(share("network.corruption", "of packets", KADMOS_AT(network.faults.corruption)));
+  add(length("network.burst_every", "a node's line fails once in that time, 0: never",
+             KADMOS_AT(network.faults.burst_every)));
+  add(length("network.burst_length", "for that long on average",
+             KADMOS_AT(network.faults.burst_length)));
+  add(share("network.burst_loss", "of packets in a burst", KADMOS_AT(network.faults.burst_loss)));
+  add(integer("network.up", "bytes/s of a node's line up, 0: no limit", 0, UINT32_MAX,
+              KADMOS_AT(network.up)));
+  add(integer("network.down", "bytes/s of a node's line down, 0: no limit", 0, UINT32_MAX,
+              KADMOS_AT(network.down)));
+  add(flag("network.refuse", "dials to where nobody is are refused, else unanswered",
+           KADMOS_AT(network.unknown_refuse)));
 
   add(integer("workload.lookups", "find_node of random targets, per node and hour", 0, 1'000'000,
               KADMOS_AT(workload.lookups)));

@@ -53,7 +53,8 @@ struct Config {
   std::string network = "kadmos";
 
   int k = 20;           // replicas, bucket size, contacts in a reply
-  int alpha = 3;        // lookups ask this many at once; k in the closing phase
+  int alpha = 3;        // lookups ask this many at once,
+  int closing_alpha = 20;  // and in the closing phase this many, but no more than they look for
   bool client = false;  // take part without serving: never enters others' tables, holds no replicas
 
   // What to tell peers about how to reach us. Empty: what the transport listens on; an unspecified

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/plant.h"
 #include "wire/codec.h"
 
 namespace kadmos {
@@ -12,7 +13,8 @@ constexpr std::size_t kExpireBatch = 64;
 constexpr int kNotices = 20;  // of one kind in a period
 constexpr Duration kNoticePeriod = std::chrono::minutes(1);
 constexpr Duration kExpirePause = std::chrono::milliseconds(20);  // between two batches
-constexpr Duration kForever = std::chrono::hours(24 * 365);       // any longer timeout is as good
+constexpr Duration kStoodStill = std::chrono::minutes(1);
+constexpr Duration kForever = std::chrono::hours(24 * 365);  // any longer timeout is as good
 
 Error unreachable_error(const Bootstrap& where, Unreachable why) {
   return {Errc::unreachable, where.endpoint.text() + ": " + std::string(name_of(why))};
@@ -90,6 +92,7 @@ void Engine::close(Now now) {
 
 void Engine::on_frame(Now now, const Peer& from, ByteView frame) {
   if (closed_) return;
+  look_at_the_clock(now);
   auto message = wire::decode(frame, config_.limits);
   if (!message) {
     ++stats_.frames_malformed;
@@ -173,8 +176,15 @@ void Engine::on_committed(Now now, CommitId commit, const Result<void>& result) 
   settle(now);
 }
 
+// Whoever has not called for long after it was asked to stood still, as when a laptop sleeps.
+void Engine::look_at_the_clock(Now now) {
+  const auto due = next_timeout();
+  if (due && now.at - *due > kStoodStill) upkeep_.on_stood_still(now.at);
+}
+
 void Engine::on_timeout(Now now) {
   if (closed_) return;
+  look_at_the_clock(now);
   if (const auto due = rpcs_.next_timeout(); due && now.at - *due > config_.slow_floor) {
     // This process stood still. What its peers said meanwhile has not been read yet, so the silence
     // is ours, not theirs.
@@ -250,7 +260,7 @@ OpId Engine::begin(Now now, std::unique_ptr<Operation> operation, Running::Purpo
                    Duration timeout) {
   const OpId id = next_op_++;
   const TimePoint deadline = now.at + std::min(timeout, kForever);
-  deadlines_.emplace(deadline, id);
+  if (!planted(Plant::forget_deadline)) deadlines_.emplace(deadline, id);
   if (purpose == Running::Purpose::user_join || purpose == Running::Purpose::enter) {
     ++stats_.bootstraps;
     upkeep_.on_join_started();
@@ -338,14 +348,24 @@ std::vector<Bootstrap> Engine::ways_in() {
   return out;
 }
 
+// A search for the own id that also tries one of those who were lost. After a partition each side
+// has dropped the other from its tables; so they find together again.
+std::unique_ptr<Operation> Engine::meeting() {
+  std::vector<Bootstrap> ways = ways_in();
+  if (ways.size() > 1) ways.resize(1);
+  return make_operation(env_, JoinRequest{std::move(ways)});
+}
+
 void Engine::run_upkeep(Now now) {
   while (auto job = upkeep_.poll(now.at)) {
     if (std::holds_alternative<Upkeep::Enter>(*job)) {
       begin(now, make_operation(env_, JoinRequest{ways_in()}), Running::Purpose::enter,
             config_.operation_timeout);
     } else if (const auto* search = std::get_if<Upkeep::Search>(&*job)) {
-      begin(now, make_operation(env_, FindNodeRequest{search->target}), Running::Purpose::search,
-            config_.operation_timeout);
+      auto operation = search->target == identity_.id()
+                           ? meeting()
+                           : make_operation(env_, FindNodeRequest{search->target});
+      begin(now, std::move(operation), Running::Purpose::search, config_.operation_timeout);
     } else if (const auto* held = std::get_if<Upkeep::Replicate>(&*job)) {
       replicate(now, held->key);
     } else {
@@ -501,6 +521,14 @@ void Engine::on_reply(Now now, const Peer& from, const wire::Message& message) {
   const auto pending = rpcs_.take(message.request, from.contact.key);
   if (!pending) {
     ++stats_.replies_unsolicited;
+    if (planted(Plant::believe_unsolicited)) {
+      ++stats_.replies_received;
+      on_contact(now, from, true, std::nullopt);
+      if (!running_.empty()) {
+        running_.begin()->second.operation->on_answer(now, ContactHold(book_, from.contact),
+                                                      message.body);
+      }
+    }
     return;
   }
   ++stats_.replies_received;

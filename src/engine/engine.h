@@ -108,6 +108,8 @@ class Engine {
   void drive(Now now, OpId op);
   void finish(Now now, OpId op, OpResult result);
   std::vector<Bootstrap> ways_in();
+  std::unique_ptr<Operation> meeting();
+  void look_at_the_clock(Now now);
   void run_upkeep(Now now);
   void republish(Now now, const Key& key);
   void replicate(Now now, const Key& key);

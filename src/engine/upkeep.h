@@ -2,9 +2,9 @@
 // the engine carries them out. Once the node has begun to join:
 //
 // - enter: while the table is empty, try the ways in again, with a doubling, jittered pause;
-// - meet the neighbours: search for the own id soon after entering and then at doubling pauses up
-// to
-//   the refresh interval, because nodes that entered at the same moment miss each other at first;
+// - meet the neighbours: search for the own id, and try one of those who were lost, soon after
+//   entering and then at doubling pauses up to the refresh interval, because nodes that entered at
+//   the same moment miss each other at first, and the sides of a partition forget each other;
 // - refresh: a lookup in each bucket that had none for the refresh interval or at all (Kademlia,
 //   section 2.3);
 // - replicate: offer each held record to the k closest nodes, unless somebody stored it here within
@@ -54,6 +54,9 @@ class Upkeep {
 
   // The node begins to take part; before, nothing is due.
   void begin(TimePoint now);
+  // The process stood still for long enough that others may have given it up: it makes itself known
+  // again.
+  void on_stood_still(TimePoint now);
   // A join of the user's or of ours started or ended.
   void on_join_started() { ++joining_; }
   void on_join_ended(TimePoint now, bool ok);

@@ -4,8 +4,8 @@
 //
 // The shortlist holds candidates by distance to the target. `alpha` are asked at once until the
 // nearest living candidate has answered, which means nobody asked knows anyone nearer; in this
-// closing phase up to `width` are asked at once. It is done when the `width` nearest candidates
-// that count have all answered, or when nobody is left to ask.
+// closing phase up to `closing_alpha`, but no more than `width`, are asked at once. It is done when
+// the `width` nearest candidates that count have all answered, or when nobody is left to ask.
 //
 // A peer that is slow stops counting: its slot goes to the next candidate and completion no longer
 // waits for it, but a late answer is used. A suspect (somebody who was silent lately) is asked only
@@ -27,6 +27,7 @@ class Lookup {
   struct Options {
     int width = 20;  // how many of the nearest must have answered
     int alpha = 3;
+    int closing_alpha = 20;
     std::size_t max = 256;  // candidates remembered; the farthest unasked goes first
   };
 

@@ -231,6 +231,7 @@ std::optional<Error> contradiction(const Config& config) {
     return invalid("the network's name must have 1 to 64 bytes");
   }
   if (config.alpha < 1) return invalid("alpha must be at least 1");
+  if (config.closing_alpha < 1) return invalid("closing_alpha must be at least 1");
   if (config.k < 1 || static_cast<std::size_t>(config.k) > config.limits.contacts_per_reply) {
     return invalid("k must be between 1 and " + std::to_string(config.limits.contacts_per_reply));
   }

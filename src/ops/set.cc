@@ -7,6 +7,7 @@
 #include <map>
 
 #include "base/check.h"
+#include "base/plant.h"
 #include "ops/quorum.h"
 #include "ops/requests.h"
 #include "ops/walk.h"
@@ -71,6 +72,7 @@ class SetOp final : public Operation {
     const auto* failure = std::get_if<wire::Failure>(&reply);
     const bool busy = failure != nullptr && failure->code == wire::FailureCode::busy;
     settle(stored);
+    if (planted(Plant::count_refused_store)) return on_stored(now, from.id(), wire::Stored{});
     log_.ended(now.at, from.id(), busy ? Outcome::busy : Outcome::refused,
                failure != nullptr ? failure->detail : "answered with a message of another kind");
   }

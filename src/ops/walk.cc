@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/plant.h"
 
 namespace kadmos {
 
@@ -26,7 +27,10 @@ Asked& AskLog::ended(TimePoint now, const Id& peer, Outcome outcome, std::string
 Walk::Walk(const OpEnv& env, const Id& target, int width, wire::Body request)
     : env_(env),
       lookup_(target, env.identity.id(),
-              {.width = width, .alpha = env.config.alpha, .max = env.config.limits.shortlist},
+              {.width = planted(Plant::one_less_than_k) ? width - 1 : width,
+               .alpha = env.config.alpha,
+               .closing_alpha = env.config.closing_alpha,
+               .max = env.config.limits.shortlist},
               env.book),
       request_(std::move(request)) {}
 

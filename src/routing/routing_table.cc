@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/plant.h"
 
 namespace kadmos {
 namespace {
@@ -55,6 +56,11 @@ RoutingTable::Seen RoutingTable::on_seen(TimePoint now, ContactRef contact,
   while (full(*bucket) && bucket == &buckets_.back()) {
     split_last(now);
     bucket = &buckets_[index_of(id)];
+  }
+  if (full(*bucket) && planted(Plant::evict_live_contact)) {
+    book_.release(bucket->entries.front().contact);
+    bucket->entries.erase(bucket->entries.begin());
+    --size_;
   }
   if (full(*bucket)) return cache(*bucket, contact);
   book_.retain(contact);

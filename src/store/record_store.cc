@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/plant.h"
 
 namespace kadmos {
 namespace {
@@ -55,7 +56,7 @@ Verdict RecordStore::judge(Now now, const Key& key, const Record& record, bool o
   fresh.group = fresh.own ? 0 : held->group;
   const bool equivocation = equivocates(record, held->record);
   if (record.sequence == held->record.sequence && !equivocation) return refresh(key, *held, fresh);
-  if (order(record, held->record) < 0) {
+  if (order(record, held->record) < 0 && !planted(Plant::accept_older)) {
     return {Status::superseded, commit_of(key), held->record.sequence, equivocation,
             "a newer version is held"};
   }

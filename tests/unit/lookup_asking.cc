@@ -73,6 +73,16 @@ TEST_CASE("the closing phase looks past candidates that failed or are slow") {
   CHECK(search.ask() == Names{5, 6});
 }
 
+TEST_CASE("the closing phase asks no more at once than it is allowed") {
+  SmallLookup search({.width = 4, .alpha = 1, .closing_alpha = 2});
+  search.add_all({1, 2, 3, 4, 5, 6});
+  CHECK(search.ask() == Names{1});
+  search.answer(1);
+  CHECK(search.ask() == Names{2, 3});
+  search.answer(2);
+  CHECK(search.ask() == Names{4});
+}
+
 TEST_CASE("the closing phase asks alpha at once if that is more than width") {
   SmallLookup search({.width = 1, .alpha = 3});
   search.add_all({1, 2, 3, 4});

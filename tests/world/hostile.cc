@@ -86,8 +86,9 @@ TEST_CASE("a record that does not prove its key is never believed") {
   content.value = to_bytes("not what was asked for");
   lies.emplace_back("content of another hash", content);
 
-  for (const auto& [what, record] : lies) {
-    CAPTURE(what);
+  for (const auto& lie : lies) {
+    const Record& record = lie.second;
+    CAPTURE(lie.first);  // clang 14 captures no structured binding
     trap.hand_out(record);
     const std::uint64_t before = trap.stats().records_invalid;
     const auto found = trap.world.run_until(trap.node().get(trap.key()));

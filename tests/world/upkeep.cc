@@ -105,6 +105,26 @@ TEST_CASE("a record outlives all nodes that first held it") {
   CHECK(holders(world, receipt->key).size() >= 20);
 }
 
+TEST_CASE("a node that stood still until the others gave it up makes itself known again") {
+  WorldOptions options;
+  options.config.refresh_interval = minutes(20);
+  World world(options);
+  grow(world, 12);
+  const auto known_by = [&] {
+    int count = 0;
+    for (NodeIndex i = 0; i < world.size(); ++i) {
+      if (i != 5 && knows(world, i, 5)) ++count;
+    }
+    return count;
+  };
+  world.pause(5);
+  world.run_for(hours(2));
+  REQUIRE(known_by() == 0);
+  world.resume(5);
+  world.run_for(minutes(1));
+  CHECK(known_by() == 11);
+}
+
 TEST_CASE("a quiet network stays cheap") {
   World world;
   grow(world, 50);
