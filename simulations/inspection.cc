@@ -137,6 +137,26 @@ void Inspection::look_for_convergence() {
   }
 }
 
+void Inspection::remember_tables() {
+  for (const NodeIndex i : crowd_.up()) {
+    std::vector<PublicKey>& table = tables_[i];
+    for (const Contact& contact : world_.node(i).contacts()) table.push_back(contact.key);
+  }
+}
+
+void Inspection::look_for_evictions() {
+  for (const NodeIndex i : crowd_.up()) {
+    const std::vector<Contact> contacts = world_.node(i).contacts();
+    for (const PublicKey& key : tables_[i]) {
+      const auto there = world_.index_of(key);
+      if (!there || !crowd_.is_up(*there)) continue;
+      if (std::ranges::find(contacts, key, &Contact::key) != contacts.end()) continue;
+      violate_("the living are not evicted",
+               node_text(i) + " has put " + node_text(*there) + " out of its table, which lives");
+    }
+  }
+}
+
 void Inspection::look_for_leftovers() {
   // Upkeep may be at work in many nodes at any moment, but in no node for ever.
   const Duration limit = 2 * scenario_.config.operation_timeout + std::chrono::minutes(2);

@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
+#include <vector>
 
 #include "simulations/crowd.h"
 #include "simulations/ledger.h"
@@ -31,6 +33,9 @@ class Inspection {
   void look_into_nodes();
   // After a calm: nodes know their neighbours, tables hold the living, and names their replicas.
   void look_for_convergence();
+  // Nobody who lives may be put out of a table: since tables were remembered there was no trouble.
+  void remember_tables();
+  void look_for_evictions();
   // No operation or request is left anywhere, and closed nodes are silent.
   void look_for_leftovers();
 
@@ -50,6 +55,7 @@ class Inspection {
   const Crowd& crowd_;
   const Ledger& ledger_;
   Violate violate_;
+  std::map<NodeIndex, std::vector<PublicKey>> tables_;
   std::uint64_t looks_ = 0;
   std::uint64_t frames_ = 0;
 };

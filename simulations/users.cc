@@ -175,6 +175,13 @@ void Users::on_searched(OperationId id, const Result<Closest>& result) {
   Operation& op = operations_.at(id);
   if (op.closest) --watched_[op.node];
   Verb* verb = end(op, result ? nullptr : &result.error());
+  if (peace_ && result && !crowd_.has_strangers()) {
+    const Population& all = crowd_.population();
+    const std::size_t others = all.size() - (all.contains(world_.node(op.node).id()) ? 1 : 0);
+    const std::size_t wanted = std::min(static_cast<std::size_t>(scenario_.config.k), others);
+    found_at_peace_ += std::min(result->contacts.size(), wanted);
+    wanted_at_peace_ += wanted;
+  }
   if (verb == nullptr) return;
   verb->hops += static_cast<std::uint64_t>(result->hops);
   verb->rpcs += static_cast<std::uint64_t>(result->asked);
@@ -331,6 +338,15 @@ void Users::split(bool on) {
   splits_ += on ? 1 : -1;
   if (!on) return;
   for (auto& [id, op] : operations_) op.whole = false;
+}
+
+void Users::at_peace(bool on) {
+  peace_ = on;
+  // A few may go without those who are slow.
+  if (!on && found_at_peace_ * 20 < wanted_at_peace_ * 17) {
+    violate_("searches find k", "in peace they found " + std::to_string(found_at_peace_) + " of " +
+                                    std::to_string(wanted_at_peace_) + " nodes, less than 85 %");
+  }
 }
 
 void Users::excuse(NodeIndex node) {

@@ -32,6 +32,8 @@ class Users {
   // While the network is split, what one side acknowledges the other can't know: such sets promise
   // nothing to the whole, and gets are not held to any set. Splits may overlap.
   void split(bool on);
+  // No trouble is left: searches must find as many nodes as they look for.
+  void at_peace(bool on);
 
   std::size_t running() const { return running_; }
   const Ledger& ledger() const { return ledger_; }
@@ -100,6 +102,9 @@ class Users {
   std::uint64_t shift_ = 0;  // which spell of work: what an earlier one scheduled is void
   bool measuring_ = false;
   int splits_ = 0;
+  bool peace_ = false;
+  std::uint64_t found_at_peace_ = 0;
+  std::uint64_t wanted_at_peace_ = 0;
 };
 
 }  // namespace kadmos::sim
