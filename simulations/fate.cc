@@ -182,6 +182,8 @@ void Fate::divide(const std::vector<NodeIndex>& side, const Fault& fault) {
 
 // Every node's way to so many random others.
 void Fate::clog(const Fault& fault) {
+  users_.split(true);  // between many pairs, it is
+  undo_after(fault.lasts, [this] { users_.split(false); });
   const TimePoint until = world_.now() + fault.lasts;
   const std::vector<NodeIndex>& up = crowd_.up();
   const std::uint64_t others =

@@ -274,9 +274,7 @@ void Users::check_found(const Operation& op, const Found& found) {
   std::uint64_t& seen = entry.seen[op.node];
   seen = std::max(seen, record.sequence);
   // With too few answers it is no more than it says to be.
-  const auto k = static_cast<std::size_t>(scenario_.config.k);
-  const int wanted = read_quorum(static_cast<int>(std::min(k, crowd_.population().size())));
-  if (!op.whole || found.answers < wanted) return;
+  if (!op.whole || found.answers < answers_wanted()) return;
   const auto must_be = [&](const char* rule, std::uint64_t sequence, const char* why) {
     if (record.sequence >= sequence || !is_within_reach(entry, sequence, found.asked)) return;
     violate_(rule, text(op) + " gave sequence " + std::to_string(record.sequence) + ", but " +
@@ -284,6 +282,12 @@ void Users::check_found(const Operation& op, const Found& found) {
   };
   must_be("sequences never go back", op.seen, " was given before");
   if (op.acked) must_be("acknowledged sets are read", op.acked->sequence, " was acknowledged");
+}
+
+// r, for those that there are.
+int Users::answers_wanted() const {
+  const auto k = static_cast<std::size_t>(scenario_.config.k);
+  return read_quorum(static_cast<int>(std::min(k, crowd_.population().size())));
 }
 
 // A replica that this operation had nothing of: asked, but no answer came in time; or not asked,
@@ -311,6 +315,9 @@ bool Users::is_within_reach(const Ledger::Name& name, std::uint64_t sequence,
 void Users::check_missing(const Operation& op, const Error& error) {
   const Ledger::Name& entry = ledger_.name(op.name);
   if (!op.acked || !op.whole || op.excused || op.acked->quorum == 0) return;
+  // With too few answers it is no more than it says to be.
+  const auto answered = std::ranges::count(error.asked, Outcome::absent, &Asked::outcome);
+  if (answered < answers_wanted()) return;
   const auto closest =
       crowd_.closest_in_place(entry.key, static_cast<std::size_t>(scenario_.config.k));
   int gone = 0;

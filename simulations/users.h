@@ -74,6 +74,7 @@ class Users {
   void on_got(OperationId id, const Result<Found>& result);
   void on_set(OperationId id, const Result<Receipt>& result);
   void check_found(const Operation& op, const Found& found);
+  int answers_wanted() const;
   bool not_heard(NodeIndex i, const std::vector<Asked>& asked) const;
   bool is_within_reach(const Ledger::Name& name, std::uint64_t sequence,
                        const std::vector<Asked>& asked) const;
