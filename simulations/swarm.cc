@@ -100,6 +100,11 @@ Scenario swarm_scenario(std::uint64_t seed) {
     const auto faults = prng.below(4) + 1;
     for (std::uint64_t i = 0; i < faults; ++i) out.faults.push_back(draw_fault(prng, out.duration));
   }
+  if (out.nodes > 8 && one_in(prng, 4)) {
+    constexpr auto kLast = static_cast<std::uint64_t>(Adversaries::Kind::equivocators);
+    out.adversaries.kind = static_cast<Adversaries::Kind>(prng.below(kLast) + 1);
+    out.adversaries.share = share(prng, 50, 200);
+  }
   return out;
 }
 
