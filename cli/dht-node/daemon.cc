@@ -142,10 +142,9 @@ Result<void> Daemon::start() {
                      {"control", options_.control},
                      {"data_dir", options_.data_dir},
                      {"pid", ::getpid()}};
-  auto control = ControlServer::listen(loop_, options_.control,
-                                       [this](ByteView frame, ControlServer::Reply reply) {
-                                         return handle(frame, std::move(reply));
-                                       });
+  auto control = ControlServer::listen(
+      loop_, options_.control,
+      [this](ByteView frame, const ControlServer::Reply& reply) { return handle(frame, reply); });
   if (!control) {
     return with_context("cannot open the control socket " + options_.control, control.error());
   }

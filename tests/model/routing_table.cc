@@ -33,7 +33,7 @@ class Model {
         table_(Id::from_top(self_), {.k = options.k, .per_group = options.per_group}, book_) {
     for (int i = 0; i < options.ids; ++i) {
       const auto bits =
-          static_cast<int>(prng_.below(static_cast<std::uint64_t>(options.shared_bits + 1)));
+          static_cast<int>(prng_.below(static_cast<std::uint64_t>(options.shared_bits) + 1));
       const std::uint64_t tail = prng_.next();
       tops_.push_back(bits == 0 ? tail : (self_ >> (64 - bits) << (64 - bits)) | tail >> bits);
     }
@@ -216,6 +216,7 @@ class Model {
 
   std::vector<Id> ids(const std::vector<ContactRef>& refs) const {
     std::vector<Id> out;
+    out.reserve(refs.size());
     for (const ContactRef ref : refs) out.push_back(book_.id(ref));
     return out;
   }

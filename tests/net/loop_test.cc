@@ -48,6 +48,7 @@ TEST_CASE("A thousand posts from each of four threads all run") {
   int count = 0;
   const auto patience = loop.after(std::chrono::hours(1), [] {});
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i < 1000; ++i) {

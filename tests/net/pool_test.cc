@@ -79,6 +79,7 @@ TEST_CASE("Large frames queued on the connection that loses arrive over the one 
 TEST_CASE("Eight peers that all talk to all keep one connection a pair") {
   UvLoop loop;
   std::vector<std::unique_ptr<Honest>> peers;
+  peers.reserve(8);
   for (int i = 0; i < 8; ++i) peers.push_back(std::make_unique<Honest>(loop, i));
   for (int round = 0; round < 5; ++round) {
     for (auto& from : peers) {

@@ -114,6 +114,7 @@ TEST_CASE("dial-backs are bounded and an end of one makes room for the next") {
   Drive net;
   const Host a = net.add(config);
   std::vector<Host> peers;
+  peers.reserve(4);
   for (int i = 0; i < 4; ++i) peers.push_back(net.add_raw());
   for (const Host peer : peers) ping(net, a, peer);
   CHECK(net.probed(a).size() == 2);

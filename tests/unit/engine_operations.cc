@@ -67,6 +67,7 @@ TEST_CASE("a deadline far beyond any clock is no deadline") {
 TEST_CASE("operations with the same deadline all end at it") {
   Quiet f;
   std::vector<OpId> ops;
+  ops.reserve(5);
   for (int i = 0; i < 5; ++i) ops.push_back(f.start(seconds(1)));
   f.net.run_for(seconds(1));
   for (const OpId op : ops) CHECK(f.end_of(op) == Errc::timeout);

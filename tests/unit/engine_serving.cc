@@ -24,7 +24,7 @@ struct Serving {
   std::optional<wire::Body> ask(Host from, const wire::Body& request) {
     net.sent.clear();
     net.inject(a, from, wire::Message{77, request});
-    const auto answer = net.last_answer(a, from);
+    auto answer = net.last_answer(a, from);
     if (answer) CHECK(net.sent.back().message.request == 77);
     return answer;
   }

@@ -20,7 +20,7 @@ struct Fixture {
   explicit Fixture(const Config& c) : config(c) { upkeep.begin(kStart); }
 
   Record add(int i) {
-    const Record record = records::content(std::to_string(i));
+    Record record = records::content(std::to_string(i));
     storage.put(record);
     return record;
   }

@@ -178,9 +178,10 @@ std::size_t line_at(const std::string& code, std::size_t at) {
 std::vector<Line> unordered_loops(const std::string& code, const Strings& names) {
   std::vector<Line> out;
   for (const std::string& name : names) {
-    const std::regex loop("\\bfor\\s*\\([^;(){}]*:\\s*[\\w.>*-]*\\b" + name + "\\s*\\)" + "|\\b" +
-                          name + "\\s*(\\.|->)\\s*c?begin\\s*\\(|\\bbegin\\s*\\(\\s*" + name +
-                          "\\b");
+    std::string pattern = R"(\bfor\s*\([^;(){}]*:\s*[\w.>*-]*\b)";
+    pattern.append(name).append(R"(\s*\)|\b)").append(name);
+    pattern.append(R"(\s*(\.|->)\s*c?begin\s*\(|\bbegin\s*\(\s*)").append(name).append("\\b");
+    const std::regex loop(pattern);
     for (std::sregex_iterator it(code.begin(), code.end(), loop), end; it != end; ++it) {
       out.push_back({line_at(code, static_cast<std::size_t>(it->position())), name});
     }

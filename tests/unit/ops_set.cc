@@ -143,6 +143,7 @@ TEST_CASE("set follows what the node itself holds") {
 TEST_CASE("sets of one name at once take one sequence each") {
   Setting f;
   std::vector<OpId> ops;
+  ops.reserve(3);
   for (int i = 0; i < 3; ++i) ops.push_back(f.net.start(f.a, f.net.set("name", std::to_string(i))));
   f.net.drive();
   std::set<std::uint64_t> sequences;

@@ -27,6 +27,7 @@ struct Fixture {
   bool has(std::uint8_t first) const { return table.find(readable::id(first)).has_value(); }
   std::vector<int> names(const std::vector<ContactRef>& refs) const {
     std::vector<int> out;
+    out.reserve(refs.size());
     for (const ContactRef ref : refs) out.push_back(static_cast<int>(book.id(ref).top() >> 56));
     return out;
   }
