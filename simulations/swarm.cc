@@ -104,6 +104,8 @@ Scenario swarm_scenario(std::uint64_t seed) {
     constexpr auto kLast = static_cast<std::uint64_t>(Adversaries::Kind::equivocators);
     out.adversaries.kind = static_cast<Adversaries::Kind>(prng.below(kLast) + 1);
     out.adversaries.share = share(prng, 50, 200);
+    // What they make everybody replicate would fill slow lines for ever.
+    if (out.adversaries.kind == Adversaries::Kind::flooders) out.network.up = out.network.down = 0;
   }
   return out;
 }
