@@ -124,6 +124,7 @@ Lengths::Lengths(const LengthOptions& options) : options_(options) {
 }
 
 Duration Lengths::draw(Prng& prng) const {
+  if (options_.measured) return (*options_.measured)[prng.below(options_.measured->size())];
   switch (options_.model) {
     case LengthOptions::Model::constant:
       return options_.mean;

@@ -5,6 +5,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
 
 #include "base/prng.h"
 #include "kadmos/time.h"
@@ -29,8 +32,11 @@ struct LengthOptions {
   Model model = Model::exponential;
   Duration mean = Duration::zero();  // zero: it does not happen
   std::uint32_t shape = 2000;        // of pareto: above 1000
+  // Measured lengths, any of which is as likely; they take the place of model and mean.
+  std::shared_ptr<const std::vector<Duration>> measured{};
+  std::string measured_from{};  // the file
 
-  bool on() const { return mean > Duration::zero(); }
+  bool on() const { return mean > Duration::zero() || measured != nullptr; }
 };
 
 class Lengths {

@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "cli/common/files.h"
 #include "cli/common/text.h"
 
 namespace kadmos::cli {
@@ -153,6 +154,45 @@ constexpr std::size_t kMaxFaults = 64;
 
 const std::vector<std::string> kModels = {"constant", "exponential", "weibull", "pareto"};
 
+// A file of lengths in seconds, one a line.
+Result<std::vector<Duration>> read_lengths(const std::string& path) {
+  constexpr std::size_t kMaxBytes = 64UL * 1024 * 1024;
+  constexpr double kMaxSeconds = 1e9;
+  auto file = read_file(path, kMaxBytes);
+  if (!file) return file.error();
+  std::vector<Duration> out;
+  std::string_view rest = text_of(*file);
+  for (std::size_t line = 1; !rest.empty(); ++line) {
+    const std::string_view text = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(text.size() + 1, rest.size()));
+    const auto number = parse_number(text);
+    if (!number || *number <= 0 || *number > kMaxSeconds) {
+      return Error(Errc::invalid_argument,
+                   fmt::format("{}:{}: '{}' is not a number of seconds above 0", path, line,
+                               printable(text)));
+    }
+    out.emplace_back(std::llround(*number * 1e9));
+  }
+  if (out.empty()) return Error(Errc::invalid_argument, path + ": no lengths in it");
+  return out;
+}
+
+template <class At>
+Setting measured_lengths(std::string key, std::string help, At at) {
+  return {std::move(key), std::move(help),
+          [=](Scenario& scenario, std::string_view text) -> Result<void> {
+            sim::LengthOptions& lengths = at(scenario);
+            lengths.measured_from = text;
+            lengths.measured.reset();
+            if (text.empty()) return {};
+            auto read = read_lengths(lengths.measured_from);
+            if (!read) return read.error();
+            lengths.measured = std::make_shared<const std::vector<Duration>>(*std::move(read));
+            return {};
+          },
+          [=](const Scenario& scenario) { return place(at, scenario).measured_from; }};
+}
+
 // Makes the latency too.
 Setting latency_setting() {
   return {
@@ -246,11 +286,15 @@ std::vector<Setting> make_settings() {
   add(length("churn.session", "mean session, 0: no churn", KADMOS_AT(churn.session.mean)));
   add(thousandths("churn.session_shape", "shape of weibull and pareto", 100,
                   KADMOS_AT(churn.session.shape)));
+  add(measured_lengths("churn.session_file", "measured sessions instead: seconds, one a line",
+                       KADMOS_AT(churn.session)));
   add(one_of("churn.pause_model", "distribution of pause lengths", kModels,
              KADMOS_AT(churn.pause.model)));
   add(length("churn.pause", "mean pause before a node comes back", KADMOS_AT(churn.pause.mean)));
   add(thousandths("churn.pause_shape", "shape of weibull and pareto", 100,
                   KADMOS_AT(churn.pause.shape)));
+  add(measured_lengths("churn.pause_file", "measured pauses instead: seconds, one a line",
+                       KADMOS_AT(churn.pause)));
   add(flag("churn.returning", "the same nodes come back, else new ones",
            KADMOS_AT(churn.returning)));
   add(flag("churn.keeps_disk", "nodes come back with their disks", KADMOS_AT(churn.keeps_disk)));

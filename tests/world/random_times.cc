@@ -49,5 +49,26 @@ TEST_CASE("random lengths have the mean they are given and the tail of their kin
   }
 }
 
+TEST_CASE("measured lengths are drawn as they are") {
+  LengthOptions options;
+  CHECK_FALSE(options.on());
+  options.measured = std::make_shared<const std::vector<Duration>>(
+      std::vector<Duration>{std::chrono::seconds(1), std::chrono::seconds(5)});
+  CHECK(options.on());
+  const Lengths lengths(options);
+  Prng prng(1);
+  int ones = 0;
+  for (int i = 0; i < 1000; ++i) {
+    const Duration length = lengths.draw(prng);
+    if (length == std::chrono::seconds(1)) {
+      ++ones;
+    } else {
+      CHECK(length == std::chrono::seconds(5));
+    }
+  }
+  CHECK(ones > 400);
+  CHECK(ones < 600);
+}
+
 }  // namespace
 }  // namespace kadmos::sim
