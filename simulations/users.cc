@@ -245,6 +245,8 @@ void Users::on_set(OperationId id, const Result<Receipt>& result) {
   }
   for (const NodeIndex i : version.replicas) {
     if (!crowd_.is_up(i)) continue;  // it may have lost its disk since
+    const Stats stats = world_.node(i).stats();
+    if (stats.records_evicted + stats.records_expired > 0) continue;  // or its place
     const auto held = world_.disk(i).contents().find(entry.key);
     if (!held || !*held || (*held)->record.sequence < version.sequence) {
       violate_("receipts are honest", text(op) + ": node " + std::to_string(i) +

@@ -71,6 +71,7 @@ int list(const ListOptions& options);
 // Says on stderr what failed; gives the exit code.
 int fail(const Error& error);
 // - is stdout. Errors: io.
+Result<void> check_writable(const std::string& file);
 Result<void> write_text(const std::string& file, const std::string& text);
 // The command line that runs this very scenario.
 std::string replay_command(const sim::Scenario& scenario);

@@ -99,13 +99,13 @@ int main_of(int argc, char** argv) {
       app.add_subcommand("swarm", "Run a scenario of trouble drawn from each of many seeds");
   swarm_command->add_option("--seeds", swarm_options.seeds, "How many")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(1, 1'000'000'000))
       ->type_name("N");
   swarm_command->add_option("--from", swarm_options.from, "The first")
       ->capture_default_str()
       ->type_name("S");
   swarm_command->add_option("--minutes", swarm_options.minutes, "Stop after so long")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(0.01, 1e6))
       ->type_name("M");
   swarm_command->add_option("--jobs", swarm_options.jobs, "Processes at once")
       ->capture_default_str()
@@ -186,4 +186,11 @@ int main_of(int argc, char** argv) {
 }  // namespace
 }  // namespace kadmos::cli
 
-int main(int argc, char** argv) { return kadmos::cli::main_of(argc, argv); }
+int main(int argc, char** argv) {
+  try {
+    return kadmos::cli::main_of(argc, argv);
+  } catch (const std::exception& error) {  // such as a stdout that cannot be written to
+    std::fprintf(stderr, "dht-sim: %s\n", error.what());
+    return kadmos::cli::kError;
+  }
+}

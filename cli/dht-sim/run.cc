@@ -1,12 +1,16 @@
 // dht-sim run: one scenario, with one seed or several, and what came of it as text, JSON and a
 // page.
 #include <fmt/core.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
 
 #include "cli/common/exit_code.h"
-#include "cli/common/files.h"
 #include "cli/common/text.h"
 #include "cli/dht-sim/commands.h"
 #include "cli/dht-sim/gnuplot.h"
@@ -88,11 +92,25 @@ int fail(const Error& error) {
 }
 
 Result<void> write_text(const std::string& file, const std::string& text) {
-  if (file == "-") {
-    fmt::print("{}", text);
-    return {};
-  }
-  return write_file(file, view_of(text), IfExists::replace);
+  const bool to_stdout = file == "-";
+  std::FILE* const out = to_stdout ? stdout : std::fopen(file.c_str(), "w");
+  bool ok = out != nullptr;
+  if (ok) ok = std::fwrite(text.data(), 1, text.size(), out) == text.size();
+  if (ok) ok = std::fflush(out) == 0;
+  const int error = errno;
+  if (out != nullptr && !to_stdout) std::fclose(out);
+  if (ok) return {};
+  return Error(Errc::io, fmt::format("cannot write {}: {}", to_stdout ? "to stdout" : file,
+                                     std::strerror(error)));
+}
+
+Result<void> check_writable(const std::string& file) {
+  if (file.empty() || file == "-") return {};
+  const std::filesystem::path parent = std::filesystem::path(file).parent_path();
+  const bool exists = ::access(file.c_str(), F_OK) == 0;
+  const std::string& what = exists ? file : parent.empty() ? "." : parent.string();
+  if (::access(what.c_str(), W_OK) == 0) return {};
+  return Error(Errc::io, fmt::format("cannot write {}: {}", file, std::strerror(errno)));
 }
 
 Result<sim::Scenario> scenario_of(const ScenarioOptions& options) {
@@ -117,6 +135,10 @@ Result<sim::Scenario> scenario_of(const ScenarioOptions& options) {
 int run(const RunOptions& options) {
   const auto scenario = scenario_of(options.what);
   if (!scenario) return fail(scenario.error());
+  for (const std::string& file : {options.json_file, options.html_file}) {
+    // Before hours are spent.
+    if (auto writable = check_writable(file); !writable) return fail(writable.error());
+  }
   if (!options.html_file.empty()) {
     if (auto found = find_gnuplot(); !found) return fail(found.error());
   }
