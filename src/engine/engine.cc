@@ -43,6 +43,7 @@ Engine::Engine(const Identity& identity, Config config, Storage& storage, Contac
 // ---- inputs
 
 OpId Engine::start(Now now, Request request, Duration timeout) {
+  look_at_the_clock(now);
   auto purpose = Running::Purpose::user;
   if (auto* join = std::get_if<JoinRequest>(&request)) {
     purpose = Running::Purpose::user_join;
@@ -115,6 +116,7 @@ void Engine::on_frame(Now now, const Peer& from, ByteView frame) {
 
 void Engine::on_reached(Now now, const Bootstrap& probed, const Peer& peer) {
   if (closed_) return;
+  look_at_the_clock(now);
   if (peer.reached) suspects_.on_answer(id_of(peer.contact.key));
   on_contact(now, peer, true, std::nullopt);
   probe_ended(now, probed, peer);
@@ -123,6 +125,7 @@ void Engine::on_reached(Now now, const Bootstrap& probed, const Peer& peer) {
 
 void Engine::on_probe_failed(Now now, const Bootstrap& probed, Unreachable why) {
   if (closed_) return;
+  look_at_the_clock(now);
   // Somebody who can't be dialled back is not worth another try for a while.
   if (probed.key && why != Unreachable::overloaded)
     suspects_.on_offence(now.at, id_of(*probed.key));
@@ -132,6 +135,7 @@ void Engine::on_probe_failed(Now now, const Bootstrap& probed, Unreachable why) 
 
 void Engine::on_unreachable(Now now, const PublicKey& peer, Unreachable why) {
   if (closed_) return;
+  look_at_the_clock(now);
   if (unanswered_of_.erase(peer) > 0) {
     std::erase_if(unanswered_, [&](const auto& entry) { return entry.second.peer == peer; });
   }
@@ -145,6 +149,7 @@ void Engine::on_unreachable(Now now, const PublicKey& peer, Unreachable why) {
 
 void Engine::on_committed(Now now, CommitId commit, const Result<void>& result) {
   if (closed_) return;
+  look_at_the_clock(now);
   store_.on_committed(commit, result.ok());
   if (!result) {
     notice(now, Notice::Level::warning, "commit_failed", result.error().text());
@@ -176,10 +181,15 @@ void Engine::on_committed(Now now, CommitId commit, const Result<void>& result) 
   settle(now);
 }
 
-// Whoever has not called for long after it was asked to stood still, as when a laptop sleeps.
+// Whoever has not called for long after it was asked to stood still. When a laptop sleeps, only the
+// calendar goes on.
 void Engine::look_at_the_clock(Now now) {
   const auto due = next_timeout();
-  if (due && now.at - *due > kStoodStill) upkeep_.on_stood_still(now.at);
+  const bool late = due && now.at - *due > kStoodStill;
+  const Duration slept = (now.wall - last_look_.wall) - (now.at - last_look_.at);
+  const bool first = last_look_.wall == WallTime{};
+  if (late || (!first && slept > kStoodStill)) upkeep_.on_stood_still(now.at);
+  last_look_ = now;
 }
 
 void Engine::on_timeout(Now now) {
@@ -351,6 +361,11 @@ std::vector<Bootstrap> Engine::ways_in() {
 // A search for the own id that also tries one of those who were lost. After a partition each side
 // has dropped the other from its tables; so they find together again.
 std::unique_ptr<Operation> Engine::meeting() {
+  if (!former_.empty()) {
+    const auto lost =
+        std::next(former_.begin(), static_cast<std::ptrdiff_t>(prng_.below(former_.size())));
+    return make_operation(env_, JoinRequest{{Bootstrap{lost->endpoints.front(), lost->key}}});
+  }
   std::vector<Bootstrap> ways = ways_in();
   if (ways.size() > 1) ways.resize(1);
   return make_operation(env_, JoinRequest{std::move(ways)});
@@ -508,6 +523,7 @@ void Engine::on_dead(Now now, const ContactHold& peer) {
     return;
   }
   ++stats_.contacts_evicted;
+  former_.remove_if([&](const Contact& one) { return one.key == contact->key; });
   former_.push_back(*contact);
   if (former_.size() > 2 * static_cast<std::size_t>(config_.k)) former_.pop_front();
   has_way_in_ = true;
@@ -534,13 +550,15 @@ void Engine::on_reply(Now now, const Peer& from, const wire::Message& message) {
   ++stats_.replies_received;
   if (pending->replicates) upkeep_.on_replica_ended();
   const Duration elapsed = now.at - pending->sent;
-  // A store waits for a disk too, and a stranger may have had to be dialled first.
-  const bool measures = pending->known && !pending->store;
+  // A store waits for a disk too, a stranger may have had to be dialled first, and if it took
+  // longer than a request can, this process stood still.
+  const bool measures = pending->known && !pending->store && elapsed <= config_.rpc_timeout;
   if (measures) {
     any_rtt_.add(elapsed);
     // What was learned since they were sent counts for those that were sent with this one.
     rpcs_.hasten(pending->op, [&](const Rpcs::Pending& other) {
-      return other.sent + slow_after(other.peer.id(), other.store);
+      // Not in the past, which would look as if this process had stood still.
+      return std::max(now.at, other.sent + slow_after(other.peer.id(), other.store));
     });
   }
   suspects_.on_answer(pending->peer.id());
@@ -561,8 +579,10 @@ void Engine::on_contact(Now now, const Peer& from, bool answered,
   const bool known = table_.find(contact.id()) == contact.ref();
   if (known && !answered) return;
   if (known || from.reached) {
-    if (table_.on_seen(now.at, contact.ref(), round_trip) == RoutingTable::Seen::group_full) {
-      ++stats_.group_full;
+    const auto seen = table_.on_seen(now.at, contact.ref(), round_trip);
+    if (seen == RoutingTable::Seen::group_full) ++stats_.group_full;
+    if (seen == RoutingTable::Seen::added) {
+      former_.remove_if([&](const Contact& one) { return one.key == contact->key; });
     }
     return;
   }

@@ -129,6 +129,7 @@ class Engine {
   // requests of peers (serve.cc)
   void serve(Now now, const Peer& from, const wire::Message& message);
   wire::Nodes closest_for(const Peer& from, const Id& target) const;
+  bool is_replica(const Peer& peer, const Key& key) const;
   std::optional<wire::Body> serve_store(Now now, const Peer& from, std::uint64_t request,
                                         const Record& record);
   void answer(const PublicKey& peer, std::uint64_t request, wire::Body body);
@@ -157,6 +158,7 @@ class Engine {
   std::map<Bootstrap, std::vector<OpId>> probes_;  // awaited; an empty list: a dial-back
   std::size_t dial_backs_ = 0;
   std::set<Bootstrap> bootstrap_;  // added, besides the configured
+  Now last_look_{};                // at the clocks
   std::list<Contact> former_;      // contacts lost lately: ways back in
   std::multimap<CommitId, Unanswered> unanswered_;
   std::map<PublicKey, std::size_t> unanswered_of_;

@@ -1,4 +1,6 @@
 // Serving peers: what a node answers to the requests of others.
+#include <algorithm>
+
 #include "base/plant.h"
 #include "engine/engine.h"
 #include "wire/codec.h"
@@ -38,6 +40,13 @@ wire::Nodes Engine::closest_for(const Peer& from, const Id& target) const {
   return nodes;
 }
 
+// Whether a peer is one of the k closest to a key that this node knows.
+bool Engine::is_replica(const Peer& peer, const Key& key) const {
+  const auto closest = table_.closest_healthy(key, static_cast<std::size_t>(config_.k));
+  return std::ranges::any_of(
+      closest, [&](ContactRef ref) { return book_.contact(ref).key == peer.contact.key; });
+}
+
 // The reply, or nothing if it has to wait for the commit.
 std::optional<wire::Body> Engine::serve_store(Now now, const Peer& from, std::uint64_t request,
                                               const Record& record) {
@@ -68,9 +77,9 @@ std::optional<wire::Body> Engine::serve_store(Now now, const Peer& from, std::ui
         "two values for " + key.short_hex() + " with sequence " + std::to_string(record.sequence));
   }
   using Status = RecordStore::Status;
-  if (verdict.status == Status::accepted || verdict.status == Status::extended) {
-    upkeep_.on_stored(now.at, key);
-  }
+  // Only one of the closest is likely to know the other replicas.
+  const bool taken = verdict.status == Status::accepted || verdict.status == Status::extended;
+  if (taken && is_replica(from, key)) upkeep_.on_stored(now.at, key);
   wire::Stored stored{wire::StoreStatus::durable, verdict.sequence};
   switch (verdict.status) {
     case Status::accepted:

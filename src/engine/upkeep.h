@@ -7,8 +7,8 @@
 //   the same moment miss each other at first, and the sides of a partition forget each other;
 // - refresh: a lookup in each bucket that had none for the refresh interval or at all (Kademlia,
 //   section 2.3);
-// - replicate: offer each held record to the k closest nodes, unless somebody stored it here within
-//   the last interval, which means another replica did so already (section 2.5);
+// - replicate: offer each held record to the k closest nodes, unless another of them stored it here
+//   within the last interval, and so everywhere (section 2.5);
 // - republish: sign own records anew and set them, so that they live as long as their node runs.
 //
 // Lookups run one at a time. Records go in small batches, and no more are sent while many await an
@@ -67,7 +67,7 @@ class Upkeep {
   void on_replica_ended() { --replicating_; }
   // A Republish has ended.
   void on_republish_ended() { --republishing_; }
-  // A peer stored `key` here: it looks after the other replicas this time.
+  // Another replica stored `key` here: it looks after the others this time.
   void on_stored(TimePoint now, const Key& key);
 
   std::optional<Job> poll(TimePoint now);

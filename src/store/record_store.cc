@@ -193,9 +193,8 @@ void RecordStore::expire(Now now, std::size_t budget) {
 void RecordStore::find_next_expiry() {
   next_expiry_ = storage_.next_expiry();
   if (!next_expiry_) return;
-  if (failing_ || pending_.contains(storage_.expired(*next_expiry_, 1).front())) {
-    next_expiry_.reset();
-  }
+  const std::vector<Key> first = storage_.expired(*next_expiry_, 1);
+  if (failing_ || first.empty() || pending_.contains(first.front())) next_expiry_.reset();
 }
 
 std::vector<Key> RecordStore::keys_after(const std::optional<Key>& after, std::size_t n) const {

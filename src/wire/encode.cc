@@ -22,6 +22,7 @@ class Sink {
         return;
       }
     }
+    if (size == 0) return;  // `data` may be null
     std::memcpy(buffer_.data() + used_, data, size);
     used_ += size;
   }
