@@ -52,8 +52,8 @@ struct Config {
   // signed for one network. 1 to 64 bytes.
   std::string network = "kadmos";
 
-  int k = 20;           // replicas, bucket size, contacts in a reply
-  int alpha = 3;        // lookups ask this many at once,
+  int k = 20;              // replicas, bucket size, contacts in a reply
+  int alpha = 3;           // lookups ask this many at once,
   int closing_alpha = 20;  // and in the closing phase this many, but no more than they look for
   bool client = false;  // take part without serving: never enters others' tables, holds no replicas
 

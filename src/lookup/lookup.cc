@@ -39,9 +39,9 @@ bool Lookup::considers(const Id& id) {
 }
 
 std::optional<ContactRef> Lookup::next() {
-  const int limit = closing() ? std::max(std::min(options_.width, options_.closing_alpha),
-                                         options_.alpha)
-                              : options_.alpha;
+  const int limit = closing()
+                        ? std::max(std::min(options_.width, options_.closing_alpha), options_.alpha)
+                        : options_.alpha;
   if (waiting_ >= limit) return std::nullopt;
   Candidate* chosen = nullptr;
   Candidate* fallback = nullptr;
