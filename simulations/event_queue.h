@@ -29,7 +29,8 @@ struct Event {
     syn,        // a dial reaches its target; `number` is the dial
     accepted,   // the target's handshake reaches the dialler
     failed,     // the dial `number` failed: `why`
-    deadline,   // the dial `number` has taken too long
+    deadline,   // the dial `number` has taken too long; from another host: what waited for the end
+                // of a partition is given up
     opened,     // the dialler's part of the handshake reaches the target: a connection
     frame,      // on the connection between the two
     closed,     // the other end broke the connection at time `number`

@@ -31,8 +31,7 @@ bool Ledger::was_set(std::size_t name, ByteView value) const {
   const char* const begin = text.data() + prefix.size();
   const auto [end, failed] = std::from_chars(begin, text.data() + text.size(), attempt);
   return failed == std::errc() && attempt < names_[name].attempts &&
-         text == value_of(name, attempt, static_cast<std::uint32_t>(text.size()))
-                     .substr(0, text.size());
+         text == value_of(name, attempt, static_cast<std::uint32_t>(text.size()));
 }
 
 }  // namespace kadmos::sim

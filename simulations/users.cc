@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/check.h"
 #include "ops/quorum.h"
 #include "simulations/random_times.h"
 #include "wire/codec.h"
@@ -232,7 +231,6 @@ void Users::on_set(OperationId id, const Result<Receipt>& result) {
   Ledger::Version version;
   version.sequence = result->sequence;
   version.quorum = result->quorum;
-  version.at = world_.now();
   for (const Asked& asked : result->replicas) {
     if (asked.outcome != Outcome::durable && asked.outcome != Outcome::extended) continue;
     if (const auto i = world_.index_of(asked.peer.key)) version.replicas.push_back(*i);

@@ -70,8 +70,9 @@ int list(const ListOptions& options);
 
 // Says on stderr what failed; gives the exit code.
 int fail(const Error& error);
-// - is stdout. Errors: io.
+// Whether write_text can be expected to work; empty and - always do. Errors: io.
 Result<void> check_writable(const std::string& file);
+// - is stdout. Errors: io.
 Result<void> write_text(const std::string& file, const std::string& text);
 // The command line that runs this very scenario.
 std::string replay_command(const sim::Scenario& scenario);

@@ -15,7 +15,7 @@ The nodes are the shipped code over virtual time, network and disks. The same sc
 seed gives the same run, to the byte: two runs are the same if their digests are.
 
 Exit codes: 0 done, and every promise held; 1 a promise was broken, or something failed; 2 a wrong
-command line or scenario; 130 interrupted.
+command line or scenario; 3 no such scenario; 5 --html without gnuplot; 130 interrupted.
 
 Examples:
   dht-sim list
