@@ -1,6 +1,7 @@
 #include "lookup/lookup.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace kadmos {
 
@@ -8,14 +9,30 @@ Lookup::Lookup(const Id& target, const Id& self, Options options, ContactBook& b
     : target_(target), self_(self), options_(options), book_(book) {}
 
 void Lookup::add(ContactRef contact, int hops, bool suspect, bool verified) {
-  const Id& id = book_.id(contact);
+  insert(Candidate{.contact = ContactHold(book_, contact),
+                   .hops = hops,
+                   .suspect = suspect,
+                   .verified = verified});
+}
+
+void Lookup::add(ContactRef contact, const Namer& namer, bool suspect, bool verified) {
+  insert(Candidate{.contact = ContactHold(book_, contact),
+                   .namers = bit_of(namer),
+                   .hops = namer.hops + 1,
+                   .suspect = suspect,
+                   .verified = verified});
+}
+
+void Lookup::insert(Candidate candidate) {
+  const Id& id = candidate.contact.id();
   if (id == self_) return;
-  const std::uint64_t top = id.top() ^ target_.top();
+  candidate.top = id.top() ^ target_.top();
   Place at = place_of(id);
   if (is_at(at, id)) {
     // Known already. Other endpoints are worth one more try if the first ones led nowhere.
-    if (at->state == State::failed && !at->retried && at->contact.ref() != contact) {
-      at->contact = ContactHold(book_, contact);
+    if (at->state == State::failed && !at->retried &&
+        at->contact.ref() != candidate.contact.ref()) {
+      at->contact = std::move(candidate.contact);
       at->state = State::fresh;
       at->retried = true;
     }
@@ -28,34 +45,39 @@ void Lookup::add(ContactRef contact, int hops, bool suspect, bool verified) {
     shortlist_.erase(std::next(farthest).base());
     at = place_of(id);
   }
-  shortlist_.insert(at, Candidate{ContactHold(book_, contact), top, hops, State::fresh, suspect,
-                                  verified, false});
+  shortlist_.insert(at, std::move(candidate));
 }
 
-bool Lookup::considers(const Id& id) {
+bool Lookup::on_named(const Id& id, const Namer& namer) {
   if (id == self_) return false;
-  const Candidate* known = find(id);
-  return known == nullptr || (known->state == State::failed && !known->retried);
+  Candidate* known = find(id);
+  if (known == nullptr) return true;
+  if (known->state == State::fresh || known->state == State::waiting) {
+    known->namers |= bit_of(namer);
+  }
+  return known->state == State::failed && !known->retried;
 }
 
 std::optional<ContactRef> Lookup::next() {
-  const int limit = closing()
-                        ? std::max(std::min(options_.width, options_.closing_alpha), options_.alpha)
-                        : options_.alpha;
+  const int limit =
+      closing() ? std::max(options_.closing_alpha, options_.alpha) : options_.alpha;
   if (waiting_ >= limit) return std::nullopt;
   Candidate* chosen = nullptr;
   Candidate* fallback = nullptr;
-  int answered = 0;
+  int ahead = 0;  // nearer ones that answered or may yet
+  int gone = 0;   // nearer ones that did not: what they knew has to be made up for
   for (Candidate& candidate : shortlist_) {
-    if (candidate.state == State::answered && ++answered >= options_.width) break;
+    if (candidate.state == State::answered || candidate.state == State::waiting) ++ahead;
+    if (candidate.state == State::slow || candidate.state == State::failed) ++gone;
+    if (ahead >= options_.width + gone / 2) return std::nullopt;
     if (candidate.state != State::fresh) continue;
-    if (!candidate.suspect) {
+    if (!doubted(candidate)) {
       chosen = &candidate;
       break;
     }
     if (fallback == nullptr) fallback = &candidate;
   }
-  if (chosen == nullptr && answered + waiting_ < options_.width) chosen = fallback;
+  if (chosen == nullptr && ahead < options_.width) chosen = fallback;
   if (chosen == nullptr) return std::nullopt;
   chosen->state = State::waiting;
   ++waiting_;
@@ -63,7 +85,7 @@ std::optional<ContactRef> Lookup::next() {
   return chosen->contact.ref();
 }
 
-std::optional<int> Lookup::on_answer(const Id& peer) {
+std::optional<Lookup::Namer> Lookup::on_answer(const Id& peer) {
   Candidate* candidate = find(peer);
   if (candidate == nullptr || candidate->state == State::fresh ||
       candidate->state == State::answered) {
@@ -71,7 +93,8 @@ std::optional<int> Lookup::on_answer(const Id& peer) {
   }
   if (candidate->state == State::waiting) --waiting_;
   candidate->state = State::answered;
-  return candidate->hops;
+  judge_namers(*candidate, false);
+  return Namer{candidate->hops, namers_++};
 }
 
 void Lookup::on_slow(const Id& peer) {
@@ -79,6 +102,7 @@ void Lookup::on_slow(const Id& peer) {
   if (candidate == nullptr || candidate->state != State::waiting) return;
   candidate->state = State::slow;
   --waiting_;
+  judge_namers(*candidate, true);
 }
 
 void Lookup::on_failed(const Id& peer) {
@@ -87,6 +111,7 @@ void Lookup::on_failed(const Id& peer) {
   if (candidate->state == State::waiting) --waiting_;
   if (candidate->state == State::waiting || candidate->state == State::slow) {
     candidate->state = State::failed;
+    judge_namers(*candidate, true);
   }
 }
 
@@ -102,7 +127,7 @@ bool Lookup::done() const {
       case State::waiting:
         return false;
       case State::fresh:
-        if (!candidate.suspect) return false;
+        if (!doubted(candidate)) return false;
         suspects_left = true;
         break;
       case State::slow:
@@ -163,9 +188,26 @@ bool Lookup::closing() const {
   for (const Candidate& candidate : shortlist_) {
     if (candidate.state == State::answered) return true;
     if (candidate.state == State::waiting) return false;
-    if (candidate.state == State::fresh && !candidate.suspect) return false;
+    if (candidate.state == State::fresh && !doubted(candidate)) return false;
   }
   return false;
+}
+
+bool Lookup::doubted(const Candidate& candidate) const {
+  return candidate.suspect ||
+         (!candidate.verified && candidate.namers != 0 && (candidate.namers & ~liars_) == 0);
+}
+
+void Lookup::judge_namers(Candidate& candidate, bool silent) {
+  if (candidate.verified || (silent && candidate.silent)) return;
+  const int lie = silent ? 1 : candidate.silent ? -2 : -1;
+  candidate.silent = silent;
+  for (std::uint64_t rest = candidate.namers; rest != 0; rest &= rest - 1) {
+    const auto number = static_cast<std::size_t>(std::countr_zero(rest));
+    const std::uint64_t bit = std::uint64_t{1} << number;
+    lies_[number] = static_cast<std::int16_t>(lies_[number] + lie);
+    liars_ = lies_[number] >= kLies ? liars_ | bit : liars_ & ~bit;
+  }
 }
 
 }  // namespace kadmos

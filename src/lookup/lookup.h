@@ -4,16 +4,21 @@
 //
 // The shortlist holds candidates by distance to the target. `alpha` are asked at once until the
 // nearest living candidate has answered, which means nobody asked knows anyone nearer; in this
-// closing phase up to `closing_alpha`, but no more than `width`, are asked at once. It is done when
-// the `width` nearest candidates that count have all answered, or when nobody is left to ask.
+// closing phase up to `closing_alpha` are asked at once. Nobody is asked while `width` nearer ones
+// have answered or may yet. It is done when the `width` nearest candidates that count have all
+// answered, or when nobody is left to ask.
 //
 // A peer that is slow stops counting: its slot goes to the next candidate and completion no longer
 // waits for it, but a late answer is used. A suspect (somebody who was silent lately) is asked only
-// when nobody else is left to ask. Nobody is asked twice, except once more under other endpoints
-// after the first could not be reached. The own id is never a candidate.
+// when nobody else is left to ask. So is whoever was named by liars alone: a peer is taken for one
+// when, of the strangers it named, kLies more have kept silent than answered. Naming nodes that do
+// not exist thus wins a few waits, not the lookup. Nobody is asked twice, except once more under
+// other endpoints after the first could not be reached. The own id is never a candidate.
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -31,6 +36,12 @@ class Lookup {
     std::size_t max = 256;  // candidates remembered; the farthest unasked goes first
   };
 
+  // A peer that answered: how many hops away it is, and its number among those that answered.
+  struct Namer {
+    int hops = 0;
+    int number = 0;
+  };
+
   // `book` must outlive the lookup.
   Lookup(const Id& target, const Id& self, Options options, ContactBook& book);
 
@@ -38,18 +49,20 @@ class Lookup {
   // own id, or if the shortlist is full of nearer ones. O(shortlist).
   // `verified`: this node reached it itself before, so it exists even if it is silent now.
   void add(ContactRef contact, int hops, bool suspect, bool verified = false);
+  // The same for one that a peer named, a hop further than that one.
+  void add(ContactRef contact, const Namer& namer, bool suspect, bool verified);
 
-  // False if add would change nothing because of who it is: the own id, or known already. Most of
-  // what peers name is.
-  bool considers(const Id& id);
+  // A peer named `id`, which may be known already: most of what peers name is. Returns whether
+  // add() has a use for it. O(log shortlist).
+  bool on_named(const Id& id, const Namer& namer);
 
   // Whom to ask now; it counts as waiting from then on. Can change with every other call that is
   // not const.
   std::optional<ContactRef> next();
 
-  // `peer` answered, in time or late. Returns how many hops away it is, or nothing if it was not
-  // asked or has answered before. Whom it named is for the caller to add, with hops + 1.
-  std::optional<int> on_answer(const Id& peer);
+  // `peer` answered, in time or late. Returns nothing if it was not asked or has answered before.
+  // Whom it named is for the caller to add.
+  std::optional<Namer> on_answer(const Id& peer);
   // `peer` outlived its adaptive time.
   void on_slow(const Id& peer);
   // `peer` will not answer.
@@ -76,13 +89,17 @@ class Lookup {
   enum class State : std::uint8_t { fresh, waiting, slow, answered, failed };
   struct Candidate {
     ContactHold contact;
-    std::uint64_t top = 0;  // of its distance, which decides nearly every comparison
+    std::uint64_t top = 0;     // of its distance, which decides nearly every comparison
+    std::uint64_t namers = 0;  // a bit for each, by number
     int hops = 0;
     State state = State::fresh;
     bool suspect = false;
     bool verified = false;
     bool retried = false;  // asked under a second set of endpoints
+    bool silent = false;   // and held against its namers
   };
+  static constexpr int kLies = 3;
+  static constexpr int kNamers = 64;  // later ones are not judged
   using Place = std::vector<Candidate>::iterator;
 
   // Where the candidate with this id is or would be.
@@ -92,6 +109,13 @@ class Lookup {
   }
   Candidate* find(const Id& peer);
   bool closing() const;
+  static std::uint64_t bit_of(const Namer& namer) {
+    return namer.number < kNamers ? std::uint64_t{1} << namer.number : 0;
+  }
+  bool doubted(const Candidate& candidate) const;
+  // Its namers answer for whether it is there.
+  void judge_namers(Candidate& candidate, bool silent);
+  void insert(Candidate candidate);
 
   Id target_;
   Id self_;
@@ -100,6 +124,9 @@ class Lookup {
   std::vector<Candidate> shortlist_;  // by distance
   int waiting_ = 0;
   int asked_ = 0;
+  int namers_ = 0;
+  std::array<std::int16_t, kNamers> lies_{};  // of each namer: silent less answered
+  std::uint64_t liars_ = 0;                   // a bit for each
 };
 
 }  // namespace kadmos

@@ -36,7 +36,7 @@ class JoinOp final : public Operation {
     if (peer) {
       ++reached_;
       walking_ = true;
-      if (!peer->client) walk_.add(now, peer->contact, 1);
+      if (!peer->client) walk_.add(now, peer->contact);
     } else {
       failures_.push_back(peer.error());
       failures_.back().operation = "probe " + where.endpoint.text();

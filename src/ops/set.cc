@@ -1,8 +1,9 @@
 // set, del, put and republishing: find the closest nodes, then store on them and count. A walk
 // finds the nodes (and, for a new version, the highest sequence they hold); the record is signed;
 // the target nearest of those that answered, this node among them if it is near enough, are asked
-// to store. One that fails, is slow or says busy is replaced by the next nearest. It ends when
-// every node asked has answered, or when w have made it durable and only slow ones are missing.
+// to store. One that fails, is slow or says busy is replaced by the next nearest, for which the walk
+// goes on a little further out. It ends when every node asked has answered, or when w have made it
+// durable and only slow ones are missing.
 #include <algorithm>
 #include <map>
 
@@ -47,10 +48,13 @@ class SetOp final : public Operation {
   }
 
   std::optional<Action> poll_action(Now now) override {
-    if (!storing_) {
+    if (!storing_) return walk_.poll_action(now);
+    const int wanted = target_ - good_ - superseded_ - waiting_;
+    if (wanted <= 0) return std::nullopt;
+    if (next_ >= pool_.size()) {
+      walk_.lookup().set_width(static_cast<int>(walk_.lookup().answered_count()) + wanted);
       return walk_.poll_action(now);
     }
-    if (next_ >= pool_.size() || good_ + superseded_ + waiting_ >= target_) return std::nullopt;
     const ContactHold& peer = pool_[next_++];
     log_.asked(now.at, peer);
     in_flight_.emplace(peer.id(), false);
@@ -121,8 +125,8 @@ class SetOp final : public Operation {
       }
       begin_storing(now);
     }
-    const bool more = next_ < pool_.size() && good_ + superseded_ < target_;
-    if (waiting_ > 0 || more) return std::nullopt;
+    const bool more = next_ < pool_.size() || !walk_.lookup().done();
+    if (waiting_ > 0 || (more && good_ + superseded_ < target_)) return std::nullopt;
     // Those too slow to wait for are waited for if there is no quorum without them.
     const bool late = slow_ > 0 || walk_.lookup().slow_count() > 0;
     if (good_ < write_quorum(target_) && late) return std::nullopt;

@@ -43,12 +43,17 @@ void Walk::start(Now now) {
   }
 }
 
-void Walk::add(Now now, const Contact& contact, int hops) {
+void Walk::add(Now now, const Contact& contact) {
+  const ContactHold one(env_.book, contact);
+  lookup_.add(one.ref(), 1, env_.suspects.suspected(now.at, one.id()));
+}
+
+void Walk::on_named(Now now, const Contact& contact, const Lookup::Namer& namer) {
   const ContactHold heard(env_.book, contact);
-  if (!lookup_.considers(heard.id())) return;
+  if (!lookup_.on_named(heard.id(), namer)) return;
   // What we verified ourselves beats what we are told.
   const auto known = env_.table.find(heard.id());
-  lookup_.add(known.value_or(heard.ref()), hops, env_.suspects.suspected(now.at, heard.id()),
+  lookup_.add(known.value_or(heard.ref()), namer, env_.suspects.suspected(now.at, heard.id()),
               known.has_value());
 }
 
@@ -69,15 +74,15 @@ const wire::Nodes* Walk::on_answer(Now now, const ContactHold& from, const wire:
               failure != nullptr ? failure->detail : "answered with a message of another kind");
     return nullptr;
   }
-  const auto hops = lookup_.on_answer(from.id());
-  if (!hops) return nullptr;
-  last_hops_ = *hops;
+  const auto namer = lookup_.on_answer(from.id());
+  if (!namer) return nullptr;
+  last_hops_ = namer->hops;
   log_.ended(now.at, from.id(), nodes->record ? Outcome::found : Outcome::absent).sequence =
       nodes->record ? nodes->record->sequence : 0;
-  const auto cap = 2 * static_cast<std::size_t>(env_.config.k);
+  const auto cap = static_cast<std::size_t>(env_.config.k);
   if (nodes->contacts.size() > cap) ++env_.stats.contacts_excess;
   const std::size_t count = std::min(nodes->contacts.size(), cap);
-  for (std::size_t i = 0; i < count; ++i) add(now, nodes->contacts[i], *hops + 1);
+  for (std::size_t i = 0; i < count; ++i) on_named(now, nodes->contacts[i], *namer);
   return nodes;
 }
 

@@ -34,8 +34,8 @@ class Walk {
 
   // Starts the clock and seeds the shortlist from the routing table.
   void start(Now now);
-  // One more candidate; of a known id the verified contact is used.
-  void add(Now now, const Contact& contact, int hops);
+  // One more candidate, of this node's own knowledge.
+  void add(Now now, const Contact& contact);
   // Whom to ask next.
   std::optional<Action> poll_action(Now now);
 
@@ -65,6 +65,8 @@ class Walk {
   Error nobody(const std::string& operation) const;
 
  private:
+  void on_named(Now now, const Contact& contact, const Lookup::Namer& namer);
+
   const OpEnv& env_;
   Lookup lookup_;
   wire::Body request_;

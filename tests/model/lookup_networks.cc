@@ -126,7 +126,7 @@ class Network {
       } else if (const auto hops = lookup.on_answer(id)) {
         for (const std::size_t other :
              nearest(nodes_[node].known, target, static_cast<std::size_t>(k_)))
-          add(other, *hops + 1);
+          add(other, hops->hops + 1);
       }
       ask();
     }

@@ -2,10 +2,24 @@
 // smaller name is nearer.
 #pragma once
 
+#include <doctest/doctest.h>
+
+#include <string>
 #include <vector>
 
 #include "lookup/lookup.h"
 #include "support/readable.h"
+
+namespace doctest {
+template <>
+struct StringMaker<std::vector<int>> {
+  static String convert(const std::vector<int>& names) {
+    std::string out;
+    for (const int name : names) out += std::to_string(name) + ' ';
+    return out.c_str();
+  }
+};
+}  // namespace doctest
 
 namespace kadmos {
 
@@ -31,7 +45,19 @@ struct SmallLookup {
     while (const auto contact = lookup.next()) out.push_back(name_of(*contact));
     return out;
   }
-  std::optional<int> answer(std::uint8_t name) { return lookup.on_answer(readable::id(name)); }
+  // Its hops, if the answer counts.
+  std::optional<int> answer(std::uint8_t name) {
+    const auto namer = lookup.on_answer(readable::id(name));
+    return namer ? std::optional(namer->hops) : std::nullopt;
+  }
+  // The same by one that names others.
+  void answer_naming(std::uint8_t name, const Names& named) {
+    const auto namer = lookup.on_answer(readable::id(name));
+    for (const int other : named) {
+      const ContactHold contact(book, readable::contact(static_cast<std::uint64_t>(other) << 56));
+      if (lookup.on_named(contact.id(), *namer)) lookup.add(contact.ref(), *namer, false, false);
+    }
+  }
   void answer_all(const Names& names) {
     for (const int name : names) answer(static_cast<std::uint8_t>(name));
   }

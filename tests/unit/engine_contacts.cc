@@ -306,7 +306,7 @@ TEST_CASE("a bound of our own is not held against the peer") {
   CHECK(net.probed(a).size() == 2);
 }
 
-TEST_CASE("more contacts in a reply than twice k are counted and cut") {
+TEST_CASE("more contacts in a reply than k are counted and cut") {
   Drive net;
   const Host a = net.add();  // k = 4
   const Host b = net.add_raw();
@@ -319,8 +319,8 @@ TEST_CASE("more contacts in a reply than twice k are counted and cut") {
   REQUIRE(net.run<Closest>(a, FindNodeRequest{Id::from_top(1)}).ok());
   net.drive();
   CHECK(net.stats(a).contacts_excess == 1);
-  for (std::size_t i = 8; i < 12; ++i) CHECK(net.sent_of<wire::FindNode>(a, b + 1 + i).empty());
-  nodes.contacts.resize(8);
+  for (std::size_t i = 4; i < 12; ++i) CHECK(net.sent_of<wire::FindNode>(a, b + 1 + i).empty());
+  nodes.contacts.resize(4);
   REQUIRE(net.run<Closest>(a, FindNodeRequest{Id::from_top(1)}).ok());
   CHECK(net.stats(a).contacts_excess == 1);
 }

@@ -31,12 +31,12 @@ TEST_CASE("candidates that an answer names are asked before farther ones") {
   CHECK(search.ask() == Names{3});
 }
 
-TEST_CASE("the closing phase asks width at once when the nearest candidate has answered") {
+TEST_CASE("the closing phase asks all that the width lacks when the nearest candidate has answered") {
   SmallLookup search({.width = 4, .alpha = 1});
   search.add_all({1, 2, 3, 4, 5, 6});
   CHECK(search.ask() == Names{1});
   search.answer(1);
-  CHECK(search.ask() == Names{2, 3, 4, 5});
+  CHECK(search.ask() == Names{2, 3, 4});
 }
 
 TEST_CASE("a farther answer does not open the closing phase") {
@@ -48,7 +48,7 @@ TEST_CASE("a farther answer does not open the closing phase") {
 }
 
 TEST_CASE("a nearer candidate ends the closing phase") {
-  SmallLookup search({.width = 3, .alpha = 1});
+  SmallLookup search({.width = 4, .alpha = 1});
   search.add_all({4, 5, 6, 7, 8});
   search.ask();
   search.answer(4);
@@ -62,15 +62,29 @@ TEST_CASE("a nearer candidate ends the closing phase") {
 }
 
 TEST_CASE("the closing phase looks past candidates that failed or are slow") {
-  SmallLookup search({.width = 3, .alpha = 2});
-  search.add_all({1, 2, 3, 4, 5, 6});
+  SmallLookup search({.width = 4, .alpha = 2});
+  search.add_all({1, 2, 3, 4, 5, 6, 7});
   search.ask();
   search.fail(1);
   CHECK(search.ask() == Names{3});
   search.slow(2);
   CHECK(search.ask() == Names{4});
   search.answer(3);
-  CHECK(search.ask() == Names{5, 6});
+  CHECK(search.ask() == Names{5, 6, 7});  // four in place of four, and one for two that are gone
+}
+
+TEST_CASE("for every two that are gone one more is asked than the width lacks") {
+  SmallLookup search({.width = 2, .alpha = 6});
+  search.add_all({1, 2, 3, 4, 5, 6, 7, 8});
+  CHECK(search.ask() == Names{1, 2});
+  search.fail(1);
+  CHECK(search.ask() == Names{3});
+  search.slow(2);
+  CHECK(search.ask() == Names{4, 5});
+  search.answer(3);
+  search.answer(4);
+  CHECK(search.ask().empty());
+  CHECK(search.lookup.done());  // and the one more is not waited for
 }
 
 TEST_CASE("the closing phase asks no more at once than it is allowed") {
@@ -83,12 +97,12 @@ TEST_CASE("the closing phase asks no more at once than it is allowed") {
   CHECK(search.ask() == Names{4});
 }
 
-TEST_CASE("the closing phase asks alpha at once if that is more than width") {
+TEST_CASE("no more are asked at once than the width lacks however many alpha allows") {
   SmallLookup search({.width = 1, .alpha = 3});
   search.add_all({1, 2, 3, 4});
-  CHECK(search.ask() == Names{1, 2, 3});
+  CHECK(search.ask() == Names{1});
   search.fail(1);
-  CHECK(search.ask() == Names{4});
+  CHECK(search.ask() == Names{2});
 }
 
 TEST_CASE("a slow peer frees its slot") {
@@ -172,7 +186,7 @@ TEST_CASE("a suspect is not asked when enough others answered") {
 }
 
 TEST_CASE("a suspect does not keep the closing phase from opening") {
-  SmallLookup search({.width = 3, .alpha = 1});
+  SmallLookup search({.width = 4, .alpha = 1});
   search.add_suspect(1);
   search.add_all({2, 3, 4, 5});
   search.ask();
@@ -180,13 +194,20 @@ TEST_CASE("a suspect does not keep the closing phase from opening") {
   CHECK(search.ask() == Names{3, 4, 5});
 }
 
-TEST_CASE("nobody beyond the width that answered is asked") {
+TEST_CASE("nobody is asked beyond the width that answered or may yet") {
   SmallLookup search({.width = 2, .alpha = 3});
   search.add_all({1, 2, 3, 4, 5});
-  CHECK(search.ask() == Names{1, 2, 3});
+  CHECK(search.ask() == Names{1, 2});
   search.answer(1);
-  search.answer(2);
   CHECK(search.ask().empty());
+  SUBCASE("until one of those is slow") {
+    search.slow(2);
+    CHECK(search.ask() == Names{3});
+  }
+  SUBCASE("and not when all of those answered") {
+    search.answer(2);
+    CHECK(search.ask().empty());
+  }
 }
 
 TEST_CASE("a lookup never asks its own node") {
@@ -257,4 +278,85 @@ TEST_CASE("a lookup keeps the contacts it knows alive and lets them go with itse
     lookup.next();
   }
   CHECK(book.size() == 0);
+}
+
+TEST_CASE("whom a peer named is asked last once three strangers it named are silent") {
+  SmallLookup search({.width = 4, .alpha = 1});
+  search.add(20);
+  search.add(21);
+  search.ask();
+  search.answer_naming(20, {1, 2, 3, 4, 5});
+  for (const int silent : {1, 2, 3}) {
+    CHECK(search.ask() == Names{silent});
+    search.slow(static_cast<std::uint8_t>(silent));
+  }
+  // 20 is the nearest that counts now, so this is the closing phase: 21, and the others only
+  // because the width lacks them.
+  CHECK(search.ask() == Names{21, 4});
+  CHECK_FALSE(search.lookup.done());
+}
+
+TEST_CASE("whom somebody else named too is asked though one namer is not believed") {
+  SmallLookup search({.width = 9, .alpha = 1});
+  search.add(20);
+  search.add(21);
+  search.ask();
+  search.answer_naming(20, {});
+  search.ask();
+  SUBCASE("named by the liar first") {
+    search.answer_naming(21, {1, 2, 3, 4, 5});
+    search.add(10);
+    CHECK(search.ask() == Names{1});
+    search.slow(1);
+    CHECK(search.ask() == Names{2});
+    search.slow(2);
+    CHECK(search.ask() == Names{3});
+    search.lookup.on_named(readable::id(5), {.hops = 1, .number = 0});
+    search.slow(3);
+    CHECK(search.ask() == Names{5});
+    search.slow(5);
+    CHECK(search.ask() == Names{10});
+  }
+  SUBCASE("or afterwards") {
+    search.answer_naming(21, {1, 2, 3, 4, 5});
+    for (const int silent : {1, 2, 3}) {
+      CHECK(search.ask() == Names{silent});
+      search.fail(static_cast<std::uint8_t>(silent));
+    }
+    search.lookup.on_named(readable::id(4), {.hops = 1, .number = 0});
+    CHECK(search.ask() == Names{4});
+  }
+}
+
+TEST_CASE("a peer is believed as long as those it named answer about as often as not") {
+  SmallLookup search({.width = 9, .alpha = 1});
+  search.add(20);
+  search.ask();
+  search.answer_naming(20, {1, 2, 3, 4, 5, 6});
+  search.ask();
+  search.slow(1);
+  search.ask();
+  search.slow(2);
+  search.ask();
+  search.slow(3);  // one silence too many
+  search.add(10);
+  search.answer(2);  // it was there after all
+  CHECK(search.ask() == Names{4, 5, 6, 10});
+}
+
+TEST_CASE("those this node has verified are not held against whoever names them") {
+  SmallLookup search({.width = 9, .alpha = 1});
+  for (const std::uint8_t name : {1, 2, 3}) {
+    const ContactHold contact(search.book, readable::contact(std::uint64_t{name} << 56));
+    search.lookup.add(contact.ref(), 1, false, true);
+  }
+  search.add(20);
+  for (const int known : {1, 2, 3}) {
+    CHECK(search.ask() == Names{known});
+    search.slow(static_cast<std::uint8_t>(known));
+  }
+  CHECK(search.ask() == Names{20});
+  search.answer_naming(20, {1, 2, 3, 4});
+  search.add(10);
+  CHECK(search.ask() == Names{4});
 }

@@ -44,8 +44,10 @@ TEST_CASE("a lookup is not done while a nearer candidate is unasked or may still
 
 TEST_CASE("a farther candidate that may still answer does not hold a lookup up") {
   SmallLookup search({.width = 1, .alpha = 2});
-  search.add_all({1, 2});
-  search.ask();
+  search.add(2);
+  CHECK(search.ask() == Names{2});
+  search.add(1);
+  CHECK(search.ask() == Names{1});
   search.answer(1);
   CHECK(search.lookup.done());
 }
@@ -76,9 +78,10 @@ TEST_CASE("a slow peer does not hold a lookup up") {
   search.add_all({1, 2, 3});
   search.ask();
   search.answer(2);
-  search.answer(3);
   CHECK_FALSE(search.lookup.done());
   search.slow(1);
+  CHECK(search.ask() == Names{3});
+  search.answer(3);
   CHECK(search.lookup.done());
   CHECK(search.answered() == Names{2, 3});
 }
@@ -88,6 +91,7 @@ TEST_CASE("the late answer of a slow peer counts") {
   search.add_all({1, 2, 3});
   search.ask();
   search.slow(1);
+  search.ask();
   search.answer(3);
   CHECK(search.answer(1) == 1);
   CHECK_FALSE(search.lookup.done());
