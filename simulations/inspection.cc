@@ -111,6 +111,7 @@ void Inspection::look_for_convergence() {
     }
     auto neighbours = crowd_.closest_in_place(self, k + 1);
     std::erase(neighbours, i);
+    neighbours.resize(std::min(neighbours.size(), k));
     // A bucket that is full has no place even for a neighbour.
     const auto missed = std::ranges::count_if(neighbours, [&](NodeIndex neighbour) {
       return std::ranges::find(known, neighbour) == known.end() &&
