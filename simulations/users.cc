@@ -83,7 +83,7 @@ Users::OperationId Users::add(Kind kind, NodeIndex node) {
   op.node = node;
   op.started = world_.now();
   op.measured = measuring_;
-  op.whole = splits_ == 0;
+  op.whole = splits_ == 0 && world_.now() >= healed_;
   ++running_;
   return id;
 }
@@ -343,7 +343,10 @@ void Users::check_missing(const Operation& op, const Error& error) {
 
 void Users::split(bool on) {
   splits_ += on ? 1 : -1;
-  if (!on) return;
+  if (!on) {
+    healed_ = world_.now() + scenario_.config.refresh_interval;
+    return;
+  }
   for (auto& [id, op] : operations_) op.whole = false;
 }
 

@@ -30,7 +30,8 @@ class Users {
   void work(bool on);
   void measure(bool on) { measuring_ = on; }
   // While the network is split, what one side acknowledges the other can't know: such sets promise
-  // nothing to the whole, and gets are not held to any set. Splits may overlap.
+  // nothing to the whole, and gets are not held to any set. In the tables the sides stay apart until
+  // upkeep has made them meet again, for which they have one refresh interval. Splits may overlap.
   void split(bool on);
   // No trouble is left: searches must find as many nodes as they look for.
   void at_peace(bool on);
@@ -59,7 +60,7 @@ class Users {
     TimePoint started{};
     bool measured = false;
     bool excused = false;
-    bool whole = true;  // the network was in one piece all the time
+    bool whole = true;  // the network was in one piece all the time, and known to be
     bool over = false;
     std::optional<Future<void>> future;
   };
@@ -103,6 +104,7 @@ class Users {
   std::uint64_t shift_ = 0;  // which spell of work: what an earlier one scheduled is void
   bool measuring_ = false;
   int splits_ = 0;
+  TimePoint healed_{};  // and have met
   bool peace_ = false;
   std::uint64_t found_at_peace_ = 0;
   std::uint64_t wanted_at_peace_ = 0;
