@@ -109,18 +109,19 @@ void Inspection::look_for_convergence() {
                                       std::to_string(known.size() + dead) +
                                       " contacts are dead after the calm");
     }
-    auto neighbours = crowd_.closest_in_place(self, k + 1);
+    auto neighbours = crowd_.closest_of_all(self, k + 1);
     std::erase(neighbours, i);
     neighbours.resize(std::min(neighbours.size(), k));
+    std::erase_if(neighbours, [this](NodeIndex neighbour) { return !crowd_.is_up(neighbour); });
     // A bucket that is full has no place even for a neighbour.
-    const auto missed = std::ranges::count_if(neighbours, [&](NodeIndex neighbour) {
-      return std::ranges::find(known, neighbour) == known.end() &&
-             buckets[shared_prefix(self, world_.node(neighbour).id())] < k;
-    });
-    if (missed > 0) {
-      violate_("tables converge", node_text(i) + " does not know " + std::to_string(missed) +
-                                      " of its " + std::to_string(neighbours.size()) +
-                                      " nearest neighbours after the calm");
+    for (const NodeIndex neighbour : neighbours) {
+      if (std::ranges::find(known, neighbour) != known.end() ||
+          buckets[shared_prefix(self, world_.node(neighbour).id())] >= k) {
+        continue;
+      }
+      violate_("tables converge", node_text(i) + " does not know " + node_text(neighbour) +
+                                      ", one of its " + std::to_string(neighbours.size()) +
+                                      " nearest, after the calm");
     }
   }
   for (std::size_t n = 0; n < ledger_.size(); ++n) {

@@ -305,7 +305,7 @@ bool Users::is_within_reach(const Ledger::Name& name, std::uint64_t sequence,
   const auto closest =
       crowd_.closest_of_all(name.key, static_cast<std::size_t>(scenario_.config.k));
   const auto lacking = std::ranges::count_if(closest, [&](NodeIndex i) {
-    if (!crowd_.is_up(i)) return true;  // an adversary
+    if (!crowd_.is_up(i) || world_.paused(i)) return true;  // an adversary, or it stands still
     const auto held = world_.disk(i).contents().find(name.key);
     return not_heard(i, asked) || !held || !*held || (*held)->record.sequence < sequence;
   });

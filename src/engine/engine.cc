@@ -347,27 +347,24 @@ void Engine::finish(Now now, OpId id, OpResult result) {
   events_.emplace_back(Completed{id, std::move(result)});
 }
 
+// Every way in, those that were told and those who were lost, in another order each time: the first
+// of them may all be dead.
 std::vector<Bootstrap> Engine::ways_in() {
   std::vector<Bootstrap> out = config_.bootstrap;
   out.insert(out.end(), bootstrap_.begin(), bootstrap_.end());
   for (const Contact& contact : former_) {
     out.push_back(Bootstrap{contact.endpoints.front(), contact.key});
   }
-  // In another order each time: the first of them may all be dead.
   for (std::size_t i = out.size(); i > 1; --i) std::swap(out[i - 1], out[prng_.below(i)]);
   return out;
 }
 
-// A search for the own id that also tries one of those who were lost. After a partition each side
-// has dropped the other from its tables; so they find together again.
+// A search for the own id that also tries a few ways in. After a partition each side has dropped
+// the other from its tables, and the lost may be gone for good by then; so they find together
+// again.
 std::unique_ptr<Operation> Engine::meeting() {
-  if (!former_.empty()) {
-    const auto lost =
-        std::next(former_.begin(), static_cast<std::ptrdiff_t>(prng_.below(former_.size())));
-    return make_operation(env_, JoinRequest{{Bootstrap{lost->endpoints.front(), lost->key}}});
-  }
   std::vector<Bootstrap> ways = ways_in();
-  if (ways.size() > 1) ways.resize(1);
+  ways.resize(std::min(ways.size(), static_cast<std::size_t>(config_.alpha)));
   return make_operation(env_, JoinRequest{std::move(ways)});
 }
 

@@ -142,6 +142,10 @@ bool Lookup::done() const {
   return answered > 0 || !slow;
 }
 
+bool Lookup::ran_dry() const {
+  return waiting_ == 0 && answered_count() < static_cast<std::size_t>(options_.width);
+}
+
 std::vector<ContactRef> Lookup::answered(std::size_t n) const {
   std::vector<ContactRef> out;
   for (const Candidate& candidate : shortlist_) {

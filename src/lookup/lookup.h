@@ -73,6 +73,8 @@ class Lookup {
   int width() const { return options_.width; }
 
   bool done() const;
+  // Fewer than the width answered, and nobody else is being waited for.
+  bool ran_dry() const;
   // Up to n that answered, nearest first. References are borrowed from the lookup.
   std::vector<ContactRef> answered(std::size_t n) const;
   std::size_t answered_count() const;

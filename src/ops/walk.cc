@@ -1,6 +1,7 @@
 #include "ops/walk.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 #include "base/plant.h"
@@ -37,8 +38,11 @@ Walk::Walk(const OpEnv& env, const Id& target, int width, wire::Body request)
 void Walk::start(Now now) {
   started_ = now.at;
   env_.table.on_lookup(now.at, lookup_.target());
-  const auto k = static_cast<std::size_t>(env_.config.k);
-  for (const ContactRef contact : env_.table.closest(lookup_.target(), k, true)) {
+  seed(now, static_cast<std::size_t>(env_.config.k));
+}
+
+void Walk::seed(Now now, std::size_t n) {
+  for (const ContactRef contact : env_.table.closest(lookup_.target(), n, true)) {
     lookup_.add(contact, 1, env_.suspects.suspected(now.at, env_.book.id(contact)), true);
   }
 }
@@ -58,7 +62,12 @@ void Walk::on_named(Now now, const Contact& contact, const Lookup::Namer& namer)
 }
 
 std::optional<Action> Walk::poll_action(Now now) {
-  const auto next = lookup_.next();
+  auto next = lookup_.next();
+  if (!next && lookup_.ran_dry() && !std::exchange(all_seeded_, true)) {
+    // The nearest are gone: begin again from all that are known.
+    seed(now, env_.config.limits.shortlist);
+    next = lookup_.next();
+  }
   if (!next) return std::nullopt;
   ContactHold peer(env_.book, *next);
   log_.asked(now.at, peer);

@@ -32,7 +32,7 @@ class Walk {
   // `request` is find_node or find_value for `target`. `env` must outlive the walk.
   Walk(const OpEnv& env, const Id& target, int width, wire::Body request);
 
-  // Starts the clock and seeds the shortlist from the routing table.
+  // Starts the clock and seeds the shortlist with the k nearest of the routing table.
   void start(Now now);
   // One more candidate, of this node's own knowledge.
   void add(Now now, const Contact& contact);
@@ -65,6 +65,7 @@ class Walk {
   Error nobody(const std::string& operation) const;
 
  private:
+  void seed(Now now, std::size_t n);
   void on_named(Now now, const Contact& contact, const Lookup::Namer& namer);
 
   const OpEnv& env_;
@@ -73,6 +74,7 @@ class Walk {
   AskLog log_;
   TimePoint started_{};
   int last_hops_ = 0;
+  bool all_seeded_ = false;
 };
 
 }  // namespace kadmos

@@ -220,7 +220,7 @@ TEST_CASE("a contact that only waits is forgotten when it fails") {
   CHECK(net.run<Closest>(a, FindNodeRequest{net.id(peers.far[1])}).ok());
   CHECK(net.stats(a).requests_failed == 1);
   net.take_down(peers.far[0]);
-  CHECK_FALSE(net.run<Closest>(a, FindNodeRequest{net.id(peers.far[0])}).ok());
+  CHECK(net.run<Closest>(a, FindNodeRequest{net.id(peers.far[0])})->contacts.size() == 1);
   net.drive();
   CHECK_FALSE(net.knows(a, peers.far[0]));
   CHECK_FALSE(net.knows(a, peers.far[1]));
@@ -323,6 +323,24 @@ TEST_CASE("more contacts in a reply than k are counted and cut") {
   nodes.contacts.resize(4);
   REQUIRE(net.run<Closest>(a, FindNodeRequest{Id::from_top(1)}).ok());
   CHECK(net.stats(a).contacts_excess == 1);
+}
+
+TEST_CASE("a search whose nearest contacts are all gone goes on from the others of the table") {
+  Drive net;
+  const Host a = net.add();  // k = 4
+  std::vector<Host> peers;
+  for (int i = 0; i < 24; ++i) peers.push_back(net.add_raw());
+  const Id target = Id::from_top(1);
+  peers = net.by_distance(target, peers);
+  for (const Host peer : peers) net.meet_one(a, peer);
+  net.raw_answer = [&](const Drive::Sent&) { return wire::Nodes{}; };
+  std::erase_if(peers, [&](Host peer) { return !net.knows(a, peer); });
+  REQUIRE(peers.size() >= 8);
+  for (std::size_t i = 0; i < 4; ++i) net.freeze(peers[i]);
+  const auto found = net.run<Closest>(a, FindNodeRequest{target});
+  REQUIRE(found.ok());
+  REQUIRE(found->contacts.size() == 4);
+  for (std::size_t i = 0; i < 4; ++i) CHECK(found->contacts[i] == net.contact(peers[4 + i]));
 }
 
 TEST_CASE("a contact that was verified is asked where it was verified whatever others say") {

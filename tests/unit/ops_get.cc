@@ -116,7 +116,7 @@ TEST_CASE("the record of another key is not taken for the one asked for") {
   const auto found = f.get();
   REQUIRE_FALSE(found.ok());
   CHECK(found.error().code == Errc::unreachable);  // nobody gave a valid answer
-  CHECK(f.net.stats(f.a).records_invalid == 4);
+  CHECK(f.net.stats(f.a).records_invalid == 6);
 }
 
 TEST_CASE("whom a peer named with an invalid record is not asked") {

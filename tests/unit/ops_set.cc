@@ -363,7 +363,7 @@ TEST_CASE("a set that runs out of time while it looks for nodes has stored nothi
   REQUIRE_FALSE(result.ok());
   CHECK(result.error().code == Errc::timeout);
   CHECK(result.error().receipt == nullptr);
-  CHECK(result.error().asked.size() == 4);
+  CHECK(result.error().asked.size() == 6);
   CHECK(f.stored.empty());
 }
 
@@ -373,7 +373,7 @@ TEST_CASE("set with nobody alive is unreachable") {
   const auto result = f.set();
   REQUIRE_FALSE(result.ok());
   CHECK(result.error().code == Errc::unreachable);
-  CHECK(result.error().detail == "none of the 4 nodes asked answered");
+  CHECK(result.error().detail == "none of the 6 nodes asked answered");
 }
 
 TEST_CASE("a client that knows nobody cannot set") {
