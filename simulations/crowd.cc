@@ -9,7 +9,7 @@ namespace kadmos::sim {
 
 namespace {
 // Ways into the network that a joining node is told.
-constexpr int kWaysIn = 3;
+constexpr std::size_t kWaysIn = 3;
 }  // namespace
 
 Crowd::Crowd(World& world, const Scenario& scenario, Prng prng)
@@ -26,11 +26,14 @@ NodeIndex Crowd::add() {
 }
 
 void Crowd::enter(NodeIndex i) {
-  for (int way = 0; way < kWaysIn && !up_.empty(); ++way) {
-    NodeIndex known = any(prng_);
-    while (hidden_.contains(known)) known = any(prng_);  // the first never is
-    world_.node(i).add_bootstrap(world_.bootstrap(known));
+  // Different ones: with new identities that come and go, a single way may be gone at once.
+  std::set<NodeIndex> ways;
+  const std::size_t wanted = std::min(kWaysIn, population_.size());
+  while (ways.size() < wanted) {
+    const NodeIndex known = any(prng_);
+    if (!hidden_.contains(known)) ways.insert(known);
   }
+  for (const NodeIndex way : ways) world_.node(i).add_bootstrap(world_.bootstrap(way));
   note(i, true);
   join(i);
 }

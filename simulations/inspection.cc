@@ -127,6 +127,8 @@ void Inspection::look_for_convergence() {
   for (std::size_t n = 0; n < ledger_.size(); ++n) {
     const Ledger::Name& name = ledger_.name(n);
     if (!name.acked || name.acked->quorum == 0) continue;
+    // A set may leave out a near node that was slow; replication makes that good.
+    if (world_.now() - name.acked->when < scenario_.config.replicate_interval) continue;
     if (std::ranges::none_of(crowd_.up(), [&](NodeIndex i) { return holds(i, name); })) continue;
     const auto wanted = static_cast<std::size_t>(
         write_quorum(static_cast<int>(crowd_.closest_in_place(name.key, k).size())));

@@ -21,6 +21,7 @@ class Ledger {
     std::uint64_t sequence = 0;
     std::vector<NodeIndex> replicas;  // that made it durable
     int quorum = 0;
+    TimePoint when{};
   };
   struct Name {
     Name(Identity o, Key k, std::string n) : owner(std::move(o)), key(k), name(std::move(n)) {}

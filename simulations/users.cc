@@ -231,6 +231,7 @@ void Users::on_set(OperationId id, const Result<Receipt>& result) {
   Ledger::Version version;
   version.sequence = result->sequence;
   version.quorum = result->quorum;
+  version.when = world_.now();
   for (const Asked& asked : result->replicas) {
     if (asked.outcome != Outcome::durable && asked.outcome != Outcome::extended) continue;
     if (const auto i = world_.index_of(asked.peer.key)) version.replicas.push_back(*i);
