@@ -78,7 +78,8 @@ Scenario swarm_scenario(std::uint64_t seed) {
     out.churn.session = {kModels[prng.below(3)], whole_seconds(prng, minutes(5), minutes(60)),
                          2000};
     out.churn.pause.mean = whole_seconds(prng, seconds(1), minutes(10));
-    out.churn.returning = one_in(prng, 2);
+    // A handful of nodes that come anew may all be gone at once, and nobody left to tell the next.
+    out.churn.returning = one_in(prng, 2) || out.nodes < 20;
     out.churn.keeps_disk = !one_in(prng, 3);
   }
   if (one_in(prng, 2)) {
