@@ -2,6 +2,8 @@
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstring>
 
 #include "cli/common/exit_code.h"
 #include "cli/common/version.h"
@@ -188,7 +190,10 @@ int main_of(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
-    return kadmos::cli::main_of(argc, argv);
+    const int code = kadmos::cli::main_of(argc, argv);
+    if (std::fflush(stdout) == 0) return code;
+    std::fprintf(stderr, "dht-sim: cannot write to stdout: %s\n", std::strerror(errno));
+    return code != 0 ? code : kadmos::cli::kError;
   } catch (const std::exception& error) {  // such as a stdout that cannot be written to
     std::fprintf(stderr, "dht-sim: %s\n", error.what());
     return kadmos::cli::kError;

@@ -72,8 +72,10 @@ class Summary {
     const std::uint64_t aborted = sum(runs_, path + "/aborted");
     if (tried + aborted == 0) return;
     const std::string success = "/" + name.substr(0, name.size() - 1) + "_success";
-    row(name + " that succeeded", number(success, 100, 2, " %") + fmt::format("  of {}", tried));
+    const std::string share = tried > 0 ? number(success, 100, 2, " %") + "  " : "";
+    row(name + " that succeeded", share + fmt::format("of {}", tried));
     if (aborted > 0) row("", fmt::format("{} more cut short by their node's end", aborted));
+    if (sum(runs_, path + "/succeeded") == 0) return;
     row("  p50 / p90 / p99", quantiles(path + "/ms"));
     row("  hops, requests",
         number(path + "/hops_mean", 1, 2, ", ") + number(path + "/rpcs_mean", 1, 1, ""));

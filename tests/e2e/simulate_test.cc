@@ -69,6 +69,14 @@ TEST_CASE("an unknown scenario and bad settings are refused by name") {
                 {"--from 77"});
 }
 
+TEST_CASE("output that cannot be written is an error and not a short file") {
+  for (const std::string verb : {"list", "trace baseline --nodes 9 --key name:1"}) {
+    const Ran ran = run({"/bin/sh", "-c", std::string(DHT_SIM) + " " + verb + " >/dev/full"});
+    INFO(verb);
+    check_refused(ran, 1, {"stdout"});
+  }
+}
+
 TEST_CASE("the JSON of a run has every figure that scripts rely on") {
   const Ran ran = run_sim(small({"--json", "-"}));
   INFO("stderr: " << ran.err);
