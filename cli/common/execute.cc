@@ -12,11 +12,16 @@ using SteadyClock = std::chrono::steady_clock;
 
 // Reading a request. A field of the wrong type throws Json::exception, which `execute` turns into
 // an error at the door.
-std::optional<std::chrono::milliseconds> millis(const Json& request, const char* field) {
+std::optional<std::uint64_t> count(const Json& request, const char* field) {
   if (!request.contains(field)) return std::nullopt;
-  const auto count = request.at(field).get_ref<const Json::number_unsigned_t&>();
+  return request.at(field).get_ref<const Json::number_unsigned_t&>();
+}
+
+std::optional<std::chrono::milliseconds> millis(const Json& request, const char* field) {
+  const auto given = count(request, field);
+  if (!given) return std::nullopt;
   // Far more than any limit, far from overflow.
-  return std::chrono::milliseconds(std::min<std::uint64_t>(count, 1'000'000'000'000));
+  return std::chrono::milliseconds(std::min<std::uint64_t>(*given, 1'000'000'000'000));
 }
 
 std::optional<Duration> timeout_of(const Json& request) {
@@ -61,6 +66,10 @@ Future<Json> get(Service& service, const Json& request) {
   GetOptions options;
   options.timeout = timeout_of(request);
   options.first = request.value("first", false);
+  if (const auto quorum = count(request, "quorum")) {
+    options.quorum = static_cast<int>(std::min<std::uint64_t>(*quorum, 1'000'000));  // beyond any k
+  }
+  options.min_sequence = count(request, "min_seq").value_or(0);
   return service.node.get(*key, options).then([](Result<Found> found) -> Json {
     if (found && found->record.type == RecordType::tombstone) {
       return json_of(Error(Errc::not_found, "its owner deleted it"));

@@ -64,6 +64,8 @@ struct Raw {
   std::string file;
   std::vector<std::string> fields;
   bool first = false;
+  std::optional<unsigned> quorum;
+  std::uint64_t min_sequence = 0;
 };
 
 using Make = std::function<Command(const Raw&)>;
@@ -133,7 +135,8 @@ class Commands {
   }
 
   void add_records() {
-    CLI::App* get = add(app_, "get", "Read a record", R"(
+    CLI::App* get =
+        add(app_, "get", "Read a record", R"(
 Writes the bytes of the value to stdout as they are, and a newline only on a terminal.
 
 Examples:
@@ -141,18 +144,25 @@ Examples:
   dht-cli get greeting --owner KEY      a name of somebody else's (also if it has 128 hex digits)
   dht-cli get 3f2a...                   a key: 128 hexadecimal digits, as put prints them
 )",
-                        [](const Raw& raw) -> Command {
-                          GetCommand out{raw.name, std::nullopt, raw.first};
-                          check_name(raw.name);
-                          if (!raw.owner.empty()) {
-                            check_owner(raw.owner);
-                            out.owner = raw.owner;
-                          }
-                          return out;
-                        });
+            [](const Raw& raw) -> Command {
+              GetCommand out{raw.name, std::nullopt, raw.first, raw.quorum, raw.min_sequence};
+              check_name(raw.name);
+              if (!raw.owner.empty()) {
+                check_owner(raw.owner);
+                out.owner = raw.owner;
+              }
+              return out;
+            });
     get->add_option("NAME|KEY", raw_.name, "a name, or a key of 128 digits")->required();
     get->add_option("--owner", raw_.owner, "Whose name: a public key")->type_name("KEY");
-    get->add_flag("--first", raw_.first, "Take the first valid answer, not the latest of several");
+    CLI::Option* first = get->add_flag("--first", raw_.first,
+                                       "Take the first valid answer, not the latest of several");
+    get->add_option("--quorum", raw_.quorum, "How many nodes must have answered")
+        ->check(CLI::PositiveNumber)
+        ->excludes(first)
+        ->type_name("N");
+    get->add_option("--min-seq", raw_.min_sequence, "Accept no version older than this sequence")
+        ->type_name("SEQ");
 
     CLI::App* set = add(app_, "set", "Publish a value under a name", R"(
 Only the owner can change or delete it. Succeeds once enough replicas made it durable.

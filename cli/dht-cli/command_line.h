@@ -29,6 +29,8 @@ struct GetCommand {
   std::string what;  // a name, or a key of 128 digits
   std::optional<std::string> owner;
   bool first = false;
+  std::optional<unsigned> quorum;
+  std::uint64_t min_sequence = 0;
 };
 struct SetCommand {
   std::string name;

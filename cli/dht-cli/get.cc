@@ -9,7 +9,8 @@ namespace kadmos::cli {
 
 int run(Session& session, const GetCommand& command) {
   const Globals& globals = session.globals();
-  Json request = {{"op", "get"}, {"first", command.first}};
+  Json request = {{"op", "get"}, {"first", command.first}, {"min_seq", command.min_sequence}};
+  if (command.quorum) request["quorum"] = *command.quorum;
   if (!command.owner && Key::from_hex(command.what)) {
     request["key"] = command.what;
   } else {

@@ -38,6 +38,12 @@ struct PutOptions {
 struct GetOptions {
   // Answer with the first valid record instead of the latest among r = target - w + 1 answers.
   bool first = false;
+  // Of an owned name: how many nodes must have answered, this one included, instead of r; 1 to
+  // Config::k. Fewer is quorum_not_met. Not with `first`.
+  std::optional<int> quorum;
+  // Only a version of an owned name with at least this sequence will do, such as one that a receipt
+  // or a watcher spoke of. If there is only an older one, the answer is not_found, which says so.
+  std::uint64_t min_sequence = 0;
   std::optional<Duration> timeout;
 };
 

@@ -359,11 +359,16 @@ std::vector<Bootstrap> Engine::ways_in() {
   return out;
 }
 
-// A search for the own id that also tries a few ways in. After a partition each side has dropped
-// the other from its tables, and the lost may be gone for good by then; so they find together
-// again.
+// A search for the own id that also tries one of those who were lost, and a few of all ways in.
+// After a partition each side has dropped the other from its tables, and the lost may be gone for
+// good by then; so they find together again.
 std::unique_ptr<Operation> Engine::meeting() {
   std::vector<Bootstrap> ways = ways_in();
+  if (!former_.empty()) {
+    const auto lost =
+        std::next(former_.begin(), static_cast<std::ptrdiff_t>(prng_.below(former_.size())));
+    ways.insert(ways.begin(), Bootstrap{lost->endpoints.front(), lost->key});
+  }
   ways.resize(std::min(ways.size(), static_cast<std::size_t>(config_.alpha)));
   return make_operation(env_, JoinRequest{std::move(ways)});
 }

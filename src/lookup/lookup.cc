@@ -29,12 +29,10 @@ void Lookup::insert(Candidate candidate) {
   candidate.top = id.top() ^ target_.top();
   Place at = place_of(id);
   if (is_at(at, id)) {
-    // Known already. Other endpoints are worth one more try if the first ones led nowhere.
-    if (at->state == State::failed && !at->retried &&
-        at->contact.ref() != candidate.contact.ref()) {
-      at->contact = std::move(candidate.contact);
-      at->state = State::fresh;
-      at->retried = true;
+    if (improves(*at, candidate.contact.ref(), candidate.verified)) {
+      candidate.top = at->top;
+      candidate.retried = at->state == State::failed;
+      *at = std::move(candidate);
     }
     return;
   }
@@ -48,14 +46,24 @@ void Lookup::insert(Candidate candidate) {
   shortlist_.insert(at, std::move(candidate));
 }
 
-bool Lookup::on_named(const Id& id, const Namer& namer) {
+bool Lookup::on_named(ContactRef contact, const Namer& namer) {
+  const Id& id = book_.id(contact);
   if (id == self_) return false;
   Candidate* known = find(id);
   if (known == nullptr) return true;
-  if (known->state == State::fresh || known->state == State::waiting) {
-    known->namers |= bit_of(namer);
+  const bool open = known->state == State::fresh || known->state == State::waiting;
+  if (open && known->contact.ref() == contact) known->namers |= bit_of(namer);
+  return improves(*known, contact, false);
+}
+
+// Other endpoints are worth one more try if the first ones led nowhere, and are believed rather than
+// those that liars named.
+bool Lookup::improves(const Candidate& known, ContactRef contact, bool verified) const {
+  if (known.contact.ref() == contact) {
+    return known.state == State::fresh && verified && !known.verified;
   }
-  return known->state == State::failed && !known->retried;
+  if (known.state == State::failed) return !known.retried;
+  return known.state == State::fresh && !known.verified && (verified || doubted(known));
 }
 
 std::optional<ContactRef> Lookup::next() {

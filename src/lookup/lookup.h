@@ -5,8 +5,9 @@
 // The shortlist holds candidates by distance to the target. `alpha` are asked at once until the
 // nearest living candidate has answered, which means nobody asked knows anyone nearer; in this
 // closing phase up to `closing_alpha` are asked at once. Nobody is asked while `width` nearer ones
-// have answered or may yet. It is done when the `width` nearest candidates that count have all
-// answered, or when nobody is left to ask.
+// have answered or may yet, and one more for every two nearer ones that are slow or failed, since
+// what those knew has to be made up for. It is done when the `width` nearest candidates that count
+// have all answered, or when nobody is left to ask.
 //
 // A peer that is slow stops counting: its slot goes to the next candidate and completion no longer
 // waits for it, but a late answer is used. A suspect (somebody who was silent lately) is asked only
@@ -52,9 +53,9 @@ class Lookup {
   // The same for one that a peer named, a hop further than that one.
   void add(ContactRef contact, const Namer& namer, bool suspect, bool verified);
 
-  // A peer named `id`, which may be known already: most of what peers name is. Returns whether
+  // A peer named somebody, who may be known already: most of what peers name is. Returns whether
   // add() has a use for it. O(log shortlist).
-  bool on_named(const Id& id, const Namer& namer);
+  bool on_named(ContactRef contact, const Namer& namer);
 
   // Whom to ask now; it counts as waiting from then on. Can change with every other call that is
   // not const.
@@ -115,6 +116,8 @@ class Lookup {
     return namer.number < kNamers ? std::uint64_t{1} << namer.number : 0;
   }
   bool doubted(const Candidate& candidate) const;
+  // Whether a known candidate had better be asked where `contact` says.
+  bool improves(const Candidate& known, ContactRef contact, bool verified) const;
   // Its namers answer for whether it is there.
   void judge_namers(Candidate& candidate, bool silent);
   void insert(Candidate candidate);

@@ -112,6 +112,17 @@ class Node::Impl final : public TransportListener {
                            options.timeout);
   }
 
+  Future<Found> get(const Key& key, const GetOptions& options) {
+    if (options.quorum && (options.first || *options.quorum < 1 || *options.quorum > config().k)) {
+      return Future<Found>::resolved(
+          Error(Errc::invalid_argument,
+                options.first ? "the first answer and a quorum exclude each other"
+                              : "a quorum is of 1 to " + std::to_string(config().k) + " nodes"));
+    }
+    return launch<Found>(GetRequest{key, options.first, options.quorum, options.min_sequence},
+                         options.timeout);
+  }
+
   void close() {
     if (std::exchange(closed_, true)) return;
     engine_.close(now());
@@ -277,9 +288,7 @@ Future<Receipt> Node::del(std::string_view name, SetOptions options) {
   return impl_->set(name, {}, true, options);
 }
 Future<Receipt> Node::put(ByteView value, PutOptions options) { return impl_->put(value, options); }
-Future<Found> Node::get(const Key& key, GetOptions options) {
-  return impl_->launch<Found>(GetRequest{key, options.first}, options.timeout);
-}
+Future<Found> Node::get(const Key& key, GetOptions options) { return impl_->get(key, options); }
 Future<Closest> Node::find_node(const Id& target) {
   return impl_->launch<Closest>(FindNodeRequest{target}, std::nullopt);
 }

@@ -3,7 +3,8 @@
 // answers is taken: as long as the k nearest nodes stay the same, any w replicas of an acknowledged
 // set meet any r of them. Nothing found among
 // r widens the walk to k before it says "not found". Replicas found stale, and nodes found without
-// a copy although a farther one has it, are mended after the answer.
+// a copy although a farther one has it, are mended after the answer. Who asks may want another
+// number of answers than r, and a version that is not older than one they know of.
 #include <algorithm>
 
 #include "base/plant.h"
@@ -19,7 +20,8 @@ class GetOp final : public Operation {
   GetOp(const OpEnv& env, GetRequest request)
       : env_(env),
         request_(std::move(request)),
-        walk_(env, request_.key, read_quorum(env.config.k), wire::FindValue{request_.key}) {}
+        walk_(env, request_.key, request_.quorum.value_or(read_quorum(env.config.k)),
+              wire::FindValue{request_.key}) {}
 
   void start(Now now) override {
     walk_.start(now);
@@ -27,7 +29,7 @@ class GetOp final : public Operation {
     if (!held || !*held) return;  // a disk that fails does not stop us from asking others
     best_ = std::move((*held)->record);
     best_is_local_ = true;
-    if (request_.first || best_->type == RecordType::content) decided_ = true;
+    decided_ = ends_at_once();
   }
 
   std::optional<Action> poll_action(Now now) override {
@@ -37,6 +39,10 @@ class GetOp final : public Operation {
       return Action(std::move(ask));
     }
     if (decided_) return std::nullopt;
+    Lookup& lookup = walk_.lookup();
+    if (!has_it() && lookup.width() < env_.config.k && lookup.done()) {
+      lookup.set_width(env_.config.k);
+    }
     return walk_.poll_action(now);
   }
 
@@ -61,7 +67,7 @@ class GetOp final : public Operation {
       from_ = *from;
       hops_ = walk_.last_hops();
     }
-    if (request_.first || best_->type == RecordType::content) decided_ = true;
+    if (ends_at_once()) decided_ = true;
   }
   void on_slow(Now now, const ContactHold& from) override { walk_.on_slow(now, from); }
   void on_failed(Now now, const ContactHold& from, Outcome outcome,
@@ -72,17 +78,17 @@ class GetOp final : public Operation {
   std::optional<OpResult> poll_result(Now now) override {
     if (!decided_) {
       if (!walk_.lookup().done()) return std::nullopt;
-      if (!best_ && walk_.lookup().width() < env_.config.k) {
-        walk_.lookup().set_width(env_.config.k);
-        if (!walk_.lookup().done()) return std::nullopt;
-      }
       // Too few to meet every acknowledged set, or nothing at all: those who are slow are waited
       // for after all, since one of them may have it.
-      const int answers = static_cast<int>(answers_.size()) + (env_.config.client ? 0 : 1);
-      if (walk_.lookup().slow_count() > 0 && (!best_ || answers < read_quorum(walk_.target()))) {
-        return std::nullopt;
-      }
+      const int wanted = request_.quorum.value_or(read_quorum(walk_.target()));
+      const bool too_few = answered() < wanted;
+      if (walk_.lookup().slow_count() > 0 && (!has_it() || too_few)) return std::nullopt;
       decided_ = true;
+      if (request_.quorum && too_few && (best_ || !walk_.cut_off())) {
+        return OpResult(Result<Found>(walk_.error(Errc::quorum_not_met, name(),
+                                                  std::to_string(answered()) + " nodes answered, " +
+                                                      std::to_string(wanted) + " were asked for")));
+      }
     }
     if (!best_) {
       if (walk_.cut_off()) {
@@ -93,6 +99,12 @@ class GetOp final : public Operation {
           "none of the " + std::to_string(answers_.size()) + " nodes that answered holds it")));
     }
     plan_repairs();
+    if (!has_it()) {
+      return OpResult(Result<Found>(
+          walk_.error(Errc::not_found, name(),
+                      "the latest version found has sequence " + std::to_string(best_->sequence) +
+                          ", older than " + std::to_string(request_.min_sequence))));
+    }
     if (best_->type == RecordType::tombstone) {
       return OpResult(Result<Found>(
           walk_.error(Errc::not_found, name(),
@@ -117,6 +129,17 @@ class GetOp final : public Operation {
   };
 
   std::string name() const { return "get " + request_.key.short_hex(); }
+
+  // What was asked for: a version that is new enough.
+  bool has_it() const {
+    return best_ &&
+           (best_->type == RecordType::content || best_->sequence >= request_.min_sequence);
+  }
+  bool ends_at_once() const {
+    return has_it() && (request_.first || best_->type == RecordType::content);
+  }
+  // Nodes whose answer counts, this one among them.
+  int answered() const { return static_cast<int>(answers_.size()) + (env_.config.client ? 0 : 1); }
 
   bool expired(Now now, const Record& record) const {
     return record.type != RecordType::content && record.expiry + env_.config.clock_skew <= now.wall;

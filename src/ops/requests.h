@@ -2,7 +2,9 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -24,6 +26,8 @@ struct PingRequest {
 struct GetRequest {
   Key key;
   bool first = false;
+  std::optional<int> quorum{};
+  std::uint64_t min_sequence = 0;
 };
 // A new version of an owned name, or its deletion. The sequence follows the highest one found.
 struct SetRequest {

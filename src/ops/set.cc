@@ -2,8 +2,8 @@
 // finds the nodes (and, for a new version, the highest sequence they hold); the record is signed;
 // the target nearest of those that answered, this node among them if it is near enough, are asked
 // to store. One that fails, is slow or says busy is replaced by the next nearest, for which the walk
-// goes on a little further out. It ends when every node asked has answered, or when w have made it
-// durable and only slow ones are missing.
+// goes on a little further out; not for ever, since a record that so many refuse is refused. It ends
+// when every node asked has answered, slow ones aside once w have made it durable.
 #include <algorithm>
 #include <map>
 
@@ -49,10 +49,9 @@ class SetOp final : public Operation {
 
   std::optional<Action> poll_action(Now now) override {
     if (!storing_) return walk_.poll_action(now);
-    const int wanted = target_ - good_ - superseded_ - waiting_;
-    if (wanted <= 0) return std::nullopt;
+    if (lacking() <= 0) return std::nullopt;
     if (next_ >= pool_.size()) {
-      walk_.lookup().set_width(static_cast<int>(walk_.lookup().answered_count()) + wanted);
+      walk_.lookup().set_width(static_cast<int>(walk_.lookup().answered_count()) + lacking());
       return walk_.poll_action(now);
     }
     const ContactHold& peer = pool_[next_++];
@@ -126,7 +125,7 @@ class SetOp final : public Operation {
       begin_storing(now);
     }
     const bool more = next_ < pool_.size() || !walk_.lookup().done();
-    if (waiting_ > 0 || (more && good_ + superseded_ < target_)) return std::nullopt;
+    if (waiting_ > 0 || (more && lacking() > 0)) return std::nullopt;
     // Those too slow to wait for are waited for if there is no quorum without them.
     const bool late = slow_ > 0 || walk_.lookup().slow_count() > 0;
     if (good_ < write_quorum(target_) && late) return std::nullopt;
@@ -139,17 +138,20 @@ class SetOp final : public Operation {
       return Result<Receipt>(walk_.error(
           code, name(), "ended before the closest nodes were found; nothing was stored"));
     }
+    if (good_ >= write_quorum(target_)) return Result<Receipt>(receipt(now));
     return Result<Receipt>(missed(now, code));
   }
 
  private:
   std::string name() const { return verb_ + key_.short_hex(); }
 
+  // Replicas that nobody is at work on yet, as long as it is worth asking more nodes.
+  int lacking() const {
+    if (static_cast<int>(next_) >= 2 * target_) return 0;
+    return target_ - good_ - superseded_ - waiting_;
+  }
+
   void on_walk_answer(Now now, const ContactHold& from, const wire::Body& reply) {
-    if (storing_) {  // too late to say where to store, but one more to store on
-      if (walk_.on_answer(now, from, reply) != nullptr) pool_.push_back(from);
-      return;
-    }
     const auto* nodes = std::get_if<wire::Nodes>(&reply);
     const Record* held = nodes != nullptr && nodes->record ? &*nodes->record : nullptr;
     // Only a record that would raise the sequence needs its signature checked.
@@ -161,7 +163,9 @@ class SetOp final : public Operation {
       }
       highest_ = held->sequence;
     }
-    walk_.on_answer(now, from, reply);
+    const bool alive = walk_.on_answer(now, from, reply) != nullptr;
+    // Too late to say where to store, but one more to store on.
+    if (alive && storing_) pool_.push_back(from);
   }
 
   void look_here(Now now) {

@@ -49,12 +49,12 @@ void Walk::seed(Now now, std::size_t n) {
 
 void Walk::add(Now now, const Contact& contact) {
   const ContactHold one(env_.book, contact);
-  lookup_.add(one.ref(), 1, env_.suspects.suspected(now.at, one.id()));
+  lookup_.add(one.ref(), 1, env_.suspects.suspected(now.at, one.id()), true);
 }
 
 void Walk::on_named(Now now, const Contact& contact, const Lookup::Namer& namer) {
   const ContactHold heard(env_.book, contact);
-  if (!lookup_.on_named(heard.id(), namer)) return;
+  if (!lookup_.on_named(heard.ref(), namer)) return;
   // What we verified ourselves beats what we are told.
   const auto known = env_.table.find(heard.id());
   lookup_.add(known.value_or(heard.ref()), namer, env_.suspects.suspected(now.at, heard.id()),

@@ -34,7 +34,7 @@ class Walk {
 
   // Starts the clock and seeds the shortlist with the k nearest of the routing table.
   void start(Now now);
-  // One more candidate, of this node's own knowledge.
+  // One more candidate, whom this node has just reached.
   void add(Now now, const Contact& contact);
   // Whom to ask next.
   std::optional<Action> poll_action(Now now);

@@ -83,6 +83,10 @@ class Network {
       const ContactHold contact(book, readable::contact(nodes_[node].top));
       lookup.add(contact.ref(), hops, false);
     };
+    const auto named = [&](std::size_t node, const Lookup::Namer& namer) {
+      const ContactHold contact(book, readable::contact(nodes_[node].top));
+      if (lookup.on_named(contact.ref(), namer)) lookup.add(contact.ref(), namer, false, false);
+    };
     std::vector<bool> asked(nodes_.size(), false);
     std::multimap<int, std::pair<Event, std::size_t>> events;
     int now = 0;
@@ -123,10 +127,10 @@ class Network {
         lookup.on_slow(id);
       } else if (event == Event::fail) {
         lookup.on_failed(id);
-      } else if (const auto hops = lookup.on_answer(id)) {
+      } else if (const auto namer = lookup.on_answer(id)) {
         for (const std::size_t other :
              nearest(nodes_[node].known, target, static_cast<std::size_t>(k_)))
-          add(other, hops->hops + 1);
+          named(other, *namer);
       }
       ask();
     }

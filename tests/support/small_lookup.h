@@ -53,10 +53,12 @@ struct SmallLookup {
   // The same by one that names others.
   void answer_naming(std::uint8_t name, const Names& named) {
     const auto namer = lookup.on_answer(readable::id(name));
-    for (const int other : named) {
-      const ContactHold contact(book, readable::contact(static_cast<std::uint64_t>(other) << 56));
-      if (lookup.on_named(contact.id(), *namer)) lookup.add(contact.ref(), *namer, false, false);
-    }
+    for (const int other : named) this->named(other, *namer);
+  }
+  void named(int name, const Lookup::Namer& namer, std::uint16_t port = 4000) {
+    const ContactHold contact(book, readable::contact(static_cast<std::uint64_t>(name) << 56,
+                                                      Endpoint::v4(127, 0, 0, 1, port)));
+    if (lookup.on_named(contact.ref(), namer)) lookup.add(contact.ref(), namer, false, false);
   }
   void answer_all(const Names& names) {
     for (const int name : names) answer(static_cast<std::uint8_t>(name));

@@ -311,7 +311,7 @@ TEST_CASE("whom somebody else named too is asked though one namer is not believe
     CHECK(search.ask() == Names{2});
     search.slow(2);
     CHECK(search.ask() == Names{3});
-    search.lookup.on_named(readable::id(5), {.hops = 1, .number = 0});
+    search.named(5, {.hops = 1, .number = 0});
     search.slow(3);
     CHECK(search.ask() == Names{5});
     search.slow(5);
@@ -323,7 +323,7 @@ TEST_CASE("whom somebody else named too is asked though one namer is not believe
       CHECK(search.ask() == Names{silent});
       search.fail(static_cast<std::uint8_t>(silent));
     }
-    search.lookup.on_named(readable::id(4), {.hops = 1, .number = 0});
+    search.named(4, {.hops = 1, .number = 0});
     CHECK(search.ask() == Names{4});
   }
 }
@@ -346,17 +346,67 @@ TEST_CASE("a peer is believed as long as those it named answer about as often as
 
 TEST_CASE("those this node has verified are not held against whoever names them") {
   SmallLookup search({.width = 9, .alpha = 1});
+  search.add(20);
+  CHECK(search.ask() == Names{20});
   for (const std::uint8_t name : {1, 2, 3}) {
     const ContactHold contact(search.book, readable::contact(std::uint64_t{name} << 56));
     search.lookup.add(contact.ref(), 1, false, true);
   }
-  search.add(20);
+  search.answer_naming(20, {1, 2, 3, 4});
+  search.add(10);
   for (const int known : {1, 2, 3}) {
     CHECK(search.ask() == Names{known});
     search.slow(static_cast<std::uint8_t>(known));
   }
-  CHECK(search.ask() == Names{20});
-  search.answer_naming(20, {1, 2, 3, 4});
-  search.add(10);
   CHECK(search.ask() == Names{4});
+}
+
+TEST_CASE("a peer does not answer for endpoints that another named") {
+  SmallLookup search({.width = 9, .alpha = 1});
+  search.add(20);
+  search.add(21);
+  search.ask();
+  search.answer_naming(20, {});
+  CHECK(search.ask() == Names{21});
+  const auto liar = search.lookup.on_answer(readable::id(21));
+  for (const int name : {1, 2, 3, 4}) search.named(name, *liar, 4001);
+  for (const int name : {1, 2, 3, 5}) search.named(name, {.hops = 1, .number = 0});
+  search.add(10);
+  for (const int name : {1, 2, 3}) {
+    CHECK(search.ask() == Names{name});
+    search.fail(static_cast<std::uint8_t>(name));
+  }
+  CHECK(search.ask() == Names{5});  // 4 is doubted, 5 is not
+}
+
+TEST_CASE("endpoints that a believed peer names replace those of liars") {
+  SmallLookup search({.width = 9, .alpha = 1});
+  search.add(20);
+  search.add(21);
+  search.ask();
+  search.answer_naming(20, {});
+  search.ask();
+  const auto liar = search.lookup.on_answer(readable::id(21));
+  for (const int name : {1, 2, 3, 4}) search.named(name, *liar, 4001);
+  for (const int name : {1, 2, 3}) {
+    CHECK(search.ask() == Names{name});
+    search.fail(static_cast<std::uint8_t>(name));
+  }
+  for (const int name : {3, 4}) search.named(name, {.hops = 1, .number = 0});
+  CHECK(search.ask() == Names{3});  // once more, elsewhere
+  search.answer(3);
+  const auto next = search.lookup.next();
+  REQUIRE(next);
+  CHECK(search.book.contact(*next) == readable::contact(std::uint64_t{4} << 56));
+}
+
+TEST_CASE("whom this node has reached itself is asked where it was reached") {
+  SmallLookup search({.width = 9, .alpha = 1});
+  search.add(20);
+  search.ask();
+  const auto namer = search.lookup.on_answer(readable::id(20));
+  search.named(1, *namer, 4001);
+  const ContactHold reached(search.book, readable::contact(std::uint64_t{1} << 56));
+  search.lookup.add(reached.ref(), 1, false, true);
+  CHECK(search.lookup.next() == reached.ref());
 }

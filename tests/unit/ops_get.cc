@@ -200,6 +200,68 @@ TEST_CASE("stale and missing replicas are mended after the answer") {
   CHECK(f.net.stats(f.a).operations_done == 1);
 }
 
+TEST_CASE("a quorum of a get is how many nodes answer, this one included") {
+  Getting f;
+  for (const Host peer : f.peers) f.held[peer] = f.version(1);
+  f.held[f.peer(2)] = f.version(2, "new");
+  SUBCASE("the usual two of them and this one miss what the third nearest has") {
+    CHECK(f.net.run<Found>(f.a, GetRequest{f.key})->record.sequence == 1);
+  }
+  SUBCASE("more see it") {
+    const auto found = f.net.run<Found>(f.a, GetRequest{f.key, false, 4});
+    REQUIRE(found.ok());
+    CHECK(found->record.sequence == 2);
+    CHECK(found->answers == 4);
+    CHECK(found->agreeing == 1);
+  }
+  SUBCASE("fewer than asked for is an error that counts them") {
+    for (std::size_t i = 2; i < 6; ++i) f.net.take_down(f.peer(i));
+    const auto found = f.net.run<Found>(f.a, GetRequest{f.key, false, 4});
+    REQUIRE_FALSE(found.ok());
+    CHECK(found.error().code == Errc::quorum_not_met);
+    CHECK(found.error().detail == "3 nodes answered, 4 were asked for");
+  }
+}
+
+TEST_CASE("a get that knows of a newer version does not end with an older one") {
+  Getting f;
+  for (const Host peer : f.peers) f.held[peer] = f.version(1);
+  f.held[f.peer(3)] = f.version(2, "new");
+  for (const bool first : {false, true}) {
+    const auto found = f.net.run<Found>(f.a, GetRequest{f.key, first, {}, 2});
+    REQUIRE(found.ok());
+    CHECK(found->record.sequence == 2);
+  }
+  const auto missing = f.net.run<Found>(f.a, GetRequest{f.key, false, {}, 3});
+  REQUIRE_FALSE(missing.ok());
+  CHECK(missing.error().code == Errc::not_found);
+  CHECK(missing.error().detail == "the latest version found has sequence 2, older than 3");
+}
+
+TEST_CASE("a get whose nearest nodes are gone goes on from the others of the table") {
+  Drive net;
+  const Host a = net.add();  // k = 4, r = 2
+  std::vector<Host> peers;
+  for (int i = 0; i < 24; ++i) peers.push_back(net.add_raw());
+  const Identity owner = records::identity(200);
+  const Key key = owned_key(owner.public_key(), view_of("name"));
+  peers = net.by_distance(key, peers);
+  for (const Host peer : peers) net.meet_one(a, peer);
+  std::erase_if(peers, [&](Host peer) { return !net.knows(a, peer); });
+  REQUIRE(peers.size() >= 6);
+  // The two nearest are gone, the next two hold nothing and name nobody.
+  net.take_down(peers[0]);
+  net.take_down(peers[1]);
+  net.raw_answer = [&](const Drive::Sent& one) -> std::optional<wire::Body> {
+    wire::Nodes nodes;
+    if (one.to == peers[4]) {
+      nodes.record = records::owned(owner, "name", 1, "value", net.wall() + hours(1));
+    }
+    return nodes;
+  };
+  CHECK(net.run<Found>(a, GetRequest{key}).ok());
+}
+
 TEST_CASE("replicas that agree are left alone") {
   Getting f;
   for (const Host peer : f.peers) f.held[peer] = f.version(1);

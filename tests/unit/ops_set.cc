@@ -34,7 +34,7 @@ struct Setting {
       wire::Nodes nodes;
       const auto at = std::find(peers.begin(), peers.end(), one.to) - peers.begin();
       for (std::size_t i = 1; i <= 4; ++i) {
-        nodes.contacts.push_back(net.contact(peers[(static_cast<std::size_t>(at) + i) % 6]));
+        nodes.contacts.push_back(net.contact(peers[(static_cast<std::size_t>(at) + i) % peers.size()]));
       }
       if (held.contains(one.to)) nodes.record = held.at(one.to);
       return nodes;
@@ -206,6 +206,37 @@ TEST_CASE("a replica that refuses is replaced by the next nearest") {
   CHECK(outcome_of(*receipt, f.net.contact(f.peer(4))) == Outcome::durable);
   CHECK(outcome_of(*receipt, f.net.contact(f.peer(5))) == Outcome::durable);
   CHECK(receipt->replicas[1].detail == "no");
+}
+
+TEST_CASE("a record that twice as many as wanted refuse is offered to no more") {
+  Setting f;
+  for (int i = 0; i < 10; ++i) f.peers.push_back(f.net.add_raw());
+  f.peers = f.net.by_distance(f.key, f.peers);
+  for (const Host peer : f.peers) f.answers[peer] = Failure{FailureCode::refused, "no"};
+  const Receipt receipt = receipt_of(f.set());
+  CHECK(receipt.replicas.size() == 8);
+  CHECK(receipt.durable == 0);
+}
+
+TEST_CASE("a set that runs out of time with w durable has succeeded") {
+  Setting f;
+  f.lose_stores_to({f.peer(3)});
+  for (const std::size_t i : {std::size_t{4}, std::size_t{5}}) f.net.freeze(f.peer(i));
+  const auto receipt = f.net.run<Receipt>(f.a, f.net.set("name", "value"), milliseconds(600));
+  REQUIRE(receipt.ok());
+  CHECK(receipt->durable == 3);
+}
+
+TEST_CASE("a forged record does not count though a replacement is looked for") {
+  Setting f;
+  f.answers[f.peer(0)] = Failure{FailureCode::refused, "no"};
+  f.held[f.peer(4)] = f.version(9);
+  f.held[f.peer(4)].value = to_bytes("forged");
+  const auto receipt = f.set();
+  REQUIRE(receipt.ok());
+  CHECK(receipt->sequence == 1);
+  CHECK(outcome_of(*receipt, f.net.contact(f.peer(5))) == Outcome::durable);
+  CHECK(f.net.stats(f.a).records_invalid == 1);
 }
 
 TEST_CASE("a replica that answers a store with something else is not counted") {
