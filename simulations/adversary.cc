@@ -350,7 +350,8 @@ void Conspiracy::end() {
 // The secret of the next one, if it is not the one the world would give it.
 std::optional<Seed> Conspiracy::secret() {
   // More than a reply can name are no use.
-  if (scenario_.adversaries.kind != Kind::ground || members_.size() >= most_contacts()) {
+  const std::size_t enough = 2 * static_cast<std::size_t>(scenario_.config.k);
+  if (scenario_.adversaries.kind != Kind::ground || members_.size() >= enough) {
     return std::nullopt;
   }
   const int bits = std::bit_width(scenario_.nodes) + kBitsMore;
@@ -384,7 +385,7 @@ void Conspiracy::fabricate() {
 
 // More are cut off by whoever asked, or taken for malformed.
 std::size_t Conspiracy::most_contacts() const {
-  return std::min(2 * static_cast<std::size_t>(scenario_.config.k),
+  return std::min(static_cast<std::size_t>(scenario_.config.k),
                   scenario_.config.limits.contacts_per_reply);
 }
 

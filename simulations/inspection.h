@@ -40,7 +40,7 @@ class Inspection {
   void look_for_leftovers();
 
   // Of the k nodes truly closest to an acknowledged name, the honest that hold that version.
-  std::size_t holders_in_place(const Ledger::Name& name) const;
+  std::size_t holders_in_place(const Ledger::Name& name, std::uint64_t sequence) const;
   // Their mean over names.
   double replicas_in_place() const;
   // Acknowledged names of which no node that is up holds that version or a newer one. O(N).
@@ -48,7 +48,7 @@ class Inspection {
   void count_frame() { ++frames_; }
 
  private:
-  bool holds(NodeIndex i, const Ledger::Name& name) const;
+  bool holds(NodeIndex i, const Ledger::Name& name, std::uint64_t sequence) const;
 
   World& world_;
   const Scenario& scenario_;

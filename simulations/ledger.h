@@ -21,7 +21,6 @@ class Ledger {
     std::uint64_t sequence = 0;
     std::vector<NodeIndex> replicas;  // that made it durable
     int quorum = 0;
-    TimePoint when{};
   };
   struct Name {
     Name(Identity o, Key k, std::string n) : owner(std::move(o)), key(k), name(std::move(n)) {}
@@ -31,6 +30,7 @@ class Ledger {
     std::uint32_t attempts = 0;               // sets begun; attempt i sets value_of(name, i)
     bool busy = false;                        // one is running: an owner speaks with one voice
     std::optional<Version> acked;             // the newest
+    std::map<TimePoint, std::uint64_t> acks;  // the sequence of each, by when
     std::map<NodeIndex, std::uint64_t> seen;  // the highest sequence each node was given
   };
 

@@ -231,7 +231,6 @@ void Users::on_set(OperationId id, const Result<Receipt>& result) {
   Ledger::Version version;
   version.sequence = result->sequence;
   version.quorum = result->quorum;
-  version.when = world_.now();
   for (const Asked& asked : result->replicas) {
     if (asked.outcome != Outcome::durable && asked.outcome != Outcome::extended) continue;
     if (const auto i = world_.index_of(asked.peer.key)) version.replicas.push_back(*i);
@@ -254,6 +253,7 @@ void Users::on_set(OperationId id, const Result<Receipt>& result) {
   }
   if (!entry.acked) ++names_set_;
   if (op.whole) {
+    entry.acks.emplace(world_.now(), version.sequence);
     entry.acked = std::move(version);
   } else if (entry.acked) {
     entry.acked->quorum = 0;  // superseded, by a version that promises less
@@ -344,11 +344,14 @@ void Users::check_missing(const Operation& op, const Error& error) {
 
 void Users::split(bool on) {
   splits_ += on ? 1 : -1;
-  if (!on) {
-    healed_ = world_.now() + scenario_.config.refresh_interval;
+  if (on) {
+    if (splits_ == 1) split_since_ = world_.now();
+    for (auto& [id, op] : operations_) op.whole = false;
     return;
   }
-  for (auto& [id, op] : operations_) op.whole = false;
+  // A contact that fails twice is dropped.
+  if (world_.now() - split_since_ < 2 * scenario_.config.rpc_timeout) return;
+  healed_ = world_.now() + scenario_.config.refresh_interval;
 }
 
 void Users::at_peace(bool on) {

@@ -30,8 +30,9 @@ class Users {
   void work(bool on);
   void measure(bool on) { measuring_ = on; }
   // While the network is split, what one side acknowledges the other can't know: such sets promise
-  // nothing to the whole, and gets are not held to any set. In the tables the sides stay apart until
-  // upkeep has made them meet again, for which they have one refresh interval. Splits may overlap.
+  // nothing to the whole, and gets are not held to any set. Sides that were apart long enough to drop
+  // each other stay so in their tables until upkeep has made them meet again, for which they have
+  // one refresh interval. Splits may overlap.
   void split(bool on);
   // No trouble is left: searches must find as many nodes as they look for.
   void at_peace(bool on);
@@ -104,6 +105,7 @@ class Users {
   std::uint64_t shift_ = 0;  // which spell of work: what an earlier one scheduled is void
   bool measuring_ = false;
   int splits_ = 0;
+  TimePoint split_since_{};
   TimePoint healed_{};  // and have met
   bool peace_ = false;
   std::uint64_t found_at_peace_ = 0;

@@ -21,7 +21,7 @@ struct Limits {
   std::size_t hello_bytes = 1024;        // payload of a connection's first frame
   std::size_t value_bytes = 64 * 1024;   // value of a record
   std::size_t name_bytes = 512;          // name of an owned record
-  std::size_t contacts_per_reply = 40;   // 2k; more is an error
+  std::size_t contacts_per_reply = 40;   // a reply with more is an error; a lookup takes k
 
   // Connections (the transport's).
   std::size_t connections = 512;            // total; the least recently used idle one goes first
@@ -54,7 +54,7 @@ struct Config {
 
   int k = 20;              // replicas, bucket size, contacts in a reply
   int alpha = 3;           // lookups ask this many at once,
-  int closing_alpha = 20;  // and in the closing phase this many, but no more than they look for
+  int closing_alpha = 20;  // and in the closing phase this many
   bool client = false;  // take part without serving: never enters others' tables, holds no replicas
 
   // What to tell peers about how to reach us. Empty: what the transport listens on; an unspecified

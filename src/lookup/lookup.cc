@@ -56,8 +56,8 @@ bool Lookup::on_named(ContactRef contact, const Namer& namer) {
   return improves(*known, contact, false);
 }
 
-// Other endpoints are worth one more try if the first ones led nowhere, and are believed rather than
-// those that liars named.
+// Other endpoints are worth one more try if the first ones led nowhere, and are believed rather
+// than those that liars named.
 bool Lookup::improves(const Candidate& known, ContactRef contact, bool verified) const {
   if (known.contact.ref() == contact) {
     return known.state == State::fresh && verified && !known.verified;
@@ -67,8 +67,7 @@ bool Lookup::improves(const Candidate& known, ContactRef contact, bool verified)
 }
 
 std::optional<ContactRef> Lookup::next() {
-  const int limit =
-      closing() ? std::max(options_.closing_alpha, options_.alpha) : options_.alpha;
+  const int limit = closing() ? std::max(options_.closing_alpha, options_.alpha) : options_.alpha;
   if (waiting_ >= limit) return std::nullopt;
   Candidate* chosen = nullptr;
   Candidate* fallback = nullptr;

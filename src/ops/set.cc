@@ -1,9 +1,9 @@
 // set, del, put and republishing: find the closest nodes, then store on them and count. A walk
 // finds the nodes (and, for a new version, the highest sequence they hold); the record is signed;
 // the target nearest of those that answered, this node among them if it is near enough, are asked
-// to store. One that fails, is slow or says busy is replaced by the next nearest, for which the walk
-// goes on a little further out; not for ever, since a record that so many refuse is refused. It ends
-// when every node asked has answered, slow ones aside once w have made it durable.
+// to store. One that fails, is slow or says busy is replaced by the next nearest, for which the
+// walk goes on a little further out; not for ever, since a record that so many refuse is refused.
+// It ends when every node asked has answered, slow ones aside once w have made it durable.
 #include <algorithm>
 #include <map>
 

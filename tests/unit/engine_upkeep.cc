@@ -165,6 +165,34 @@ TEST_CASE("a node meets its neighbours soon after it entered and then at doublin
     check_jittered(times[i] - times[i - 1], seconds(8));
 }
 
+TEST_CASE("each meeting tries somebody who was lost and no more than alpha ways in") {
+  Config config = Drive::config();
+  config.refresh_interval = seconds(8);
+  Member f(config);
+  for (int i = 0; i < 20; ++i) {
+    const Host gone = f.net.add_raw();
+    f.net.engine(f.a).add_bootstrap(f.net.bootstrap(gone));
+    f.net.take_down(gone);
+  }
+  f.net.take_down(f.b);
+  f.net.run_for(seconds(60));
+  REQUIRE_FALSE(f.net.knows(f.a, f.b));
+  const auto before = f.net.probed(f.a).size();
+  f.net.sent.clear();
+  f.net.run_for(seconds(120));
+  std::size_t meetings = 0;
+  for (const Drive::Sent& one : f.net.sent_of<wire::FindNode>(f.a, f.c)) {
+    if (std::get<wire::FindNode>(one.message.body).target == f.net.id(f.a)) ++meetings;
+  }
+  REQUIRE(meetings >= 12);
+  auto probed = f.net.probed(f.a);
+  probed.erase(probed.begin(), probed.begin() + static_cast<std::ptrdiff_t>(before));
+  const auto lost =
+      static_cast<std::size_t>(std::count(probed.begin(), probed.end(), f.net.bootstrap(f.b)));
+  CHECK(lost + 1 >= meetings);
+  CHECK(probed.size() <= 3 * (meetings + 1));
+}
+
 TEST_CASE("a bucket without a lookup is refreshed by one for a random id in it") {
   Config config = Drive::config();
   config.k = 1;

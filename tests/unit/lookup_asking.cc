@@ -31,7 +31,8 @@ TEST_CASE("candidates that an answer names are asked before farther ones") {
   CHECK(search.ask() == Names{3});
 }
 
-TEST_CASE("the closing phase asks all that the width lacks when the nearest candidate has answered") {
+TEST_CASE(
+    "the closing phase asks all that the width lacks when the nearest candidate has answered") {
   SmallLookup search({.width = 4, .alpha = 1});
   search.add_all({1, 2, 3, 4, 5, 6});
   CHECK(search.ask() == Names{1});

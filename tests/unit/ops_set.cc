@@ -34,7 +34,8 @@ struct Setting {
       wire::Nodes nodes;
       const auto at = std::find(peers.begin(), peers.end(), one.to) - peers.begin();
       for (std::size_t i = 1; i <= 4; ++i) {
-        nodes.contacts.push_back(net.contact(peers[(static_cast<std::size_t>(at) + i) % peers.size()]));
+        nodes.contacts.push_back(
+            net.contact(peers[(static_cast<std::size_t>(at) + i) % peers.size()]));
       }
       if (held.contains(one.to)) nodes.record = held.at(one.to);
       return nodes;
