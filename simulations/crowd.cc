@@ -156,7 +156,7 @@ std::vector<NodeIndex> Crowd::some(PerMillion share, Prng& prng) const {
 
 std::uint64_t Crowd::bytes_sent() const {
   std::uint64_t sum = bytes_gone_;
-  for (const NodeIndex i : up_) sum += world_.node(i).stats().bytes_sent;
+  for (const NodeIndex i : up_) sum += world_.network().bytes_sent(i);
   return sum;
 }
 

@@ -34,11 +34,21 @@ class VirtualTransport final : public Transport {
   NodeIndex self_;
 };
 
-std::size_t Network::HashKey::operator()(const PublicKey& key) const {
+namespace {
+
+// Keys are random. Of an address the last bytes differ.
+std::uint64_t word_of(const PublicKey& key) {
   std::uint64_t word = 0;
   std::memcpy(&word, key.bytes.data(), sizeof word);
   return word;
 }
+std::uint64_t word_of(const Endpoint& address) {
+  std::uint64_t word = 0;
+  std::memcpy(&word, address.ip.data() + 8, sizeof word);
+  return word ^ address.port;
+}
+
+}  // namespace
 
 Network::Network(std::uint64_t seed, NetworkOptions options, EventQueue& queue)
     : options_(std::move(options)),
@@ -52,6 +62,7 @@ Network::~Network() = default;
 // ---- Hosts
 
 NodeIndex Network::add_host(const PublicKey& key, const Endpoint& address) {
+  check(!find(key) && !find(address));
   const auto index = static_cast<NodeIndex>(hosts_.size());
   hosts_.push_back(std::make_unique<Host>(key, address, Prng(prng_.next())));
   Host& host = *hosts_.back();
@@ -60,8 +71,8 @@ NodeIndex Network::add_host(const PublicKey& key, const Endpoint& address) {
   host.up.rate = options_.up;
   host.down.rate = options_.down;
   host.self.contact = {key, Endpoints(address)};
-  check(by_key_.emplace(key, index).second);
-  check(by_address_.emplace(address, index).second);
+  by_key_.add(word_of(key), index);
+  by_address_.add(word_of(address), index);
   return index;
 }
 
@@ -85,9 +96,12 @@ const PublicKey& Network::key(NodeIndex host) const { return hosts_[host]->key; 
 const Endpoint& Network::address(NodeIndex host) const { return hosts_[host]->address; }
 
 std::optional<NodeIndex> Network::find(const PublicKey& key) const {
-  const auto it = by_key_.find(key);
-  if (it == by_key_.end()) return std::nullopt;
-  return it->second;
+  return by_key_.find(word_of(key), [&](NodeIndex i) { return hosts_[i]->key == key; });
+}
+
+std::optional<NodeIndex> Network::find(const Endpoint& address) const {
+  return by_address_.find(word_of(address),
+                          [&](NodeIndex i) { return hosts_[i]->address == address; });
 }
 
 void Network::close(NodeIndex self) {
@@ -227,10 +241,10 @@ void Network::begin_dial(NodeIndex self, Dial dial) {
   dial.number = host.next_dial++;
   dial.deadline = queue_.now() + options_.dial_timeout;
   const std::uint64_t number = dial.number;
-  const auto target = by_address_.find(dial.where.endpoint);
+  const auto target = find(dial.where.endpoint);
   host.dials.push_back(std::move(dial));
-  if (target != by_address_.end()) {
-    carry_dial({Kind::syn, {}, self, target->second, number, {}}, 1);
+  if (target) {
+    carry_dial({Kind::syn, {}, self, *target, number, {}}, 1);
     return;
   }
   Event event{Kind::failed, Unreachable::refused, self, self, number, {}};

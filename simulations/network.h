@@ -36,7 +36,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -45,6 +44,7 @@
 #include "kadmos/seams.h"
 #include "simulations/event_queue.h"
 #include "simulations/faults.h"
+#include "simulations/host_index.h"
 #include "simulations/latency.h"
 #include "simulations/paths.h"
 
@@ -84,8 +84,9 @@ class Network {
   const Contact& contact(NodeIndex host) const;
   const PublicKey& key(NodeIndex host) const;
   const Endpoint& address(NodeIndex host) const;
-  // The host with this key; nothing if there never was one.
+  // The host with this key, or at this address; nothing if there never was one.
   std::optional<NodeIndex> find(const PublicKey& key) const;
+  std::optional<NodeIndex> find(const Endpoint& address) const;
 
   // The process is gone, or closed its transport: peers' open connections report `closed`, dials
   // are refused until a transport starts again. No listener of the host is called any more.
@@ -106,6 +107,9 @@ class Network {
   const NetworkCounts& counts() const { return counts_; }
   // A host behind a NAT: dials to it get no answer, its own work.
   void set_dialable(NodeIndex host, bool on);
+
+  // Sent by the host's present or last process.
+  std::uint64_t bytes_sent(NodeIndex host) const { return hosts_[host]->stats.bytes_sent; }
 
   // Sees each frame as a host sends it, before anything befalls it; `open`: there is a connection
   // for it. Replaces the former observer.
@@ -190,10 +194,6 @@ class Network {
     std::vector<Dial> dials;      // oldest first
     Counters stats;
   };
-  struct HashKey {
-    std::size_t operator()(const PublicKey& key) const;
-  };
-
   // ---- Called by the transport of `self`.
   void listen(NodeIndex self, TransportListener& listener);
   void send(NodeIndex self, const Contact& to, Bytes frame);
@@ -253,8 +253,8 @@ class Network {
   NetworkCounts counts_;
   std::map<std::pair<NodeIndex, NodeIndex>, Stall> stalls_;  // by sender and receiver
   std::vector<std::unique_ptr<Host>> hosts_;
-  std::unordered_map<PublicKey, NodeIndex, HashKey> by_key_;
-  std::map<Endpoint, NodeIndex> by_address_;
+  HostIndex by_key_;
+  HostIndex by_address_;
 };
 
 }  // namespace kadmos::sim

@@ -97,7 +97,7 @@ void Users::search(NodeIndex at, const Key& target) {
       if (i != at && !op.closest) op.closest = i;
     }
     if (watched_.size() <= at) watched_.resize(at + std::size_t{1});
-    ++watched_[at];
+    if (op.closest) watched_[at].push_back(id);
   }
   op.future = world_.node(at).find_node(target).then(
       [this, id](Result<Closest> result) { on_searched(id, result); });
@@ -172,7 +172,7 @@ Verb* Users::end(Operation& op, const Error* error) {
 
 void Users::on_searched(OperationId id, const Result<Closest>& result) {
   Operation& op = operations_.at(id);
-  if (op.closest) --watched_[op.node];
+  if (op.closest) std::erase(watched_[op.node], id);
   Verb* verb = end(op, result ? nullptr : &result.error());
   if (peace_ && result && !crowd_.has_strangers()) {
     const Population& all = crowd_.population();
@@ -384,18 +384,18 @@ void Users::sweep() {
 // ---- The closest node of a sampled lookup
 
 void Users::on_frame(NodeIndex from, NodeIndex to, ByteView frame) {
-  const auto watched = [this](NodeIndex i) { return i < watched_.size() && watched_[i] > 0; };
+  const auto watched = [this](NodeIndex i) { return i < watched_.size() && !watched_[i].empty(); };
   if (!watched(from) && !watched(to)) return;
   const auto message = wire::decode(frame, scenario_.config.limits);
   if (!message) return;
   const auto* request = std::get_if<wire::FindNode>(&message->body);
-  for (auto& [id, op] : operations_) {
-    if (op.over || !op.closest) continue;
-    if (request != nullptr && from == op.node && to == *op.closest &&
-        request->target == op.target) {
+  const NodeIndex asker = request != nullptr ? from : to;
+  if (!watched(asker)) return;
+  for (const OperationId id : watched_[asker]) {
+    Operation& op = operations_.at(id);
+    if (request != nullptr && to == *op.closest && request->target == op.target) {
       op.request = message->request;
-    } else if (request == nullptr && to == op.node && from == *op.closest &&
-               op.request == message->request) {
+    } else if (request == nullptr && from == *op.closest && op.request == message->request) {
       out_.closest.add(world_.now() - op.started);
       op.request.reset();
     }

@@ -100,7 +100,7 @@ class Users {
   std::size_t names_set_ = 0;
   std::uint32_t lookups_ = 0;
   std::vector<std::uint64_t> popularity_;  // cumulative weights of names
-  std::vector<std::uint32_t> watched_;     // sampled lookups that run, by node
+  std::vector<std::vector<OperationId>> watched_;  // sampled lookups that run, by node
   bool working_ = false;
   std::uint64_t shift_ = 0;  // which spell of work: what an earlier one scheduled is void
   bool measuring_ = false;
