@@ -24,12 +24,12 @@ void Lookup::add(ContactRef contact, const Namer& namer, bool suspect, bool veri
 }
 
 void Lookup::insert(Candidate candidate) {
-  const Id& id = candidate.contact.id();
-  if (id == self_) return;
-  candidate.top = id.top() ^ target_.top();
-  Place at = place_of(id);
-  if (is_at(at, id)) {
-    if (improves(*at, candidate.contact.ref(), candidate.verified)) {
+  const ContactRef contact = candidate.contact.ref();
+  if (book_.has_id(contact, self_)) return;
+  candidate.top = book_.top(contact) ^ target_.top();
+  Place at = place_of(contact);
+  if (is_at(at, contact)) {
+    if (improves(*at, contact, candidate.verified)) {
       candidate.top = at->top;
       candidate.retried = at->state == State::failed;
       *at = std::move(candidate);
@@ -39,17 +39,19 @@ void Lookup::insert(Candidate candidate) {
   if (shortlist_.size() >= options_.max) {
     auto farthest = std::find_if(shortlist_.rbegin(), shortlist_.rend(),
                                  [](const Candidate& c) { return c.state == State::fresh; });
-    if (farthest == shortlist_.rend() || closer(target_, farthest->contact.id(), id)) return;
+    if (farthest == shortlist_.rend() ||
+        closer(target_, farthest->contact.id(), book_.id(contact))) {
+      return;
+    }
     shortlist_.erase(std::next(farthest).base());
-    at = place_of(id);
+    at = place_of(contact);
   }
   shortlist_.insert(at, std::move(candidate));
 }
 
 bool Lookup::on_named(ContactRef contact, const Namer& namer) {
-  const Id& id = book_.id(contact);
-  if (id == self_) return false;
-  Candidate* known = find(id);
+  if (book_.has_id(contact, self_)) return false;
+  Candidate* known = find(contact);
   if (known == nullptr) return true;
   const bool open = known->state == State::fresh || known->state == State::waiting;
   if (open && known->contact.ref() == contact) known->namers |= bit_of(namer);
@@ -92,7 +94,7 @@ std::optional<ContactRef> Lookup::next() {
   return chosen->contact.ref();
 }
 
-std::optional<Lookup::Namer> Lookup::on_answer(const Id& peer) {
+std::optional<Lookup::Namer> Lookup::on_answer(ContactRef peer) {
   Candidate* candidate = find(peer);
   if (candidate == nullptr || candidate->state == State::fresh ||
       candidate->state == State::answered) {
@@ -104,7 +106,7 @@ std::optional<Lookup::Namer> Lookup::on_answer(const Id& peer) {
   return Namer{candidate->hops, namers_++};
 }
 
-void Lookup::on_slow(const Id& peer) {
+void Lookup::on_slow(ContactRef peer) {
   Candidate* candidate = find(peer);
   if (candidate == nullptr || candidate->state != State::waiting) return;
   candidate->state = State::slow;
@@ -112,7 +114,7 @@ void Lookup::on_slow(const Id& peer) {
   judge_namers(*candidate, true);
 }
 
-void Lookup::on_failed(const Id& peer) {
+void Lookup::on_failed(ContactRef peer) {
   Candidate* candidate = find(peer);
   if (candidate == nullptr) return;
   if (candidate->state == State::waiting) --waiting_;
@@ -181,16 +183,17 @@ std::size_t Lookup::slow_count() const {
                     [](const Candidate& c) { return c.state == State::slow && c.verified; }));
 }
 
-Lookup::Place Lookup::place_of(const Id& id) {
-  const std::uint64_t top = id.top() ^ target_.top();
+Lookup::Place Lookup::place_of(ContactRef contact) {
+  const std::uint64_t top = book_.top(contact) ^ target_.top();
   return std::partition_point(
       shortlist_.begin(), shortlist_.end(), [&](const Candidate& candidate) {
-        return candidate.top != top ? candidate.top < top
-                                    : closer(target_, candidate.contact.id(), id);
+        if (candidate.top != top) return candidate.top < top;
+        return candidate.contact.ref() != contact &&
+               closer(target_, candidate.contact.id(), book_.id(contact));
       });
 }
 
-Lookup::Candidate* Lookup::find(const Id& peer) {
+Lookup::Candidate* Lookup::find(ContactRef peer) {
   const Place at = place_of(peer);
   return is_at(at, peer) ? &*at : nullptr;
 }

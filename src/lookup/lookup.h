@@ -63,11 +63,11 @@ class Lookup {
 
   // `peer` answered, in time or late. Returns nothing if it was not asked or has answered before.
   // Whom it named is for the caller to add.
-  std::optional<Namer> on_answer(const Id& peer);
+  std::optional<Namer> on_answer(ContactRef peer);
   // `peer` outlived its adaptive time.
-  void on_slow(const Id& peer);
+  void on_slow(ContactRef peer);
   // `peer` will not answer.
-  void on_failed(const Id& peer);
+  void on_failed(ContactRef peer);
 
   // Changes how many must have answered; done() may become false.
   void set_width(int width) { options_.width = width; }
@@ -105,12 +105,16 @@ class Lookup {
   static constexpr int kNamers = 64;  // later ones are not judged
   using Place = std::vector<Candidate>::iterator;
 
-  // Where the candidate with this id is or would be.
-  Place place_of(const Id& id);
-  bool is_at(Place place, const Id& id) const {
-    return place != shortlist_.end() && place->contact.id() == id;
+  // Where the candidate with the contact's id is or would be.
+  Place place_of(ContactRef contact);
+  bool is_at(Place place, ContactRef contact) const {
+    return place != shortlist_.end() && same_id(place->contact.ref(), contact);
   }
-  Candidate* find(const Id& peer);
+  // Hardly ever looks at the ids, which lie in farther memory.
+  bool same_id(ContactRef a, ContactRef b) const {
+    return a == b || (book_.top(a) == book_.top(b) && book_.id(a) == book_.id(b));
+  }
+  Candidate* find(ContactRef peer);
   bool closing() const;
   static std::uint64_t bit_of(const Namer& namer) {
     return namer.number < kNamers ? std::uint64_t{1} << namer.number : 0;

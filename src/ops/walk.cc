@@ -52,8 +52,7 @@ void Walk::add(Now now, const Contact& contact) {
   lookup_.add(one.ref(), 1, env_.suspects.suspected(now.at, one.id()), true);
 }
 
-void Walk::on_named(Now now, const Contact& contact, const Lookup::Namer& namer) {
-  const ContactHold heard(env_.book, contact);
+void Walk::on_named(Now now, const ContactHold& heard, const Lookup::Namer& namer) {
   if (!lookup_.on_named(heard.ref(), namer)) return;
   // What we verified ourselves beats what we are told.
   const auto known = env_.table.find(heard.id());
@@ -83,7 +82,7 @@ const wire::Nodes* Walk::on_answer(Now now, const ContactHold& from, const wire:
               failure != nullptr ? failure->detail : "answered with a message of another kind");
     return nullptr;
   }
-  const auto namer = lookup_.on_answer(from.id());
+  const auto namer = lookup_.on_answer(from.ref());
   if (!namer) return nullptr;
   last_hops_ = namer->hops;
   log_.ended(now.at, from.id(), nodes->record ? Outcome::found : Outcome::absent).sequence =
@@ -91,17 +90,21 @@ const wire::Nodes* Walk::on_answer(Now now, const ContactHold& from, const wire:
   const auto cap = static_cast<std::size_t>(env_.config.k);
   if (nodes->contacts.size() > cap) ++env_.stats.contacts_excess;
   const std::size_t count = std::min(nodes->contacts.size(), cap);
-  for (std::size_t i = 0; i < count; ++i) on_named(now, nodes->contacts[i], *namer);
+  // All of them first: so the processor fetches several from memory at once.
+  std::vector<ContactHold> heard;
+  heard.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) heard.emplace_back(env_.book, nodes->contacts[i]);
+  for (const ContactHold& contact : heard) on_named(now, contact, *namer);
   return nodes;
 }
 
 void Walk::on_slow(Now now, const ContactHold& from) {
-  lookup_.on_slow(from.id());
+  lookup_.on_slow(from.ref());
   log_.ended(now.at, from.id(), Outcome::silent);
 }
 
 void Walk::on_failed(Now now, const ContactHold& from, Outcome outcome, const std::string& detail) {
-  lookup_.on_failed(from.id());
+  lookup_.on_failed(from.ref());
   log_.ended(now.at, from.id(), outcome, detail);
 }
 

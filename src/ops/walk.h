@@ -66,7 +66,7 @@ class Walk {
 
  private:
   void seed(Now now, std::size_t n);
-  void on_named(Now now, const Contact& contact, const Lookup::Namer& namer);
+  void on_named(Now now, const ContactHold& heard, const Lookup::Namer& namer);
 
   const OpEnv& env_;
   Lookup lookup_;

@@ -122,12 +122,12 @@ class Network {
       now = events.begin()->first;
       const auto [event, node] = events.begin()->second;
       events.erase(events.begin());
-      const Id id = Id::from_top(nodes_[node].top);
+      const ContactHold peer(book, readable::contact(nodes_[node].top));
       if (event == Event::slow) {
-        lookup.on_slow(id);
+        lookup.on_slow(peer.ref());
       } else if (event == Event::fail) {
-        lookup.on_failed(id);
-      } else if (const auto namer = lookup.on_answer(id)) {
+        lookup.on_failed(peer.ref());
+      } else if (const auto namer = lookup.on_answer(peer.ref())) {
         for (const std::size_t other :
              nearest(nodes_[node].known, target, static_cast<std::size_t>(k_)))
           named(other, *namer);

@@ -45,14 +45,17 @@ struct SmallLookup {
     while (const auto contact = lookup.next()) out.push_back(name_of(*contact));
     return out;
   }
+  ContactHold peer(std::uint8_t name) {
+    return {book, readable::contact(std::uint64_t{name} << 56)};
+  }
   // Its hops, if the answer counts.
   std::optional<int> answer(std::uint8_t name) {
-    const auto namer = lookup.on_answer(readable::id(name));
+    const auto namer = lookup.on_answer(peer(name).ref());
     return namer ? std::optional(namer->hops) : std::nullopt;
   }
   // The same by one that names others.
   void answer_naming(std::uint8_t name, const Names& named) {
-    const auto namer = lookup.on_answer(readable::id(name));
+    const auto namer = lookup.on_answer(peer(name).ref());
     for (const int other : named) this->named(other, *namer);
   }
   void named(int name, const Lookup::Namer& namer, std::uint16_t port = 4000) {
@@ -63,8 +66,8 @@ struct SmallLookup {
   void answer_all(const Names& names) {
     for (const int name : names) answer(static_cast<std::uint8_t>(name));
   }
-  void slow(std::uint8_t name) { lookup.on_slow(readable::id(name)); }
-  void fail(std::uint8_t name) { lookup.on_failed(readable::id(name)); }
+  void slow(std::uint8_t name) { lookup.on_slow(peer(name).ref()); }
+  void fail(std::uint8_t name) { lookup.on_failed(peer(name).ref()); }
 
   Names answered(std::size_t n = 100) const {
     Names out;

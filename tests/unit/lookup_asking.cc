@@ -369,7 +369,7 @@ TEST_CASE("a peer does not answer for endpoints that another named") {
   search.ask();
   search.answer_naming(20, {});
   CHECK(search.ask() == Names{21});
-  const auto liar = search.lookup.on_answer(readable::id(21));
+  const auto liar = search.lookup.on_answer(search.peer(21).ref());
   for (const int name : {1, 2, 3, 4}) search.named(name, *liar, 4001);
   for (const int name : {1, 2, 3, 5}) search.named(name, {.hops = 1, .number = 0});
   search.add(10);
@@ -387,7 +387,7 @@ TEST_CASE("endpoints that a believed peer names replace those of liars") {
   search.ask();
   search.answer_naming(20, {});
   search.ask();
-  const auto liar = search.lookup.on_answer(readable::id(21));
+  const auto liar = search.lookup.on_answer(search.peer(21).ref());
   for (const int name : {1, 2, 3, 4}) search.named(name, *liar, 4001);
   for (const int name : {1, 2, 3}) {
     CHECK(search.ask() == Names{name});
@@ -405,7 +405,7 @@ TEST_CASE("whom this node has reached itself is asked where it was reached") {
   SmallLookup search({.width = 9, .alpha = 1});
   search.add(20);
   search.ask();
-  const auto namer = search.lookup.on_answer(readable::id(20));
+  const auto namer = search.lookup.on_answer(search.peer(20).ref());
   search.named(1, *namer, 4001);
   const ContactHold reached(search.book, readable::contact(std::uint64_t{1} << 56));
   search.lookup.add(reached.ref(), 1, false, true);
