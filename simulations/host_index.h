@@ -1,5 +1,6 @@
-// Hosts by what no two of them share: a hash table with open addressing. It holds hashes and numbers
-// of hosts, so a search looks at hardly any host besides the right one. Hosts stay for ever.
+// Hosts by what no two of them share: a hash table with open addressing. It holds hashes and
+// numbers of hosts, so a search looks at hardly any host besides the right one. Hosts stay for
+// ever.
 #pragma once
 
 #include <cstdint>

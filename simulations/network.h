@@ -121,6 +121,10 @@ class Network {
   // Tells the listener of `who` that a probe reached `whom`.
   void introduce(NodeIndex who, NodeIndex whom);
 
+  // What delivering an event touches comes to the cache: its hosts, some time before; then the
+  // receiver's node and connections, which the host leads to.
+  void prefetch_hosts(const Event& event) const;
+  void prefetch_node(const Event& event) const;
   // An event of the network's kinds is due at event.to, which is not paused.
   void deliver(Event& event);
   // The event is held back or lost: if it is part of a dial, the dialler will wait no longer than

@@ -185,10 +185,13 @@ bool World::step(TimePoint limit) {
     queue_.advance(limit);
     return false;
   }
+  if (queue_.peek().kind != Event::Kind::action) network_.prefetch_node(queue_.peek());
   Event event = queue_.pop();
   ++events_;
-  if (!queue_.empty()) {  // while this one is carried out, what the next needs comes to the cache
+  // While this one is carried out, what the next needs comes to the cache.
+  if (!queue_.empty() && queue_.peek().kind != Event::Kind::action) {
     const Event& next = queue_.peek();
+    network_.prefetch_hosts(next);
     __builtin_prefetch(&machines_[next.to]->node);
     for (std::size_t i = 0; i < next.frame.size(); i += 64) __builtin_prefetch(&next.frame[i]);
   }
