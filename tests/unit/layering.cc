@@ -88,6 +88,7 @@ TEST_CASE("an include that runs upward is found") {
                             {"include/kadmos/record.h", "#include \"kadmos/task.h\""},
                             {"src/node/node.cc", "#include \"kadmos/uv.h\""},
                             {"src/node/node.cc", "#  include  \"uv/loop.h\""},
+                            {"src/lmdb/storage.cc", "#include \"kadmos/uv.h\""},
                             {"src/uv/loop.cc", "#include \"simulations/world.h\""},
                             {"cli/common/text.cc", "#include \"cli/dht-node/options.h\""}}) {
     CHECK(only_problem(upward).find("a higher floor") != std::string::npos);
@@ -120,6 +121,11 @@ TEST_CASE("a simulator that knows libuv is found") {
   }
 }
 
+TEST_CASE("a simulator that knows real disks is found") {
+  CHECK(only_problem({"simulations/disk.cc", "#include \"lmdb/database.h\""}).find("real disks") !=
+        std::string::npos);
+}
+
 TEST_CASE("files and includes that belong to no room are found") {
   CHECK(only_problem({"src/misc/util.cc", ""}) == "src/misc/util.cc:1: is in no room");
   CHECK(only_problem({"src/ops/get.cc", "#include \"misc/util.h\""}) ==
@@ -136,7 +142,9 @@ TEST_CASE("a library in a room that must not know it is found") {
                             {"src/node/node.cc", "#include <uv.h>"},
                             {"include/kadmos/uv.h", "#include <uv.h>"},
                             {"cli/dht-cli/main.cc", "#include <uv.h>"},
-                            {"simulations/world.cc", "#include <uv.h>"}}) {
+                            {"simulations/world.cc", "#include <uv.h>"},
+                            {"src/store/memory_storage.cc", "#include <lmdb.h>"},
+                            {"src/uv/make_node.cc", "#include <lmdb.h>"}}) {
     CHECK(only_problem(planted).find("not its to know") != std::string::npos);
   }
 }

@@ -1,0 +1,355 @@
+#include "lmdb/database.h"
+
+#include <fcntl.h>
+#include <lmdb.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "base/check.h"
+
+namespace kadmos {
+namespace {
+
+// Besides twice what is there: room for the pages of transactions under way, and for large values,
+// which need pages in a row.
+constexpr std::size_t kHeadroom = 64UL * 1024 * 1024;
+// NOTLS: the reader's slot belongs to its transaction and not to a thread. Everything that would
+// make LMDB faster by promising less is left off.
+constexpr unsigned int kFlags = MDB_NOSUBDIR | MDB_NOTLS;
+constexpr std::string_view kFormatEntry = "kadmos records";
+constexpr std::string_view kNetworkEntry = "network";
+
+MDB_val val_of(ByteView bytes) { return {bytes.size(), const_cast<Byte*>(bytes.data())}; }
+ByteView view_of(const MDB_val& val) {
+  return {static_cast<const Byte*>(val.mv_data), val.mv_size};
+}
+
+Error system_error(const std::string& what, int code) {
+  return Error(Errc::io, what + ": " + std::strerror(code));
+}
+
+// A transaction or a write of rows that failed.
+Error lmdb_error(const std::string& what, int code) {
+  const bool full = code == ENOSPC || code == EDQUOT || code == MDB_MAP_FULL ||
+                    code == MDB_TXN_FULL || code == ENOMEM;
+  return Error(full ? Errc::busy : Errc::storage_failed, what + ": " + mdb_strerror(code));
+}
+
+Error cannot_open(const std::string& path, const std::string& why) {
+  return Error(Errc::storage_failed, "the file of records " + path + " " + why);
+}
+
+struct EndTransaction {
+  void operator()(MDB_txn* txn) const { mdb_txn_abort(txn); }
+};
+using Transaction = std::unique_ptr<MDB_txn, EndTransaction>;
+
+struct CloseCursor {
+  void operator()(MDB_cursor* cursor) const { mdb_cursor_close(cursor); }
+};
+using Cursor = std::unique_ptr<MDB_cursor, CloseCursor>;
+
+int begin(MDB_env* env, unsigned int flags, Transaction& out) {
+  MDB_txn* txn = nullptr;
+  const int failed = mdb_txn_begin(env, nullptr, flags, &txn);
+  out.reset(txn);
+  return failed;
+}
+
+// The transaction is over, however that went.
+int commit_and_end(Transaction& txn) { return mdb_txn_commit(txn.release()); }
+
+int put(MDB_txn* txn, MDB_dbi table, ByteView key, ByteView row) {
+  MDB_val at = val_of(key);
+  MDB_val data = val_of(row);
+  return mdb_put(txn, table, &at, &data, 0);
+}
+
+// Calls visit(key, row) -> bool for each row until it says false.
+template <class Visit>
+int for_each(MDB_txn* txn, MDB_dbi table, Visit visit) {
+  MDB_cursor* raw = nullptr;
+  if (const int failed = mdb_cursor_open(txn, table, &raw); failed != 0) return failed;
+  const Cursor cursor(raw);
+  MDB_val key;
+  MDB_val row;
+  int failed = mdb_cursor_get(raw, &key, &row, MDB_FIRST);
+  for (; failed == 0; failed = mdb_cursor_get(raw, &key, &row, MDB_NEXT)) {
+    if (!visit(view_of(key), view_of(row))) return 0;
+  }
+  return failed == MDB_NOTFOUND ? 0 : failed;
+}
+
+class File {
+ public:
+  explicit File(int fd) : fd_(fd) {}
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  ~File() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+// So that a file moved there stays after a crash.
+Result<void> sync_directory_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const File opened(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (opened.get() < 0 || ::fsync(opened.get()) != 0) {
+    return system_error("cannot write the directory " + directory, errno);
+  }
+  return {};
+}
+
+}  // namespace
+
+struct Database::Lmdb {
+  ~Lmdb() {
+    if (reader != nullptr) mdb_txn_abort(reader);
+    if (env != nullptr) mdb_env_close(env);
+  }
+
+  Result<void> open_environment(const std::string& path, std::size_t room);
+  Result<void> make_tables(std::string_view network);
+  Result<void> open_tables(const std::string& path, std::string_view network);
+  Result<void> check_meta(MDB_txn* txn, const std::string& path, std::string_view network) const;
+  int write(MDB_txn* txn, const Write& write) const;
+  int unlist(MDB_txn* txn, const Key& key) const;
+
+  std::unique_ptr<File> locked;  // one process, and one Database in it
+  MDB_env* env = nullptr;
+  MDB_dbi by_key = 0;
+  MDB_dbi by_expiry = 0;
+  MDB_txn* reader = nullptr;  // at rest between calls, so that it holds on to no old pages
+};
+
+Result<void> Database::Lmdb::open_environment(const std::string& path, std::size_t room) {
+  struct stat info {};
+  const bool exists = ::stat(path.c_str(), &info) == 0;
+  const auto size = exists ? static_cast<std::size_t>(info.st_size) : 0;
+  check(mdb_env_create(&env) == 0);
+  check(mdb_env_set_maxdbs(env, 3) == 0);
+  check(mdb_env_set_mapsize(env, std::max(room, 2 * size + kHeadroom)) == 0);
+  const int failed = mdb_env_open(env, path.c_str(), kFlags, 0600);
+  if (failed == MDB_INVALID) return cannot_open(path, "is damaged, or is something else");
+  if (failed == MDB_VERSION_MISMATCH) return cannot_open(path, "is of another version of LMDB");
+  if (failed != 0) {
+    return Error(Errc::io, "cannot open the file of records " + path + ": " + mdb_strerror(failed));
+  }
+  return {};
+}
+
+Result<void> Database::Lmdb::make_tables(std::string_view network) {
+  Transaction txn;
+  MDB_dbi meta = 0;
+  const std::string version = std::to_string(kFormat);
+  int failed = begin(env, 0, txn);
+  if (failed == 0) failed = mdb_dbi_open(txn.get(), "meta", MDB_CREATE, &meta);
+  if (failed == 0) failed = mdb_dbi_open(txn.get(), "by key", MDB_CREATE, &by_key);
+  if (failed == 0) failed = mdb_dbi_open(txn.get(), "by expiry", MDB_CREATE, &by_expiry);
+  if (failed == 0) {
+    failed = put(txn.get(), meta, kadmos::view_of(kFormatEntry), kadmos::view_of(version));
+  }
+  if (failed == 0) {
+    failed = put(txn.get(), meta, kadmos::view_of(kNetworkEntry), kadmos::view_of(network));
+  }
+  if (failed == 0) failed = commit_and_end(txn);
+  if (failed != 0) return lmdb_error("cannot make the file of records", failed);
+  return {};
+}
+
+Result<void> Database::Lmdb::open_tables(const std::string& path, std::string_view network) {
+  // A file that was cut short would end the process when what is missing is read. As zeros it fails
+  // checksums instead. LMDB itself may leave out pages at the end that nothing needs.
+  MDB_envinfo info;
+  MDB_stat stat;
+  check(mdb_env_info(env, &info) == 0 && mdb_env_stat(env, &stat) == 0);
+  const auto needed = static_cast<off_t>((info.me_last_pgno + 1) * stat.ms_psize);
+  struct stat file {};
+  if (::fstat(locked->get(), &file) != 0 ||
+      (file.st_size < needed && ::ftruncate(locked->get(), needed) != 0)) {
+    return system_error("cannot measure the file of records " + path, errno);
+  }
+  Transaction txn;
+  int failed = begin(env, MDB_RDONLY, txn);
+  if (failed == 0) {
+    if (auto ours = check_meta(txn.get(), path, network); !ours) return ours;
+    failed = mdb_dbi_open(txn.get(), "by key", 0, &by_key);
+  }
+  if (failed == 0) failed = mdb_dbi_open(txn.get(), "by expiry", 0, &by_expiry);
+  if (failed == 0) failed = commit_and_end(txn);
+  if (failed == 0) failed = mdb_txn_begin(env, nullptr, MDB_RDONLY, &reader);
+  if (failed != 0) return cannot_open(path, std::string("is damaged: ") + mdb_strerror(failed));
+  mdb_txn_reset(reader);
+  return {};
+}
+
+Result<void> Database::Lmdb::check_meta(MDB_txn* txn, const std::string& path,
+                                        std::string_view network) const {
+  MDB_dbi meta = 0;
+  const auto entry = [&](std::string_view name) -> std::optional<std::string> {
+    MDB_val key = val_of(kadmos::view_of(name));
+    MDB_val value;
+    if (mdb_get(txn, meta, &key, &value) != 0) return std::nullopt;
+    return std::string(text_of(view_of(value)));
+  };
+  const int failed = mdb_dbi_open(txn, "meta", 0, &meta);
+  const auto version = failed == 0 ? entry(kFormatEntry) : std::nullopt;
+  if (!version) return cannot_open(path, "is damaged, or is something else");
+  if (*version != std::to_string(kFormat)) {
+    return cannot_open(path, "has format " + *version + ", and this version of kadmos knows only " +
+                                 std::to_string(kFormat) +
+                                 ": use a newer kadmos, or move the file away to begin without");
+  }
+  const auto written_for = entry(kNetworkEntry);
+  if (written_for != network) {
+    return cannot_open(path, "belongs to the network \"" + written_for.value_or("") +
+                                 "\", not to \"" + std::string(network) +
+                                 "\": give each network its own data directory");
+  }
+  return {};
+}
+
+Result<std::unique_ptr<Database>> Database::open(const std::string& path, std::string_view network,
+                                                 std::size_t room) {
+  // Made aside and moved into place, so that a crash leaves no half of one.
+  if (::access(path.c_str(), F_OK) != 0) {
+    const std::string fresh = path + ".new";
+    ::unlink(fresh.c_str());
+    ::unlink((fresh + "-lock").c_str());
+    {
+      Lmdb made;
+      if (auto opened = made.open_environment(fresh, room); !opened) {
+        return std::move(opened).error();
+      }
+      if (auto filled = made.make_tables(network); !filled) return std::move(filled).error();
+    }
+    ::unlink((fresh + "-lock").c_str());
+    if (::rename(fresh.c_str(), path.c_str()) != 0) {
+      return system_error("cannot make the file of records " + path, errno);
+    }
+    if (auto synced = sync_directory_of(path); !synced) return std::move(synced).error();
+  }
+  auto lmdb = std::make_unique<Lmdb>();
+  lmdb->locked = std::make_unique<File>(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+  if (lmdb->locked->get() < 0) return system_error("cannot open " + path, errno);
+  if (::flock(lmdb->locked->get(), LOCK_EX | LOCK_NB) != 0) {
+    return Error(Errc::busy, "the file of records " + path + " is in use by another node");
+  }
+  if (auto opened = lmdb->open_environment(path, room); !opened) return std::move(opened).error();
+  if (auto ours = lmdb->open_tables(path, network); !ours) return std::move(ours).error();
+  return std::unique_ptr<Database>(new Database(std::move(lmdb)));
+}
+
+Database::Database(std::unique_ptr<Lmdb> lmdb) : lmdb_(std::move(lmdb)) {}
+Database::~Database() = default;
+
+Result<std::vector<std::pair<Key, Standing>>> Database::standings() const {
+  Transaction txn;
+  std::vector<std::pair<Key, Standing>> out;
+  bool damaged = false;
+  int failed = begin(lmdb_->env, MDB_RDONLY, txn);
+  MDB_stat stat;
+  if (failed == 0) failed = mdb_stat(txn.get(), lmdb_->by_expiry, &stat);
+  if (failed == 0) {
+    out.reserve(stat.ms_entries);
+    failed = for_each(txn.get(), lmdb_->by_expiry, [&](ByteView key, ByteView row) {
+      auto entry = format::parse_expiry(key, row);
+      damaged = !entry;
+      if (entry) out.push_back(*std::move(entry));
+      return !damaged;
+    });
+  }
+  MDB_stat records;
+  if (failed == 0) failed = mdb_stat(txn.get(), lmdb_->by_key, &records);
+  if (damaged ||
+      (failed == 0 && (out.size() != stat.ms_entries || stat.ms_entries != records.ms_entries))) {
+    return Error(Errc::storage_failed,
+                 "the file of records is damaged: its index fails its checksums; move it away to "
+                 "begin without");
+  }
+  if (failed != 0) return lmdb_error("cannot read the index of the records", failed);
+  return out;
+}
+
+Result<std::optional<StoredRecord>> Database::find(const Key& key) const {
+  const auto cannot = [&](const std::string& why) {
+    return Error(Errc::storage_failed, "the record " + key.short_hex() + " cannot be read: " + why);
+  };
+  if (const int failed = mdb_txn_renew(lmdb_->reader); failed != 0) {
+    return cannot(mdb_strerror(failed));
+  }
+  const auto bytes = key.bytes();
+  MDB_val at = val_of(bytes);
+  MDB_val row;
+  const int failed = mdb_get(lmdb_->reader, lmdb_->by_key, &at, &row);
+  auto out = failed == 0 ? format::parse_record(key, view_of(row)) : std::nullopt;
+  mdb_txn_reset(lmdb_->reader);
+  if (failed == MDB_NOTFOUND) return std::optional<StoredRecord>();
+  if (failed != 0) return cannot(mdb_strerror(failed));
+  if (!out) return cannot("it is damaged on disk (its checksum does not fit)");
+  return out;
+}
+
+Result<void> Database::apply(std::span<const Commit> commits) {
+  Transaction txn;
+  int failed = begin(lmdb_->env, 0, txn);
+  for (const Commit& commit : commits) {
+    for (const Write& write : commit.writes) {
+      if (failed == 0) failed = lmdb_->write(txn.get(), write);
+    }
+  }
+  if (failed == 0) failed = commit_and_end(txn);
+  if (failed != 0) return lmdb_error("cannot write the records", failed);
+  return {};
+}
+
+int Database::Lmdb::write(MDB_txn* txn, const Write& write) const {
+  int failed = unlist(txn, write.key);
+  if (failed != 0) return failed;
+  const auto key = write.key.bytes();
+  if (!write.record) {
+    MDB_val at = val_of(key);
+    failed = mdb_del(txn, by_key, &at, nullptr);
+    return failed == MDB_NOTFOUND ? 0 : failed;
+  }
+  const auto listed_at = format::expiry_key(write.record->expiry, write.key);
+  failed =
+      put(txn, by_expiry, listed_at, format::expiry_row(listed_at, standing_of(*write.record)));
+  if (failed != 0) return failed;
+  return put(txn, by_key, key, format::record_row(write.key, *write.record));
+}
+
+// Takes what is held of `key`, if anything, out of the table by expiry.
+int Database::Lmdb::unlist(MDB_txn* txn, const Key& key) const {
+  const auto bytes = key.bytes();
+  MDB_val at = val_of(bytes);
+  MDB_val row;
+  int failed = mdb_get(txn, by_key, &at, &row);
+  if (failed != 0) return failed == MDB_NOTFOUND ? 0 : failed;
+  std::optional<ByteArray<72>> listed;
+  if (const auto held = format::parse_record(key, view_of(row))) {
+    listed = format::expiry_key(held->expiry, key);
+  } else {  // damaged: it does not say any more where it is listed
+    failed = for_each(txn, by_expiry, [&](ByteView found, ByteView) {
+      if (found.size() != 72 || !std::ranges::equal(found.subspan(8), bytes)) return true;
+      std::ranges::copy(found, listed.emplace().begin());
+      return false;
+    });
+  }
+  if (failed != 0 || !listed) return failed;
+  MDB_val listed_at = val_of(*listed);
+  failed = mdb_del(txn, by_expiry, &listed_at, nullptr);
+  return failed == MDB_NOTFOUND ? 0 : failed;
+}
+
+}  // namespace kadmos

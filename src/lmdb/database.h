@@ -1,0 +1,51 @@
+// The file of records: one LMDB environment of three tables (by key, by expiry, and "meta", which
+// says what the file is). It knows the format and nothing of queues, threads or loops.
+//
+// LMDB copies what it changes and writes the page that makes a transaction count last, after an
+// fsync; so a crash at any moment leaves the last transaction whose apply() succeeded, or the one
+// under way, whole. It has no checksums, the rows do: what fails them is reported and never given.
+//
+// One thread may read and, at the same time, one (the same or another) apply.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "kadmos/seams.h"
+#include "lmdb/format.h"
+
+namespace kadmos {
+
+class Database {
+ public:
+  // Opens the file at `path`, or makes it, with `path`-lock beside it. `room`: how large the file
+  // may grow; one that is nearly so large already gets more. Errors: busy (open elsewhere), io (the
+  // file system's), storage_failed (damaged, not ours, a newer format, another network's).
+  static Result<std::unique_ptr<Database>> open(const std::string& path, std::string_view network,
+                                                std::size_t room);
+  ~Database();
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  // All there is, by expiry. Errors: storage_failed.
+  Result<std::vector<std::pair<Key, Standing>>> standings() const;
+  // As of the last apply() that succeeded. Errors: storage_failed, if it cannot be read or what is
+  // read is damaged.
+  Result<std::optional<StoredRecord>> find(const Key& key) const;
+  // Makes the commits durable, in order and in one transaction. Errors: busy (the disk or the file
+  // is full: nothing happened, another may go well), storage_failed (nobody knows what the disk has
+  // now; whoever goes on would promise what it cannot keep).
+  Result<void> apply(std::span<const Commit> commits);
+
+ private:
+  struct Lmdb;
+  explicit Database(std::unique_ptr<Lmdb> lmdb);
+  std::unique_ptr<Lmdb> lmdb_;
+};
+
+}  // namespace kadmos

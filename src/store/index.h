@@ -1,0 +1,203 @@
+// What a storage answers from memory: its keys in order, by expiry and by ownness, and the counts.
+// Memory storage keeps the records themselves here, the one on disk only what it must know of each.
+//
+// `Kept` has the members expiry, own and group, and the functions owner_of(kept) (null for content)
+// and bytes_of(kept) (as stored_bytes counts). No unordered containers: order is part of the
+// answers.
+#pragma once
+
+#include <algorithm>
+#include <iterator>
+#include <map>
+#include <optional>
+#include <set>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "kadmos/seams.h"
+
+namespace kadmos {
+
+inline const PublicKey* owner_of(const StoredRecord& kept) {
+  return kept.record.type == RecordType::content ? nullptr : &kept.record.owner;
+}
+inline std::size_t bytes_of(const StoredRecord& kept) { return stored_bytes(kept.record); }
+
+template <class Kept>
+class RecordIndex {
+ public:
+  // Makes this the index of exactly `entries`, each key once, in any order.
+  void load(std::vector<std::pair<Key, Kept>> entries);
+  // Replaces what was kept of `key`; nothing: erases it.
+  void write(const Key& key, std::optional<Kept> kept);
+
+  const Kept* find(const Key& key) const;
+  // These are as in Storage.
+  std::vector<Key> keys_after(const std::optional<Key>& after, std::size_t n) const;
+  std::vector<Key> expired(WallTime wall, std::size_t n) const;
+  std::optional<WallTime> next_expiry() const;
+  std::vector<Key> own_keys() const;
+  std::vector<Key> farthest(const Id& id, std::size_t n) const;
+  std::size_t count_of_owner(const PublicKey& owner) const { return count(of_owner_, owner); }
+  std::size_t count_of_group(std::uint64_t group) const { return count(of_group_, group); }
+  StorageUsage usage() const { return {own_.size() + others_.size(), bytes_}; }
+
+ private:
+  using Map = std::map<Key, Kept>;
+  using Iterator = typename Map::const_iterator;
+  struct Earlier {
+    bool operator()(const Iterator& a, const Iterator& b) const {
+      return std::tie(a->second.expiry, a->first) < std::tie(b->second.expiry, b->first);
+    }
+  };
+
+  template <class Counts, class Of>
+  static std::size_t count(const Counts& counts, const Of& of) {
+    const auto it = counts.find(of);
+    return it == counts.end() ? 0 : it->second;
+  }
+  void count_in(const Kept& kept);
+  bool erase_from(Map& map, const Key& key);
+  void collect_farthest(Iterator first, Iterator last, const Id& id, std::size_t n,
+                        std::vector<Key>& out) const;
+
+  Map own_;
+  Map others_;
+  std::set<Iterator, Earlier> by_expiry_;
+  std::map<PublicKey, std::size_t> of_owner_;
+  std::map<std::uint64_t, std::size_t> of_group_;
+  std::size_t bytes_ = 0;
+};
+
+// In order, each insertion at the end: a million entries take a fraction of a second.
+template <class Kept>
+void RecordIndex<Kept>::load(std::vector<std::pair<Key, Kept>> entries) {
+  *this = {};
+  std::sort(entries.begin(), entries.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<Iterator> order;
+  order.reserve(entries.size());
+  for (auto& [key, kept] : entries) {
+    count_in(kept);
+    Map& map = kept.own ? own_ : others_;
+    order.push_back(map.emplace_hint(map.end(), key, std::move(kept)));
+  }
+  std::sort(order.begin(), order.end(), Earlier());
+  for (const Iterator& it : order) by_expiry_.insert(by_expiry_.end(), it);
+}
+
+template <class Kept>
+void RecordIndex<Kept>::write(const Key& key, std::optional<Kept> kept) {
+  if (!erase_from(others_, key)) erase_from(own_, key);
+  if (!kept) return;
+  count_in(*kept);
+  Map& map = kept->own ? own_ : others_;
+  by_expiry_.insert(map.emplace(key, *std::move(kept)).first);
+}
+
+template <class Kept>
+void RecordIndex<Kept>::count_in(const Kept& kept) {
+  if (const PublicKey* owner = owner_of(kept)) ++of_owner_[*owner];
+  if (kept.group != 0) ++of_group_[kept.group];
+  bytes_ += bytes_of(kept);
+}
+
+template <class Kept>
+bool RecordIndex<Kept>::erase_from(Map& map, const Key& key) {
+  const Iterator it = map.find(key);
+  if (it == map.end()) return false;
+  const auto drop = [](auto& counts, const auto& of) {
+    const auto counted = counts.find(of);
+    if (--counted->second == 0) counts.erase(counted);
+  };
+  const Kept& kept = it->second;
+  if (const PublicKey* owner = owner_of(kept)) drop(of_owner_, *owner);
+  if (kept.group != 0) drop(of_group_, kept.group);
+  bytes_ -= bytes_of(kept);
+  by_expiry_.erase(it);
+  map.erase(it);
+  return true;
+}
+
+template <class Kept>
+const Kept* RecordIndex<Kept>::find(const Key& key) const {
+  for (const Map* map : {&others_, &own_}) {
+    if (const auto it = map->find(key); it != map->end()) return &it->second;
+  }
+  return nullptr;
+}
+
+template <class Kept>
+std::vector<Key> RecordIndex<Kept>::keys_after(const std::optional<Key>& after,
+                                               std::size_t n) const {
+  const auto start = [&](const Map& map) { return after ? map.upper_bound(*after) : map.begin(); };
+  auto own = start(own_);
+  auto other = start(others_);
+  std::vector<Key> out;
+  while (out.size() < n && (own != own_.end() || other != others_.end())) {
+    const bool own_first =
+        other == others_.end() || (own != own_.end() && own->first < other->first);
+    out.push_back((own_first ? own : other)->first);
+    ++(own_first ? own : other);
+  }
+  return out;
+}
+
+template <class Kept>
+std::vector<Key> RecordIndex<Kept>::expired(WallTime wall, std::size_t n) const {
+  std::vector<Key> out;
+  for (const Iterator& it : by_expiry_) {
+    if (out.size() == n || it->second.expiry > wall) break;
+    out.push_back(it->first);
+  }
+  return out;
+}
+
+template <class Kept>
+std::optional<WallTime> RecordIndex<Kept>::next_expiry() const {
+  if (by_expiry_.empty()) return std::nullopt;
+  return (*by_expiry_.begin())->second.expiry;
+}
+
+template <class Kept>
+std::vector<Key> RecordIndex<Kept>::own_keys() const {
+  std::vector<Key> out;
+  for (const auto& entry : own_) out.push_back(entry.first);
+  return out;
+}
+
+template <class Kept>
+std::vector<Key> RecordIndex<Kept>::farthest(const Id& id, std::size_t n) const {
+  std::vector<Key> out;
+  if (n > 0 && !others_.empty()) {
+    collect_farthest(others_.begin(), std::prev(others_.end()), id, n, out);
+  }
+  return out;
+}
+
+// The keys of [first, last] share a prefix and first differ in the bit where these two do. The half
+// whose bit differs from the id's is all of it farther than the other half, so it goes first. Each
+// step descends at least one bit: 512 at worst, about log2 of the keys when those are hashes.
+template <class Kept>
+void RecordIndex<Kept>::collect_farthest(Iterator first, Iterator last, const Id& id, std::size_t n,
+                                         std::vector<Key>& out) const {
+  if (out.size() >= n) return;
+  if (first == last) {
+    out.push_back(first->first);
+    return;
+  }
+  const int bit = shared_prefix(first->first, last->first);
+  Id start_of_ones = last->first;
+  for (int i = bit + 1; i < Id::kBits; ++i) start_of_ones.set_bit(i, false);
+  const Iterator ones = others_.lower_bound(start_of_ones);
+  if (id.bit(bit)) {
+    collect_farthest(first, std::prev(ones), id, n, out);
+    collect_farthest(ones, last, id, n, out);
+  } else {
+    collect_farthest(ones, last, id, n, out);
+    collect_farthest(first, std::prev(ones), id, n, out);
+  }
+}
+
+}  // namespace kadmos
