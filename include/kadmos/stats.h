@@ -20,6 +20,7 @@ namespace kadmos {
   X(records_busy, "stores answered busy because of a bound")                       \
   X(records_evicted, "records dropped to make room")                               \
   X(records_expired, "records whose time was over")                                \
+  X(records_unreadable, "reads of the storage that failed, or found damage")       \
   X(equivocations, "one owner, one name, one sequence, two values")                \
   X(replicas_repaired, "stale or missing replicas mended after a get")             \
   X(replicas_sent, "held records sent to closer nodes by upkeep")                  \

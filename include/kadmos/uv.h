@@ -99,8 +99,24 @@ struct TransportOptions {
 std::unique_ptr<Transport> make_tls_transport(UvLoop& loop, const Identity& identity,
                                               const Config& config, TransportOptions options);
 
-// A node on real sockets with memory storage. Errors: address_in_use, io, invalid_argument.
+// Records in the LMDB file `path`, made if it is missing, with `path`-lock beside it: a store is
+// acknowledged after its commit and an fsync. Of the config it uses network and limits.
+//
+// A full disk fails the commits it cannot take. A disk that fails otherwise is not used again: all
+// later commits and reads fail, and `on_broken` is told once, from the loop; better end the program
+// then, since a new one reads what the disk really has. Ending the storage makes durable what is
+// queued. A process has one storage a file.
+//
+// Errors: busy (another node uses the file), io, storage_failed (it is damaged, of a newer format,
+// or another network's).
+Result<std::unique_ptr<Storage>> make_lmdb_storage(
+    UvLoop& loop, const std::string& path, const Config& config,
+    std::function<void(const Error&)> on_broken = nullptr);
+
+// A node on real sockets. Without a storage it keeps records in memory, until it ends. Errors:
+// address_in_use, io, invalid_argument.
 Result<std::unique_ptr<Node>> make_node(UvLoop& loop, Identity identity, Config config,
-                                        TransportOptions options);
+                                        TransportOptions options,
+                                        std::unique_ptr<Storage> storage = nullptr);
 
 }  // namespace kadmos

@@ -17,9 +17,9 @@ void Engine::serve(Now now, const Peer& from, const wire::Message& message) {
   } else if (const auto* value = std::get_if<wire::FindValue>(&message.body)) {
     wire::Nodes nodes = closest_for(from, value->key);
     // A disk that fails costs us the record, not the peer its way on.
-    if (auto held = store_.find(now, value->key); held && *held) {
-      nodes.record = std::move((*held)->record);
-    }
+    auto held = store_.find(now, value->key);
+    if (!held) notice(now, Notice::Level::warning, "record_unreadable", held.error().text());
+    if (held && *held) nodes.record = std::move((*held)->record);
     reply = std::move(nodes);
   } else {
     reply = serve_store(now, from, message.request, std::get<wire::Store>(message.body).record);

@@ -35,7 +35,7 @@ Error system_error(const std::string& what, int code) {
 
 // A transaction or a write of rows that failed.
 Error lmdb_error(const std::string& what, int code) {
-  const bool full = code == ENOSPC || code == EDQUOT || code == MDB_MAP_FULL ||
+  const bool full = code == ENOSPC || code == EDQUOT || code == EFBIG || code == MDB_MAP_FULL ||
                     code == MDB_TXN_FULL || code == ENOMEM;
   return Error(full ? Errc::busy : Errc::storage_failed, what + ": " + mdb_strerror(code));
 }

@@ -161,7 +161,7 @@ bool RecordStore::make_room(Now now, const Key& key, std::size_t records, std::s
 }
 
 Result<std::optional<StoredRecord>> RecordStore::find(Now now, const Key& key) const {
-  auto found = storage_.find(key);
+  auto found = read(key);
   if (found && *found && (*found)->expiry <= now.wall) return std::optional<StoredRecord>();
   return found;
 }
@@ -175,7 +175,13 @@ Result<std::optional<StoredRecord>> RecordStore::newest(Now now, const Key& key)
 Result<std::optional<StoredRecord>> RecordStore::present(const Key& key) const {
   const auto it = pending_.find(key);
   if (it != pending_.end()) return it->second.record;
-  return storage_.find(key);
+  return read(key);
+}
+
+Result<std::optional<StoredRecord>> RecordStore::read(const Key& key) const {
+  auto found = storage_.find(key);
+  if (!found) ++stats_.records_unreadable;
+  return found;
 }
 
 void RecordStore::expire(Now now, std::size_t budget) {
@@ -183,8 +189,9 @@ void RecordStore::expire(Now now, std::size_t budget) {
     if (budget == 0) break;
     if (pending_.contains(key)) continue;
     const auto found = storage_.find(key);
-    if (!found || !*found) continue;
-    write(key, std::nullopt, *found);
+    if (found && !*found) continue;
+    // What cannot be read goes as well, uncounted ahead: nobody knows what it was.
+    write(key, std::nullopt, found ? *found : std::nullopt);
     ++stats_.records_expired;
     --budget;
   }

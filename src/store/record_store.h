@@ -54,7 +54,8 @@ class RecordStore {
   // Counts records_refused, records_busy, records_evicted and equivocations.
   Verdict offer(Now now, const Key& key, const Record& record, bool own, std::uint64_t group);
 
-  // Durable and unexpired at `now`; nothing otherwise. Storage errors are reported as they are.
+  // Durable and unexpired at `now`; nothing otherwise. Storage errors are reported as they are and
+  // counted in records_unreadable.
   Result<std::optional<StoredRecord>> find(Now now, const Key& key) const;
   // As find, but the version being committed if there is one: what the next offer is held against.
   Result<std::optional<StoredRecord>> newest(Now now, const Key& key) const;
@@ -102,6 +103,7 @@ class RecordStore {
   bool make_room(Now now, const Key& key, std::size_t records, std::size_t bytes);
   // The newest version written, expired or not, reported or not.
   Result<std::optional<StoredRecord>> present(const Key& key) const;
+  Result<std::optional<StoredRecord>> read(const Key& key) const;
   std::optional<CommitId> commit_of(const Key& key) const;
   // After every change, since it is asked for after every input.
   void find_next_expiry();

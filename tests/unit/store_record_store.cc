@@ -210,8 +210,10 @@ TEST_CASE_FIXTURE(Fixture, "a store that cannot be read is busy and says why") {
   const auto verdict = offer(kA, content("v"));
   CHECK(verdict.status == Status::busy);
   CHECK(verdict.detail.find("cannot be read") != std::string::npos);
+  CHECK(stats.records_unreadable == 1);
   CHECK(!store.find(now, kA));
   CHECK(!store.newest(now, kA));
+  CHECK(stats.records_unreadable == 3);
   store.disown(now, kA);
   CHECK(!store.poll_commit());
 }
@@ -276,6 +278,16 @@ TEST_CASE_FIXTURE(Fixture, "expired records are erased earliest first within the
   CHECK(stats.records_expired == 2);
   store.expire(now, 9);
   CHECK(!store.poll_commit());
+}
+
+TEST_CASE_FIXTURE(Fixture, "an expired record that cannot be read is erased all the same") {
+  put(kA, content("a", kNoon + 1s));
+  now.wall += 2s;
+  storage.fail_reads = true;
+  store.expire(now, 9);
+  settle();
+  CHECK(store.usage().records == 0);
+  CHECK(!store.next_expiry());
 }
 
 TEST_CASE_FIXTURE(Fixture, "an erasure under way is neither repeated nor waited for") {

@@ -1,0 +1,101 @@
+// Storage on disk. A thread makes commits durable, as many as come along in one transaction and
+// fsync; everything else happens on the thread that owns the storage, and the two meet in two
+// queues. What the storage answers from is an index in memory, which changes exactly when a commit
+// is reported; only records themselves are read from the file, by `find`.
+//
+// A disk that is full fails a batch and no more. One that fails otherwise is not trusted again: no
+// commit succeeds and nothing is found from then on, and `on_broken` says so.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "kadmos/seams.h"
+#include "lmdb/database.h"
+#include "store/index.h"
+
+namespace kadmos {
+
+class LmdbStorage final : public Storage {
+ public:
+  // Runs a function on the thread that owns the storage, later. Called from any thread.
+  using Post = std::function<void(std::function<void()>)>;
+
+  // `on_broken` is called once, by `post`; null: nobody wants to know.
+  static Result<std::unique_ptr<LmdbStorage>> open(std::unique_ptr<Database> database, Post post,
+                                                   std::function<void(const Error&)> on_broken);
+  // Makes durable what is queued, and reports it no more.
+  ~LmdbStorage() override;
+
+  void on_committed(std::function<void(CommitId, Result<void>)> listener) override;
+  void commit(Commit commit) override;
+  void pump() override;
+
+  Result<std::optional<StoredRecord>> find(const Key& key) const override;
+  std::vector<Key> keys_after(const std::optional<Key>& after, std::size_t n) const override {
+    return index_.keys_after(after, n);
+  }
+  std::vector<Key> expired(WallTime wall, std::size_t n) const override {
+    return index_.expired(wall, n);
+  }
+  std::optional<WallTime> next_expiry() const override { return index_.next_expiry(); }
+  std::vector<Key> own_keys() const override { return index_.own_keys(); }
+  std::vector<Key> farthest(const Id& id, std::size_t n) const override {
+    return index_.farthest(id, n);
+  }
+  std::size_t count_of_owner(const PublicKey& owner) const override {
+    return index_.count_of_owner(owner);
+  }
+  std::size_t count_of_group(std::uint64_t group) const override {
+    return index_.count_of_group(group);
+  }
+  StorageUsage usage() const override { return index_.usage(); }
+
+ private:
+  struct Done {
+    CommitId id = 0;
+    Result<void> result;
+  };
+  // What a commit that is not reported yet will change in the index.
+  struct Unreported {
+    CommitId id = 0;
+    std::vector<std::pair<Key, std::optional<Standing>>> writes;
+  };
+
+  LmdbStorage(std::unique_ptr<Database> database, Post post,
+              std::function<void(const Error&)> on_broken);
+  std::optional<Done> next_done();
+  void broke(const Error& error);
+
+  // The committing thread.
+  void run();
+  std::vector<Commit> next_batch(std::unique_lock<std::mutex>& lock);
+
+  const std::unique_ptr<Database> database_;
+  const Post post_;
+  std::function<void(const Error&)> on_broken_;
+  std::shared_ptr<std::function<void(CommitId, Result<void>)>> listener_;
+  RecordIndex<Standing> index_;
+  std::deque<Unreported> unreported_;
+  std::optional<Error> broken_;
+  // What is posted may run when the storage is gone, or be the end of it.
+  std::shared_ptr<LmdbStorage*> self_ = std::make_shared<LmdbStorage*>(this);
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  // Guarded by mutex_.
+  std::deque<Commit> queue_;
+  std::size_t queued_records_ = 0;
+  std::deque<Done> done_;
+  bool ending_ = false;
+
+  std::thread thread_;
+};
+
+}  // namespace kadmos

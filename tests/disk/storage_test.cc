@@ -1,0 +1,210 @@
+// The storage on disk: what is reported when, and what happens when the disk does not do as told.
+#include "lmdb/storage.h"
+
+#include <doctest/doctest.h>
+
+#include <condition_variable>
+
+#include "disk/tap.h"
+#include "support/storage_model.h"
+#include "tests/e2e/support.h"
+
+namespace kadmos::disk {
+namespace {
+
+using namespace std::chrono_literals;
+
+// The thread that owns the storage is the test's; what is posted to it waits here.
+class Posts {
+ public:
+  void post(std::function<void()> fn) {
+    const std::lock_guard lock(mutex_);
+    posted_.push_back(std::move(fn));
+    arrived_.notify_one();
+  }
+  void run_one() {
+    std::unique_lock lock(mutex_);
+    REQUIRE(arrived_.wait_for(lock, e2e::kPatience, [&] { return !posted_.empty(); }));
+    const auto fn = std::move(posted_.front());
+    posted_.pop_front();
+    lock.unlock();
+    fn();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable arrived_;
+  std::deque<std::function<void()>> posted_;
+};
+
+StoredRecord stored(std::string_view value, WallTime expiry = records::kNoon, bool own = false) {
+  return {records::content(value, expiry), expiry, own, 0};
+}
+
+struct Fixture {
+  void open(std::size_t room = 64 * 1024 * 1024) {
+    storage.reset();
+    reported.clear();
+    storage = LmdbStorage::open(
+                  Database::open(path, "test", room).value(),
+                  [this](std::function<void()> fn) { posts.post(std::move(fn)); },
+                  [this](const Error& error) { broken.push_back(error); })
+                  .value();
+    storage->on_committed([this](CommitId id, Result<void> result) {
+      reported.emplace_back(id, result.ok() ? "" : std::string(name_of(result.error().code)));
+    });
+  }
+  void put(const Key& key, std::optional<StoredRecord> record) {
+    storage->commit({++last, {{key, std::move(record)}}});
+  }
+  void settle() {
+    while (reported.size() < last) posts.run_one();
+  }
+  std::string value_at(const Key& key) const {
+    const auto found = storage->find(key);
+    if (!found) return std::string(name_of(found.error().code));
+    return *found ? std::string(text_of((*found)->record.value)) : "nothing";
+  }
+
+  e2e::TempDir dir;
+  std::string path = dir / "records.mdb";
+  Posts posts;
+  CommitId last = 0;
+  std::vector<std::pair<CommitId, std::string>> reported;
+  std::vector<Error> broken;
+  std::unique_ptr<LmdbStorage> storage;
+};
+
+const Key kA = readable::id(0x10);
+const Key kB = readable::id(0x20);
+const Key kC = readable::id(0xf0);
+using Reported = std::vector<std::pair<CommitId, std::string>>;
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Fixture, "storage on disk answers every query as a searched map does") {
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    CAPTURE(seed);
+    path = dir / std::to_string(seed);
+    open();
+    const auto model = storage_model::run(seed, *storage, 50'000, [&](const auto& unreported) {
+      while (!unreported.empty()) posts.run_one();
+    });
+    // And the same after a restart.
+    open();
+    Prng prng(seed);
+    storage_model::compare_counts(*storage, model);
+    for (int i = 0; i < 20; ++i) {
+      storage_model::compare_lists(*storage, model, prng, false);
+      storage_model::compare_expiry(*storage, model, prng);
+    }
+    for (const auto& [key, record] : model) storage_model::compare_find(*storage, model, {}, key);
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture, "commits are reported on the owner's thread in their order") {
+  open();
+  for (int i = 0; i < 3000; ++i) put(Prng(static_cast<std::uint64_t>(i)).id(), stored("v"));
+  CHECK(storage->usage().records == 0);
+  CHECK(reported.empty());
+  settle();
+  REQUIRE(reported.size() == 3000);
+  for (std::size_t i = 0; i < reported.size(); ++i)
+    CHECK(reported[i] == std::pair(CommitId{i + 1}, std::string()));
+  CHECK(storage->usage().records == 3000);
+}
+
+TEST_CASE_FIXTURE(Fixture, "what was committed is there when the storage is opened again") {
+  open();
+  put(kA, stored("a", records::kNoon + 1h, true));
+  put(kB, stored("b"));
+  put(kC, stored("c"));
+  put(kC, std::nullopt);
+  settle();
+  open();
+  CHECK(value_at(kA) == "a");
+  CHECK(value_at(kB) == "b");
+  CHECK(value_at(kC) == "nothing");
+  CHECK(storage->own_keys() == std::vector<Key>{kA});
+  CHECK(storage->next_expiry() == records::kNoon);
+}
+
+TEST_CASE_FIXTURE(Fixture, "what is queued when the storage ends is still made durable") {
+  open();
+  for (int i = 0; i < 2500; ++i) put(Prng(static_cast<std::uint64_t>(i)).id(), stored("v"));
+  open();
+  CHECK(storage->usage().records == 2500);
+  CHECK(reported.empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "a commit made within a report and the end within a report do no harm") {
+  open();
+  storage->on_committed([this](CommitId id, const Result<void>&) {
+    reported.emplace_back(id, "");
+    if (id == 1) {
+      put(kB, stored("b"));
+      storage->pump();
+    } else {
+      storage.reset();
+    }
+  });
+  put(kA, stored("a"));
+  settle();
+  CHECK(reported == Reported{{1, ""}, {2, ""}});
+  CHECK(storage == nullptr);
+  open();
+  CHECK(value_at(kB) == "b");
+}
+
+TEST_CASE_FIXTURE(Fixture, "a full disk fails what it cannot take and nothing else") {
+  open();
+  put(kA, stored("a"));
+  settle();
+  {
+    const Tapped tapped(path);
+    tap().fail_pages = ENOSPC;
+    put(kA, stored("b"));
+    put(kB, std::nullopt);
+    settle();
+  }
+  CHECK(reported == Reported{{1, ""}, {2, "busy"}, {3, "busy"}});
+  CHECK(value_at(kA) == "a");
+  CHECK(storage->usage().records == 1);
+  put(kC, stored("c"));
+  settle();
+  CHECK(reported.back() == std::pair(CommitId{4}, std::string()));
+  CHECK(broken.empty());
+  open();
+  CHECK(value_at(kA) == "a");
+  CHECK(value_at(kC) == "c");
+}
+
+TEST_CASE_FIXTURE(Fixture, "a disk that fails is not used again and is told of once") {
+  for (int Tap::*fault : {&Tap::fail_syncs, &Tap::fail_metas, &Tap::fail_pages}) {
+    path =
+        dir / std::to_string(fault == &Tap::fail_syncs) + std::to_string(fault == &Tap::fail_metas);
+    broken.clear();
+    last = 0;
+    open();
+    put(kA, stored("a"));
+    settle();
+    {
+      const Tapped tapped(path);
+      tap().*fault = EIO;
+      put(kA, stored("b"));
+      settle();
+    }
+    put(kC, stored("c"));  // the disk would take it now
+    settle();
+    CHECK(reported == Reported{{1, ""}, {2, "storage_failed"}, {3, "storage_failed"}});
+    CHECK(value_at(kA) == "storage_failed");
+    if (broken.empty()) posts.run_one();
+    CHECK(broken.size() == 1);
+    last = 0;
+    open();
+    CHECK(value_at(kA) == "a");
+    CHECK(value_at(kC) == "nothing");
+  }
+}
+
+}  // namespace kadmos::disk

@@ -1,0 +1,175 @@
+// Any storage against a std::map searched by brute force: random batches, reported at random
+// moments, and every query compared after each step and within each report.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "base/prng.h"
+#include "kadmos/seams.h"
+#include "support/readable.h"
+#include "support/records.h"
+
+namespace kadmos::storage_model {
+
+using Model = std::map<Key, StoredRecord>;
+
+inline StoredRecord random_record(Prng& prng) {
+  StoredRecord out;
+  if (prng.chance(500'000)) {
+    out.record.type = RecordType::owned;
+    out.record.owner = readable::key(1 + prng.below(4));
+    out.record.name = Bytes(prng.below(9));
+  }
+  out.record.value = Bytes(prng.below(50), static_cast<Byte>(prng.below(256)));
+  out.expiry = records::kNoon + std::chrono::milliseconds(prng.below(60));
+  out.own = prng.chance(250'000);
+  out.group = prng.below(4);
+  return out;
+}
+
+// Few keys, so that they are overwritten; near each other in some runs and spread in others.
+inline Key random_key(Prng& prng, bool spread) {
+  const std::uint64_t n = prng.below(60);
+  return spread ? Prng(n).id() : Id::from_top(n);
+}
+
+template <class Fn>
+std::size_t count_if(const Model& model, Fn fn) {
+  return static_cast<std::size_t>(std::count_if(
+      model.begin(), model.end(), [&](const auto& entry) { return fn(entry.second); }));
+}
+
+inline std::vector<Key> first(std::vector<Key> keys, std::size_t n) {
+  if (keys.size() > n) keys.resize(n);
+  return keys;
+}
+
+inline void compare_lists(const Storage& storage, const Model& model, Prng& prng, bool spread) {
+  const std::size_t n = prng.below(80);
+  const Key after = random_key(prng, spread);
+  std::vector<Key> all;
+  std::vector<Key> later;
+  std::vector<Key> own;
+  std::vector<Key> others;
+  for (const auto& [key, record] : model) {
+    all.push_back(key);
+    if (key > after) later.push_back(key);
+    (record.own ? own : others).push_back(key);
+  }
+  CHECK(storage.keys_after(std::nullopt, n) == first(all, n));
+  CHECK(storage.keys_after(after, n) == first(later, n));
+  CHECK(storage.own_keys() == own);
+
+  const Id id = prng.chance(500'000) ? prng.id() : after;
+  std::sort(others.begin(), others.end(),
+            [&](const Key& a, const Key& b) { return (a ^ id) > (b ^ id); });
+  CHECK(storage.farthest(id, n) == first(others, n));
+}
+
+inline void compare_expiry(const Storage& storage, const Model& model, Prng& prng) {
+  const auto wall = records::kNoon + std::chrono::milliseconds(prng.below(60));
+  std::vector<std::pair<WallTime, Key>> order;
+  for (const auto& [key, record] : model) order.emplace_back(record.expiry, key);
+  std::sort(order.begin(), order.end());
+  std::vector<Key> expired;
+  for (const auto& [expiry, key] : order) {
+    if (expiry <= wall) expired.push_back(key);
+  }
+  const std::size_t n = prng.below(80);
+  CHECK(storage.expired(wall, n) == first(expired, n));
+  CHECK(storage.next_expiry() ==
+        (order.empty() ? std::nullopt : std::optional(order.front().first)));
+}
+
+inline void compare_counts(const Storage& storage, const Model& model) {
+  for (std::uint64_t i = 1; i < 6; ++i) {
+    const PublicKey owner = readable::key(i);
+    CHECK(storage.count_of_owner(owner) ==
+          count_if(model, [&](const StoredRecord& r) { return r.record.owner == owner; }));
+    CHECK(storage.count_of_group(i) ==
+          count_if(model, [&](const StoredRecord& r) { return r.group == i; }));
+  }
+  CHECK(storage.count_of_group(0) == 0);
+  std::size_t bytes = 0;
+  for (const auto& entry : model) bytes += stored_bytes(entry.second.record);
+  CHECK(storage.usage().records == model.size());
+  CHECK(storage.usage().bytes == bytes);
+}
+
+// `find` is held against the model where no write of that key is under way.
+inline void compare_find(const Storage& storage, const Model& model,
+                         const std::deque<Commit>& queued, const Key& key) {
+  const bool changing = std::any_of(queued.begin(), queued.end(), [&](const Commit& commit) {
+    return std::any_of(commit.writes.begin(), commit.writes.end(),
+                       [&](const Write& write) { return write.key == key; });
+  });
+  const auto found = storage.find(key);
+  REQUIRE(found.ok());
+  if (changing) return;
+  const auto it = model.find(key);
+  REQUIRE(found->has_value() == (it != model.end()));
+  if (!*found) return;
+  CHECK((*found)->record == it->second.record);
+  CHECK((*found)->expiry == it->second.expiry);
+  CHECK((*found)->own == it->second.own);
+  CHECK((*found)->group == it->second.group);
+}
+
+// `settle` returns when nothing is left of the commits it is given, since all are reported; it is
+// called in so many of a million steps.
+inline Model run(std::uint64_t seed, Storage& storage, std::uint64_t settling,
+                 const std::function<void(const std::deque<Commit>&)>& settle) {
+  Prng prng(seed);
+  const bool spread = prng.chance(500'000);
+  Model model;
+  std::deque<Commit> queued;
+  storage.on_committed([&](CommitId id, const Result<void>& result) {
+    CHECK(result.ok());
+    REQUIRE_FALSE(queued.empty());
+    CHECK(id == queued.front().id);
+    for (const Write& write : queued.front().writes) {
+      if (write.record) {
+        model[write.key] = *write.record;
+      } else {
+        model.erase(write.key);
+      }
+    }
+    queued.pop_front();
+    compare_counts(storage, model);
+  });
+
+  for (CommitId step = 1; step <= 300; ++step) {
+    Commit commit{step, {}};
+    for (std::uint64_t i = prng.below(5); i > 0; --i) {
+      std::optional<StoredRecord> record;
+      if (!prng.chance(300'000)) record = random_record(prng);
+      commit.writes.push_back({random_key(prng, spread), record});
+    }
+    queued.push_back(commit);
+    storage.commit(std::move(commit));
+    if (prng.chance(settling)) {
+      settle(queued);
+      CHECK(queued.empty());
+    } else if (prng.chance(300'000)) {
+      storage.pump();
+    }
+    compare_find(storage, model, queued, random_key(prng, spread));
+    compare_lists(storage, model, prng, spread);
+    compare_expiry(storage, model, prng);
+    compare_counts(storage, model);
+  }
+  settle(queued);
+  CHECK(queued.empty());
+  storage.on_committed([](CommitId, const Result<void>&) {});
+  return model;
+}
+
+}  // namespace kadmos::storage_model
