@@ -57,6 +57,7 @@ std::string default_data_dir() {
 
 std::string key_path(const std::string& data_dir) { return data_dir + "/identity.key"; }
 std::string peers_path(const std::string& data_dir) { return data_dir + "/peers"; }
+std::string records_path(const std::string& data_dir) { return data_dir + "/records.mdb"; }
 std::string lock_path(const std::string& data_dir) { return data_dir + "/lock"; }
 std::string control_path(const std::string& data_dir) { return data_dir + "/control.sock"; }
 

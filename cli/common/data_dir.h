@@ -1,4 +1,4 @@
-// What a node keeps between runs: its identity and the peers it knew.
+// What a node keeps between runs, and where: its identity, the peers it knew, its records.
 #pragma once
 
 #include <string>
@@ -15,6 +15,7 @@ std::string default_data_dir();
 
 std::string key_path(const std::string& data_dir);      // identity.key
 std::string peers_path(const std::string& data_dir);    // peers
+std::string records_path(const std::string& data_dir);  // records.mdb
 std::string lock_path(const std::string& data_dir);     // lock
 std::string control_path(const std::string& data_dir);  // control.sock
 

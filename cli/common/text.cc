@@ -103,6 +103,37 @@ Result<Duration> parse_duration(std::string_view text) {
   return Duration(std::llround(total * 1e9));
 }
 
+Result<std::size_t> parse_size(std::string_view text) {
+  struct Unit {
+    std::string_view name;
+    double bytes;
+  };
+  static constexpr Unit kUnits[] = {{"", 1},
+                                    {"KiB", 1024.0},
+                                    {"MiB", 1024.0 * 1024},
+                                    {"GiB", 1024.0 * 1024 * 1024},
+                                    {"TiB", 0x1p40},
+                                    {"kB", 1e3},
+                                    {"MB", 1e6},
+                                    {"GB", 1e9},
+                                    {"TB", 1e12}};
+  double number = 0;
+  const auto [rest, failed] =
+      std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+  const std::string_view name(rest, static_cast<std::size_t>(text.data() + text.size() - rest));
+  double total = 0;
+  for (const Unit& unit : kUnits) {
+    if (unit.name == name) total = number * unit.bytes;
+  }
+  if (failed != std::errc() || !(total >= 1) || total > 0x1p50) {
+    return Error(Errc::invalid_argument,
+                 fmt::format("'{}' is no size: give bytes, or a number and a unit (KiB, MiB, GiB, "
+                             "TiB), such as 1GiB",
+                             printable(text)));
+  }
+  return static_cast<std::size_t>(total);
+}
+
 std::string show(Duration duration) {
   const double ms = in_milliseconds(duration);
   return ms < 1000 ? fmt::format("{:.2f} ms", ms) : fmt::format("{:.1f} s", ms / 1000);

@@ -21,6 +21,10 @@ std::string base64(ByteView bytes);
 // "300ms", "5s", "1.5m", "2h", "7d": a positive number with its unit. Errors: invalid_argument.
 Result<Duration> parse_duration(std::string_view text);
 
+// "1048576", "64MiB", "1.5GiB": bytes, or a number with a unit (KiB, MiB, GiB, TiB; kB, MB, GB, TB
+// are thousands). Up to 1024 TiB. Errors: invalid_argument.
+Result<std::size_t> parse_size(std::string_view text);
+
 // "0.42 ms", "3.1 s".
 std::string show(Duration duration);
 // Milliseconds, exact to the microsecond.

@@ -35,7 +35,11 @@ class Daemon {
   Daemon(const NodeOptions& options, const Log& log) : options_(options), log_(log) {}
 
   Result<void> start();
-  void run() { loop_.run(); }
+  // The exit code.
+  int run() {
+    loop_.run();
+    return exit_code_;
+  }
 
  private:
   // A request of the control socket, dropped with the connection it came from.
@@ -53,6 +57,7 @@ class Daemon {
   };
 
   Result<Identity> identity();
+  Result<std::unique_ptr<Storage>> storage();
   Result<void> start_node();
   void load_snapshot();
   void announce() const;
@@ -60,6 +65,7 @@ class Daemon {
   void snapshot();
   std::shared_ptr<void> handle(ByteView frame, const ControlServer::Reply& reply);
   void on_signal(int signal);
+  void on_broken_storage(const Error& error);
   void finish_after(Duration delay);
   void finish();
 
@@ -75,6 +81,7 @@ class Daemon {
   std::vector<Contact> saved_;
   bool draining_ = false;
   bool finished_ = false;
+  int exit_code_ = kOk;
   int working_ = 0;
   std::unique_ptr<ControlServer> control_;
   std::unique_ptr<UvLoop::Handle> snapshot_timer_;
@@ -89,9 +96,17 @@ Result<Identity> Daemon::identity() {
   return create_identity(path);
 }
 
+Result<std::unique_ptr<Storage>> Daemon::storage() {
+  if (!options_.on_disk) return make_memory_storage();
+  return make_lmdb_storage(loop_, records_path(options_.data_dir), options_.config,
+                           [this](const Error& error) { on_broken_storage(error); });
+}
+
 Result<void> Daemon::start_node() {
   auto who = identity();
   if (!who) return std::move(who).error();
+  auto records = storage();
+  if (!records) return std::move(records).error();
   Config config = options_.config;
   config.expect_network = !options_.bootstrap.empty();
   for (const BootstrapName& name : options_.bootstrap) {
@@ -103,7 +118,7 @@ Result<void> Daemon::start_node() {
   seams.clock = make_clock(loop_);
   seams.random = make_random();
   seams.transport = make_tls_transport(loop_, *who, config, transport_options);
-  seams.storage = make_memory_storage();
+  seams.storage = *std::move(records);
   const Transport& transport = *seams.transport;
   auto node = Node::create(*std::move(who), std::move(config), std::move(seams));
   if (!node) {
@@ -141,6 +156,8 @@ Result<void> Daemon::start() {
   service_->facts = {{"listen", listen_},
                      {"control", options_.control},
                      {"data_dir", options_.data_dir},
+                     {"storage", options_.on_disk ? "lmdb" : "memory"},
+                     {"storage_limit", options_.config.limits.record_bytes},
                      {"pid", ::getpid()}};
   auto control = ControlServer::listen(
       loop_, options_.control,
@@ -242,6 +259,18 @@ void Daemon::on_signal(int signal) {
   finish_after(working_ == 0 ? Duration(0) : kDrain);
 }
 
+// A replica that cannot keep what it is given should not be asked: others take its place at once
+// when it is gone.
+void Daemon::on_broken_storage(const Error& error) {
+  log_.write(Log::Level::error, "storage_failed",
+             error.detail + "; ending, since nothing can be kept any more");
+  exit_code_ = kStorage;
+  if (!draining_) {
+    draining_ = true;
+    finish_after(kFlush);
+  }
+}
+
 void Daemon::finish_after(Duration delay) {
   end_timer_ = loop_.after(delay, [this] { finish(); });
 }
@@ -251,7 +280,7 @@ void Daemon::finish() {
   snapshot();
   control_.reset();
   node_->close();
-  log_.info("ended", "in order");
+  log_.info("ended", exit_code_ == kOk ? "in order" : "without its storage");
   loop_.stop();
 }
 
@@ -270,8 +299,7 @@ int run_daemon(const NodeOptions& options, const Log& log) {
     }
     return started.error().code == Errc::invalid_argument ? kUsage : kError;
   }
-  daemon.run();
-  return kOk;
+  return daemon.run();
 }
 
 }  // namespace kadmos::cli

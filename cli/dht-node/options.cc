@@ -43,6 +43,8 @@ struct Raw {
   std::string network = "kadmos";
   bool client = false;
   std::string control;
+  std::string storage = "lmdb";
+  std::string storage_limit = "1GiB";
   std::string config;
   std::string log_level = "info";
   bool log_json = false;
@@ -74,7 +76,7 @@ void declare(CLI::App& app, Raw& raw) {
   app.add_option("--bootstrap", raw.bootstrap, "A node to enter the network by; repeatable")
       ->delimiter(',')
       ->type_name("[KEY@]HOST:PORT");
-  app.add_option("--data-dir", raw.data_dir, "Where identity and known peers are kept")
+  app.add_option("--data-dir", raw.data_dir, "Where identity, known peers and records are kept")
       ->capture_default_str()
       ->type_name("DIR");
   app.add_option("--network", raw.network, "Which network to belong to; two never merge")
@@ -83,6 +85,15 @@ void declare(CLI::App& app, Raw& raw) {
   app.add_flag("--client", raw.client, "Take part without listening, serving or holding replicas");
   app.add_option("--control", raw.control, "The socket dht-cli talks to [DATA_DIR/control.sock]")
       ->type_name("PATH");
+  app.add_option("--storage", raw.storage,
+                 "Where records are kept: lmdb (in the data directory, written before a store is "
+                 "acknowledged) or memory (until the daemon ends)")
+      ->capture_default_str()
+      ->type_name("KIND");
+  app.add_option("--storage-limit", raw.storage_limit,
+                 "How much records may weigh (value, name and 512 bytes each); own ones always fit")
+      ->capture_default_str()
+      ->type_name("SIZE");
   app.add_option("--log-level", raw.log_level, "debug, info, warning, error or off")
       ->capture_default_str()
       ->type_name("LEVEL");
@@ -186,6 +197,15 @@ NodeOptions understand(const CLI::App& app, const Raw& raw) {
   }
   out.config.network = raw.network;
   out.config.client = raw.client;
+  if (raw.storage != "lmdb" && raw.storage != "memory") {
+    throw UsageError(
+        fmt::format("--storage: '{}' is neither lmdb nor memory", printable(raw.storage)));
+  }
+  out.on_disk = raw.storage == "lmdb";
+  const auto limit = parse_size(raw.storage_limit);
+  if (!limit) throw UsageError("--storage-limit: " + limit.error().detail);
+  if (*limit < 1024UL * 1024) throw UsageError("--storage-limit: give 1MiB at least");
+  out.config.limits.record_bytes = *limit;
   const auto level = Log::level_named(raw.log_level);
   if (!level) {
     throw UsageError(fmt::format("--log-level: '{}' is none of debug, info, warning, error, off",

@@ -17,9 +17,10 @@ struct NodeOptions {
   std::vector<BootstrapName> bootstrap;
   std::string data_dir;
   std::string control;
+  bool on_disk = true;  // records: LMDB in data_dir, or memory
   Log::Level log_level = Log::Level::info;
   bool log_json = false;
-  Config config;  // network, k, alpha, client, advertise
+  Config config;  // network, k, alpha, client, advertise, limits.record_bytes
 };
 
 // Either the options, or the exit code of a program that has said what there is to say (help,

@@ -19,6 +19,21 @@ TEST_CASE("a duration is a positive number with its unit") {
   }
 }
 
+TEST_CASE("a size is a positive number of bytes or has a unit") {
+  CHECK(*parse_size("1") == 1);
+  CHECK(*parse_size("1048577") == 1048577);
+  CHECK(*parse_size("64KiB") == 65536);
+  CHECK(*parse_size("1.5MiB") == 1572864);
+  CHECK(*parse_size("1GiB") == 1UL << 30);
+  CHECK(*parse_size("1024TiB") == 1UL << 50);
+  CHECK(*parse_size("2kB") == 2000);
+  CHECK(*parse_size("3GB") == 3'000'000'000);
+  for (const char* bad : {"", "GiB", "1 GiB", "1G", "-1", "0", "+1", "1e9", "nan", "inf", "0.5",
+                          "1025TiB", "99999999999999999999", "1GiB ", "0x10"}) {
+    CHECK_MESSAGE(!parse_size(bad).ok(), bad);
+  }
+}
+
 TEST_CASE("what a terminal is given has no control characters and is UTF-8") {
   CHECK(printable("plain caf\xc3\xa9 \xf0\x9f\x98\x80") == "plain caf\xc3\xa9 \xf0\x9f\x98\x80");
   CHECK(printable("a\nb\x1b[31m\x7f") == "a\\x0ab\\x1b[31m\\x7f");

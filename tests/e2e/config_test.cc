@@ -21,8 +21,10 @@ TEST_CASE("a flag wins over the environment and that over the file and that over
         "log-json = true\n"
         "bootstrap = [\"127.0.0.1:1\", \"127.0.0.1:2\"]\n");
   const Strings file = {"--config", dir / "config.toml"};
+  int count = 0;
   const auto network = [&](const Strings& arguments, const SpawnOptions& options) {
-    Daemon node(dir / "node", arguments, options);
+    // The records of a data directory are those of one network.
+    Daemon node(dir / ("node" + std::to_string(++count)), arguments, options);
     auto out = node.status().at("network").get<std::string>();
     CHECK(node.end() == 0);
     return out;
@@ -32,7 +34,7 @@ TEST_CASE("a flag wins over the environment and that over the file and that over
   const SpawnOptions from_environment = environment({{"KADMOS_NETWORK", "from-environment"}});
   CHECK(network({}, {}) == "kadmos");
   CHECK(network(file, {}) == "from-file");
-  CHECK(read(dir / "node.log").find("\"network\":\"from-file\"") != std::string::npos);
+  CHECK(read(dir / "node2.log").find("\"network\":\"from-file\"") != std::string::npos);
   CHECK(network(file, from_environment) == "from-environment");
   CHECK(network({}, from_environment) == "from-environment");
   CHECK(network(flag, from_environment) == "from-flag");

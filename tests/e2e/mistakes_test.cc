@@ -29,6 +29,9 @@ TEST_CASE("wrong flags and commands are usage errors") {
   check_complaint(run_node({"--log-level", "loud"}), 2, "loud");
   check_complaint(run_node({"--network", std::string(65, 'x')}), 2, "--network");
   check_complaint(run_node({"--k", "0"}), 2, "--k");
+  check_complaint(run_node({"--storage", "tape"}), 2, "tape");
+  check_complaint(run_node({"--storage-limit", "much"}), 2, "--storage-limit");
+  check_complaint(run_node({"--storage-limit", "1KiB"}), 2, "1MiB");
   check_complaint(run_node({"--client", "--listen", "127.0.0.1:0"}), 2, "--client");
   check_complaint(run_cli({"--frobnicate"}), 2, "--frobnicate");
   check_complaint(run_cli({"frobnicate"}), 2, "frobnicate");
