@@ -30,9 +30,9 @@ class Users {
   void work(bool on);
   void measure(bool on) { measuring_ = on; }
   // While the network is split, what one side acknowledges the other can't know: such sets promise
-  // nothing to the whole, and gets are not held to any set. Sides that were apart long enough to drop
-  // each other stay so in their tables until upkeep has made them meet again, for which they have
-  // one refresh interval. Splits may overlap.
+  // nothing to the whole, and gets are not held to any set. Sides that were apart long enough to
+  // drop each other stay so in their tables until upkeep has made them meet again, for which they
+  // have one refresh interval. Splits may overlap.
   void split(bool on);
   // No trouble is left: searches must find as many nodes as they look for.
   void at_peace(bool on);
@@ -99,7 +99,7 @@ class Users {
   std::size_t running_ = 0;
   std::size_t names_set_ = 0;
   std::uint32_t lookups_ = 0;
-  std::vector<std::uint64_t> popularity_;  // cumulative weights of names
+  std::vector<std::uint64_t> popularity_;          // cumulative weights of names
   std::vector<std::vector<OperationId>> watched_;  // sampled lookups that run, by node
   bool working_ = false;
   std::uint64_t shift_ = 0;  // which spell of work: what an earlier one scheduled is void

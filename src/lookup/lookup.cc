@@ -185,12 +185,12 @@ std::size_t Lookup::slow_count() const {
 
 Lookup::Place Lookup::place_of(ContactRef contact) {
   const std::uint64_t top = book_.top(contact) ^ target_.top();
-  return std::partition_point(
-      shortlist_.begin(), shortlist_.end(), [&](const Candidate& candidate) {
-        if (candidate.top != top) return candidate.top < top;
-        return candidate.contact.ref() != contact &&
-               closer(target_, candidate.contact.id(), book_.id(contact));
-      });
+  return std::partition_point(shortlist_.begin(), shortlist_.end(),
+                              [&](const Candidate& candidate) {
+                                if (candidate.top != top) return candidate.top < top;
+                                return candidate.contact.ref() != contact &&
+                                       closer(target_, candidate.contact.id(), book_.id(contact));
+                              });
 }
 
 Lookup::Candidate* Lookup::find(ContactRef peer) {
