@@ -22,7 +22,7 @@
 
 namespace kadmos {
 
-class LmdbStorage final : public Storage {
+class LmdbStorage final : public IndexedStorage<Standing> {
  public:
   // Runs a function on the thread that owns the storage, later. Called from any thread.
   using Post = std::function<void(std::function<void()>)>;
@@ -38,24 +38,6 @@ class LmdbStorage final : public Storage {
   void pump() override;
 
   Result<std::optional<StoredRecord>> find(const Key& key) const override;
-  std::vector<Key> keys_after(const std::optional<Key>& after, std::size_t n) const override {
-    return index_.keys_after(after, n);
-  }
-  std::vector<Key> expired(WallTime wall, std::size_t n) const override {
-    return index_.expired(wall, n);
-  }
-  std::optional<WallTime> next_expiry() const override { return index_.next_expiry(); }
-  std::vector<Key> own_keys() const override { return index_.own_keys(); }
-  std::vector<Key> farthest(const Id& id, std::size_t n) const override {
-    return index_.farthest(id, n);
-  }
-  std::size_t count_of_owner(const PublicKey& owner) const override {
-    return index_.count_of_owner(owner);
-  }
-  std::size_t count_of_group(std::uint64_t group) const override {
-    return index_.count_of_group(group);
-  }
-  StorageUsage usage() const override { return index_.usage(); }
 
  private:
   struct Done {
@@ -81,7 +63,6 @@ class LmdbStorage final : public Storage {
   const Post post_;
   std::function<void(const Error&)> on_broken_;
   std::shared_ptr<std::function<void(CommitId, Result<void>)>> listener_;
-  RecordIndex<Standing> index_;
   std::deque<Unreported> unreported_;
   std::optional<Error> broken_;
   // What is posted may run when the storage is gone, or be the end of it.

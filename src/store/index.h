@@ -70,6 +70,33 @@ class RecordIndex {
   std::size_t bytes_ = 0;
 };
 
+// A storage that answers from such an index all but `find`; what changes it is for the derived one.
+template <class Kept>
+class IndexedStorage : public Storage {
+ public:
+  std::vector<Key> keys_after(const std::optional<Key>& after, std::size_t n) const override {
+    return index_.keys_after(after, n);
+  }
+  std::vector<Key> expired(WallTime wall, std::size_t n) const override {
+    return index_.expired(wall, n);
+  }
+  std::optional<WallTime> next_expiry() const override { return index_.next_expiry(); }
+  std::vector<Key> own_keys() const override { return index_.own_keys(); }
+  std::vector<Key> farthest(const Id& id, std::size_t n) const override {
+    return index_.farthest(id, n);
+  }
+  std::size_t count_of_owner(const PublicKey& owner) const override {
+    return index_.count_of_owner(owner);
+  }
+  std::size_t count_of_group(std::uint64_t group) const override {
+    return index_.count_of_group(group);
+  }
+  StorageUsage usage() const override { return index_.usage(); }
+
+ protected:
+  RecordIndex<Kept> index_;
+};
+
 // In order, each insertion at the end: a million entries take a fraction of a second.
 template <class Kept>
 void RecordIndex<Kept>::load(std::vector<std::pair<Key, Kept>> entries) {

@@ -10,7 +10,7 @@
 namespace kadmos {
 namespace {
 
-class MemoryStorage final : public Storage {
+class MemoryStorage final : public IndexedStorage<StoredRecord> {
  public:
   void on_committed(std::function<void(CommitId, Result<void>)> listener) override {
     listener_ = std::move(listener);
@@ -22,29 +22,10 @@ class MemoryStorage final : public Storage {
     const StoredRecord* kept = index_.find(key);
     return kept == nullptr ? std::nullopt : std::optional(*kept);
   }
-  std::vector<Key> keys_after(const std::optional<Key>& after, std::size_t n) const override {
-    return index_.keys_after(after, n);
-  }
-  std::vector<Key> expired(WallTime wall, std::size_t n) const override {
-    return index_.expired(wall, n);
-  }
-  std::optional<WallTime> next_expiry() const override { return index_.next_expiry(); }
-  std::vector<Key> own_keys() const override { return index_.own_keys(); }
-  std::vector<Key> farthest(const Id& id, std::size_t n) const override {
-    return index_.farthest(id, n);
-  }
-  std::size_t count_of_owner(const PublicKey& owner) const override {
-    return index_.count_of_owner(owner);
-  }
-  std::size_t count_of_group(std::uint64_t group) const override {
-    return index_.count_of_group(group);
-  }
-  StorageUsage usage() const override { return index_.usage(); }
 
  private:
   std::function<void(CommitId, Result<void>)> listener_;
   std::list<Commit> queue_;
-  RecordIndex<StoredRecord> index_;
 };
 
 void MemoryStorage::pump() {

@@ -6,6 +6,31 @@
 using namespace kadmos;
 using Names = SmallLookup::Names;
 
+namespace {
+
+// Two peers have answered and named nobody yet; one will turn out a liar.
+struct TwoNamers : SmallLookup {
+  TwoNamers() : SmallLookup({.width = 9, .alpha = 1}) {
+    add(20);
+    add(21);
+    ask();
+    honest = *lookup.on_answer(peer(20).ref());
+    CHECK(ask() == Names{21});
+    liar = *lookup.on_answer(peer(21).ref());
+  }
+  // They are asked one after the other, in vain.
+  void find_dead(const Names& names) {
+    for (const int name : names) {
+      CHECK(ask() == Names{name});
+      fail(static_cast<std::uint8_t>(name));
+    }
+  }
+  Lookup::Namer honest;
+  Lookup::Namer liar;
+};
+
+}  // namespace
+
 TEST_CASE("a lookup asks the nearest alpha candidates at once") {
   SmallLookup search({.width = 4, .alpha = 2});
   search.add_all({5, 1, 4, 2});
@@ -298,33 +323,24 @@ TEST_CASE("whom a peer named is asked last once three strangers it named are sil
 }
 
 TEST_CASE("whom somebody else named too is asked though one namer is not believed") {
-  SmallLookup search({.width = 9, .alpha = 1});
-  search.add(20);
-  search.add(21);
-  search.ask();
-  search.answer_naming(20, {});
-  search.ask();
+  TwoNamers search;
+  for (const int name : {1, 2, 3, 4, 5}) search.named(name, search.liar);
   SUBCASE("named by the liar first") {
-    search.answer_naming(21, {1, 2, 3, 4, 5});
     search.add(10);
     CHECK(search.ask() == Names{1});
     search.slow(1);
     CHECK(search.ask() == Names{2});
     search.slow(2);
     CHECK(search.ask() == Names{3});
-    search.named(5, {.hops = 1, .number = 0});
+    search.named(5, search.honest);
     search.slow(3);
     CHECK(search.ask() == Names{5});
     search.slow(5);
     CHECK(search.ask() == Names{10});
   }
   SUBCASE("or afterwards") {
-    search.answer_naming(21, {1, 2, 3, 4, 5});
-    for (const int silent : {1, 2, 3}) {
-      CHECK(search.ask() == Names{silent});
-      search.fail(static_cast<std::uint8_t>(silent));
-    }
-    search.named(4, {.hops = 1, .number = 0});
+    search.find_dead({1, 2, 3});
+    search.named(4, search.honest);
     CHECK(search.ask() == Names{4});
   }
 }
@@ -363,37 +379,19 @@ TEST_CASE("those this node has verified are not held against whoever names them"
 }
 
 TEST_CASE("a peer does not answer for endpoints that another named") {
-  SmallLookup search({.width = 9, .alpha = 1});
-  search.add(20);
-  search.add(21);
-  search.ask();
-  search.answer_naming(20, {});
-  CHECK(search.ask() == Names{21});
-  const auto liar = search.lookup.on_answer(search.peer(21).ref());
-  for (const int name : {1, 2, 3, 4}) search.named(name, *liar, 4001);
-  for (const int name : {1, 2, 3, 5}) search.named(name, {.hops = 1, .number = 0});
+  TwoNamers search;
+  for (const int name : {1, 2, 3, 4}) search.named(name, search.liar, 4001);
+  for (const int name : {1, 2, 3, 5}) search.named(name, search.honest);
   search.add(10);
-  for (const int name : {1, 2, 3}) {
-    CHECK(search.ask() == Names{name});
-    search.fail(static_cast<std::uint8_t>(name));
-  }
+  search.find_dead({1, 2, 3});
   CHECK(search.ask() == Names{5});  // 4 is doubted, 5 is not
 }
 
 TEST_CASE("endpoints that a believed peer names replace those of liars") {
-  SmallLookup search({.width = 9, .alpha = 1});
-  search.add(20);
-  search.add(21);
-  search.ask();
-  search.answer_naming(20, {});
-  search.ask();
-  const auto liar = search.lookup.on_answer(search.peer(21).ref());
-  for (const int name : {1, 2, 3, 4}) search.named(name, *liar, 4001);
-  for (const int name : {1, 2, 3}) {
-    CHECK(search.ask() == Names{name});
-    search.fail(static_cast<std::uint8_t>(name));
-  }
-  for (const int name : {3, 4}) search.named(name, {.hops = 1, .number = 0});
+  TwoNamers search;
+  for (const int name : {1, 2, 3, 4}) search.named(name, search.liar, 4001);
+  search.find_dead({1, 2, 3});
+  for (const int name : {3, 4}) search.named(name, search.honest);
   CHECK(search.ask() == Names{3});  // once more, elsewhere
   search.answer(3);
   const auto next = search.lookup.next();
