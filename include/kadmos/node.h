@@ -17,6 +17,7 @@
 #include "kadmos/notice.h"
 #include "kadmos/results.h"
 #include "kadmos/seams.h"
+#include "kadmos/stream.h"
 
 namespace kadmos {
 

@@ -77,4 +77,10 @@ struct Pong {
   Duration elapsed{};
 };
 
+// One version of a record that is watched.
+struct Update {
+  Record record;  // a tombstone says that its owner deleted it
+  Contact from;   // who gave it; this node's own contact if its own store did
+};
+
 }  // namespace kadmos

@@ -14,7 +14,7 @@ constexpr int kNotices = 20;  // of one kind in a period
 constexpr Duration kNoticePeriod = std::chrono::minutes(1);
 constexpr Duration kExpirePause = std::chrono::milliseconds(20);  // between two batches
 constexpr Duration kStoodStill = std::chrono::minutes(1);
-constexpr Duration kForever = std::chrono::hours(24 * 365);  // any longer timeout is as good
+constexpr Duration kForever = std::chrono::hours(24 * 365);  // a timeout this long is none
 
 Error unreachable_error(const Bootstrap& where, Unreachable why) {
   return {Errc::unreachable, where.endpoint.text() + ": " + std::string(name_of(why))};
@@ -269,8 +269,8 @@ Stats Engine::stats() const {
 OpId Engine::begin(Now now, std::unique_ptr<Operation> operation, Running::Purpose purpose,
                    Duration timeout) {
   const OpId id = next_op_++;
-  const TimePoint deadline = now.at + std::min(timeout, kForever);
-  if (!planted(Plant::forget_deadline)) deadlines_.emplace(deadline, id);
+  const TimePoint deadline = timeout < kForever ? now.at + timeout : TimePoint::max();
+  if (timeout < kForever && !planted(Plant::forget_deadline)) deadlines_.emplace(deadline, id);
   if (purpose == Running::Purpose::user_join || purpose == Running::Purpose::enter) {
     ++stats_.bootstraps;
     upkeep_.on_join_started();
@@ -298,6 +298,7 @@ void Engine::drive(Now now, OpId id) {
   };
   act();
   for (bool acted = true; acted; acted = act()) {
+    while (auto item = op.poll_item()) events_.emplace_back(Item{id, *std::move(item)});
     if (auto result = op.poll_result(now)) {
       act();
       finish(now, id, *std::move(result));

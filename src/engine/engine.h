@@ -47,7 +47,12 @@ struct Completed {
   OpId op = 0;
   OpResult result;
 };
-using Event = std::variant<Completed, Notice>;
+// One of several that an operation gives before it ends.
+struct Item {
+  OpId op = 0;
+  OpItem item;
+};
+using Event = std::variant<Completed, Item, Notice>;
 
 class Engine {
  public:
@@ -57,7 +62,7 @@ class Engine {
 
   // ---- inputs
   // Begins an operation; its end is reported by a Completed event, exactly once unless cancelled.
-  // `timeout` counts from now.
+  // `timeout` counts from now; one of a year or more is none.
   OpId start(Now now, Request request, Duration timeout);
   // Ends an operation without an event. Unknown ids are ignored.
   void cancel(Now now, OpId op);

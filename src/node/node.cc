@@ -1,6 +1,6 @@
 // The node: the one place where the engine meets the world. pump() moves what the engine wants out
-// and only then lets futures resolve; so user code never runs inside the engine, may call any verb,
-// and may destroy the node.
+// and only then lets futures and streams resolve; so user code never runs inside the engine, may
+// call any verb, and may destroy the node.
 #include "kadmos/node.h"
 
 #include <map>
@@ -74,6 +74,20 @@ class Node::Impl final : public TransportListener {
                                   timeout.value_or(engine_.config().operation_timeout));
     Promise<T> promise;
     Future<T> future = promise.future();
+    wait(id, std::move(promise));
+    return future;
+  }
+  // The same for an operation that gives several; `capacity` of them wait to be taken.
+  template <class T>
+  Stream<T> launch_stream(Request request, Duration timeout, std::size_t capacity) {
+    const OpId id = engine_.start(now(), std::move(request), timeout);
+    StreamSource<T> source(capacity);
+    Stream<T> stream = source.stream();
+    wait(id, std::move(source));
+    return stream;
+  }
+  template <class P>
+  void wait(OpId id, P promise) {
     promise.on_cancel([this, id] {
       waiting_.erase(id);
       engine_.cancel(now(), id);
@@ -81,7 +95,6 @@ class Node::Impl final : public TransportListener {
     });
     waiting_.emplace(id, std::move(promise));
     pump();
-    return future;
   }
 
   Future<Receipt> set(std::string_view name, ByteView value, bool tombstone,
@@ -164,8 +177,8 @@ class Node::Impl final : public TransportListener {
   std::function<void(const Notice&)> on_notice_;
 
  private:
-  using AnyPromise =
-      std::variant<Promise<Closest>, Promise<Receipt>, Promise<Found>, Promise<Pong>>;
+  using Waiting = std::variant<Promise<Closest>, Promise<Receipt>, Promise<Found>, Promise<Pong>,
+                               StreamSource<Update>>;
 
   static Future<Receipt> refuse(Errc code, std::string detail) {
     return Future<Receipt>::resolved(Error(code, std::move(detail)));
@@ -216,17 +229,34 @@ class Node::Impl final : public TransportListener {
       }
       return;
     }
+    if (auto* item = std::get_if<Item>(&event)) {
+      const auto waiting = waiting_.find(item->op);
+      if (waiting == waiting_.end()) return;
+      std::visit(
+          [&]<class T>(T& value) {
+            std::get<StreamSource<T>>(waiting->second).put(std::move(value));
+          },
+          item->item);
+      return;
+    }
     auto& completed = std::get<Completed>(event);
     auto waiting = waiting_.extract(completed.op);
     if (!waiting) return;
-    std::visit(
-        [&]<class T>(Promise<T>& promise) {
-          promise.resolve(std::get<Result<T>>(std::move(completed.result)));
-        },
-        waiting.mapped());
+    std::visit(Finish{completed.result}, waiting.mapped());
   }
+  struct Finish {
+    OpResult& result;
+    template <class T>
+    void operator()(Promise<T>& promise) const {
+      promise.resolve(std::get<Result<T>>(std::move(result)));
+    }
+    template <class T>
+    void operator()(StreamSource<T>& source) const {
+      source.end(std::get<Result<void>>(std::move(result)));
+    }
+  };
 
-  std::map<OpId, AnyPromise> waiting_;
+  std::map<OpId, Waiting> waiting_;
   bool closed_ = false;
   bool again_ = false;
   bool* destroyed_ = nullptr;  // set while pumping

@@ -48,7 +48,10 @@ struct Probe {
 };
 using Action = std::variant<Ask, Probe>;
 
-using OpResult = std::variant<Result<Closest>, Result<Receipt>, Result<Found>, Result<Pong>>;
+// Result<void> is how an operation ends that gives items.
+using OpResult =
+    std::variant<Result<Closest>, Result<Receipt>, Result<Found>, Result<Pong>, Result<void>>;
+using OpItem = std::variant<Update>;
 
 class Operation {
  public:
@@ -67,6 +70,9 @@ class Operation {
   // The commit of this node's own storage it waits for; on_committed tells.
   virtual std::optional<CommitId> awaited_commit() const { return std::nullopt; }
 
+  // The next item of an operation that gives several; drained after every input, and before its
+  // result is taken.
+  virtual std::optional<OpItem> poll_item() { return std::nullopt; }
   // The result once it is decided; asked after every input until it gives one.
   virtual std::optional<OpResult> poll_result(Now now) = 0;
   // The result if it must end now, for `code`: timeout, cancelled or closed.

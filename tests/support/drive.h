@@ -178,6 +178,15 @@ class Drive {
     REQUIRE(ended(i, op));
     return std::get<Result<T>>(places_[i]->results.at(op));
   }
+  // What an operation has given so far.
+  template <class T>
+  std::vector<T> items(Host i, OpId op) const {
+    std::vector<T> out;
+    const auto given = places_[i]->items.find(op);
+    if (given == places_[i]->items.end()) return out;
+    for (const OpItem& item : given->second) out.push_back(std::get<T>(item));
+    return out;
+  }
   template <class T>
   Result<T> run(Host i, Request request, Duration timeout = std::chrono::seconds(10)) {
     const OpId op = start(i, std::move(request), timeout);
@@ -265,6 +274,7 @@ class Drive {
     bool frozen = false;
     bool down = false;
     std::map<OpId, OpResult> results;
+    std::map<OpId, std::vector<OpItem>> items;
     std::vector<Notice> notices;
     std::vector<Bootstrap> probed;
     std::vector<PublicKey> dropped;
@@ -284,6 +294,10 @@ class Drive {
     while (auto event = place.engine->poll_event()) {
       if (auto* notice = std::get_if<Notice>(&*event)) {
         place.notices.push_back(std::move(*notice));
+        continue;
+      }
+      if (auto* item = std::get_if<Item>(&*event)) {
+        place.items[item->op].push_back(std::move(item->item));
         continue;
       }
       auto& completed = std::get<Completed>(*event);
