@@ -4,6 +4,7 @@
 #include <lmdb.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +19,15 @@ namespace {
 // Besides twice what is there: room for the pages of transactions under way, and for large values,
 // which need pages in a row.
 constexpr std::size_t kHeadroom = 64UL * 1024 * 1024;
+// What a write may add to the file, in pages, besides those of a large value: a leaf of one table
+// and two of the other, each of which may be split, and its share of the pages above. And what a
+// transaction may.
+constexpr std::size_t kPagesAWrite = 8;
+constexpr std::size_t kPagesATransaction = 64;
+// What is set aside on the disk beyond what stores may use, so that records can still be erased
+// when it is full; and in what steps it is set aside.
+constexpr std::size_t kForErasures = 4UL * 1024 * 1024;
+constexpr std::size_t kReserveStep = 1024UL * 1024;
 // NOTLS: the reader's slot belongs to its transaction and not to a thread. Everything that would
 // make LMDB faster by promising less is left off.
 constexpr unsigned int kFlags = MDB_NOSUBDIR | MDB_NOTLS;
@@ -33,11 +43,15 @@ Error system_error(const std::string& what, int code) {
   return Error(Errc::io, what + ": " + std::strerror(code));
 }
 
-// A transaction or a write of rows that failed.
+// Whether a transaction failed for want of room.
+bool is_full(int code) {
+  return code == ENOSPC || code == EDQUOT || code == EFBIG || code == MDB_MAP_FULL ||
+         code == MDB_TXN_FULL || code == ENOMEM;
+}
+
+// A transaction that failed.
 Error lmdb_error(const std::string& what, int code) {
-  const bool full = code == ENOSPC || code == EDQUOT || code == EFBIG || code == MDB_MAP_FULL ||
-                    code == MDB_TXN_FULL || code == ENOMEM;
-  return Error(full ? Errc::busy : Errc::storage_failed, what + ": " + mdb_strerror(code));
+  return Error(is_full(code) ? Errc::busy : Errc::storage_failed, what + ": " + mdb_strerror(code));
 }
 
 Error cannot_open(const std::string& path, const std::string& why) {
@@ -122,6 +136,12 @@ struct Database::Lmdb {
   Result<void> make_tables(std::string_view network);
   Result<void> open_tables(const std::string& path, std::string_view network);
   Result<void> check_meta(MDB_txn* txn, const std::string& path, std::string_view network) const;
+  std::size_t page_bytes() const;
+  std::size_t end_of_pages() const;
+  std::size_t growth(std::span<const Commit> commits) const;
+  int reserve(std::size_t bytes);
+  bool lacks(std::size_t bytes) const;
+  bool takes_more() const;
   int write(MDB_txn* txn, const Write& write) const;
   int unlist(MDB_txn* txn, const Key& key) const;
 
@@ -130,6 +150,7 @@ struct Database::Lmdb {
   MDB_dbi by_key = 0;
   MDB_dbi by_expiry = 0;
   MDB_txn* reader = nullptr;  // at rest between calls, so that it holds on to no old pages
+  std::size_t reserved = 0;   // up to where the disk has set the file's room aside
 };
 
 Result<void> Database::Lmdb::open_environment(const std::string& path, std::size_t room) {
@@ -170,10 +191,7 @@ Result<void> Database::Lmdb::make_tables(std::string_view network) {
 Result<void> Database::Lmdb::open_tables(const std::string& path, std::string_view network) {
   // A file that was cut short would end the process when what is missing is read. As zeros it fails
   // checksums instead. LMDB itself may leave out pages at the end that nothing needs.
-  MDB_envinfo info;
-  MDB_stat stat;
-  check(mdb_env_info(env, &info) == 0 && mdb_env_stat(env, &stat) == 0);
-  const auto needed = static_cast<off_t>((info.me_last_pgno + 1) * stat.ms_psize);
+  const auto needed = static_cast<off_t>(end_of_pages());
   struct stat file {};
   if (::fstat(locked->get(), &file) != 0 ||
       (file.st_size < needed && ::ftruncate(locked->get(), needed) != 0)) {
@@ -301,16 +319,89 @@ Result<std::optional<StoredRecord>> Database::find(const Key& key) const {
 }
 
 Result<void> Database::apply(std::span<const Commit> commits) {
+  const std::size_t growth = lmdb_->growth(commits);
   Transaction txn;
-  int failed = begin(lmdb_->env, 0, txn);
+  int failed = lmdb_->reserve(growth);
+  if (failed == 0) failed = begin(lmdb_->env, 0, txn);
   for (const Commit& commit : commits) {
     for (const Write& write : commit.writes) {
       if (failed == 0) failed = lmdb_->write(txn.get(), write);
     }
   }
   if (failed == 0) failed = commit_and_end(txn);
-  if (failed != 0) return lmdb_error("cannot write the records", failed);
-  return {};
+  if (failed == 0) return {};
+  txn.reset();
+  // LMDB makes EIO of a write that was cut short, as it is by a disk that has just become full.
+  const bool full = is_full(failed) || (failed == EIO && lmdb_->lacks(growth));
+  return Error(full && lmdb_->takes_more() ? Errc::busy : Errc::storage_failed,
+               "cannot write the records: " +
+                   std::string(full ? mdb_strerror(ENOSPC) : mdb_strerror(failed)));
+}
+
+bool Database::panicked() const {
+  Transaction txn;
+  return begin(lmdb_->env, MDB_RDONLY, txn) == MDB_PANIC;
+}
+
+std::size_t Database::Lmdb::page_bytes() const {
+  MDB_stat stat;
+  check(mdb_env_stat(env, &stat) == 0);
+  return stat.ms_psize;
+}
+
+std::size_t Database::Lmdb::end_of_pages() const {
+  MDB_envinfo info;
+  check(mdb_env_info(env, &info) == 0);
+  return (info.me_last_pgno + 1) * page_bytes();
+}
+
+// The most that these commits may add to the file; nothing if they only erase, which uses what was
+// set aside before.
+std::size_t Database::Lmdb::growth(std::span<const Commit> commits) const {
+  const std::size_t page = page_bytes();
+  std::size_t pages = 0;
+  bool erases_only = true;
+  for (const Commit& commit : commits) {
+    for (const Write& write : commit.writes) {
+      pages += kPagesAWrite;
+      if (!write.record) continue;
+      pages += stored_bytes(write.record->record) / page + 1;
+      erases_only = false;
+    }
+  }
+  return erases_only ? 0 : (pages + kPagesATransaction) * page;
+}
+
+// Sets so many bytes aside on the disk behind the pages there are, so that want of room is noticed
+// before anything is written. Gives an errno.
+int Database::Lmdb::reserve(std::size_t bytes) {
+  const std::size_t end = end_of_pages();
+  if (bytes == 0 || end + bytes + kForErasures <= reserved) return 0;
+  const std::size_t size = (bytes + kForErasures + kReserveStep) / kReserveStep * kReserveStep;
+  int failed = 0;
+  do {
+    failed = ::fallocate(locked->get(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(end),
+                         static_cast<off_t>(size)) == 0
+                 ? 0
+                 : errno;
+  } while (failed == EINTR);
+  // A file system that does not know this says so when it is written to.
+  if (failed == EOPNOTSUPP || failed == ENOSYS) return 0;
+  if (failed == 0) reserved = end + size;
+  return failed;
+}
+
+bool Database::Lmdb::lacks(std::size_t bytes) const {
+  struct statvfs info {};
+  return ::fstatvfs(locked->get(), &info) == 0 &&
+         info.f_bavail * info.f_frsize < std::max(bytes, kReserveStep);
+}
+
+// Whether the file is as the last transaction that succeeded left it, and another may be begun:
+// what was written can be synced, and LMDB has not given up.
+bool Database::Lmdb::takes_more() const {
+  Transaction txn;
+  return ::fdatasync(locked->get()) == 0 && begin(env, MDB_RDONLY, txn) == 0;
 }
 
 int Database::Lmdb::write(MDB_txn* txn, const Write& write) const {

@@ -4,6 +4,7 @@
 // LMDB copies what it changes and writes the page that makes a transaction count last, after an
 // fsync; so a crash at any moment leaves the last transaction whose apply() succeeded, or the one
 // under way, whole. It has no checksums, the rows do: what fails them is reported and never given.
+// Room on the disk is set aside before a transaction writes, and some more for those that erase.
 //
 // One thread may read and, at the same time, one (the same or another) apply.
 #pragma once
@@ -41,6 +42,8 @@ class Database {
   // is full: nothing happened, another may go well), storage_failed (nobody knows what the disk has
   // now; whoever goes on would promise what it cannot keep).
   Result<void> apply(std::span<const Commit> commits);
+  // LMDB has given up on the file: nothing can be read or written any more.
+  bool panicked() const;
 
  private:
   struct Lmdb;

@@ -89,7 +89,7 @@ void LmdbStorage::pump() {
   }
 }
 
-void LmdbStorage::broke(const Error& error) {
+void LmdbStorage::broke(const Error& error) const {
   if (broken_) return;
   broken_ = error;
   if (on_broken_) post_([tell = std::move(on_broken_), error] { tell(error); });
@@ -99,6 +99,7 @@ Result<std::optional<StoredRecord>> LmdbStorage::find(const Key& key) const {
   if (broken_) return *broken_;
   if (index_.find(key) == nullptr) return std::optional<StoredRecord>();
   auto found = database_->find(key);
+  if (!found && database_->panicked()) broke(found.error());
   // Only a commit under way may have erased it.
   if (found && !*found && unreported_.empty()) {
     return Error(Errc::storage_failed,

@@ -53,7 +53,7 @@ class LmdbStorage final : public IndexedStorage<Standing> {
   LmdbStorage(std::unique_ptr<Database> database, Post post,
               std::function<void(const Error&)> on_broken);
   std::optional<Done> next_done();
-  void broke(const Error& error);
+  void broke(const Error& error) const;
 
   // The committing thread.
   void run();
@@ -61,10 +61,10 @@ class LmdbStorage final : public IndexedStorage<Standing> {
 
   const std::unique_ptr<Database> database_;
   const Post post_;
-  std::function<void(const Error&)> on_broken_;
+  mutable std::function<void(const Error&)> on_broken_;
   std::shared_ptr<std::function<void(CommitId, Result<void>)>> listener_;
   std::deque<Unreported> unreported_;
-  std::optional<Error> broken_;
+  mutable std::optional<Error> broken_;  // found by a commit or by a read
   // What is posted may run when the storage is gone, or be the end of it.
   std::shared_ptr<LmdbStorage*> self_ = std::make_shared<LmdbStorage*>(this);
 

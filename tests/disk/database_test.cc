@@ -22,7 +22,7 @@ using e2e::TempDir;
 using e2e::write;
 using namespace std::chrono_literals;
 
-constexpr std::size_t kRoom = 16 * 1024 * 1024;
+constexpr std::size_t kRoom = 64 * 1024 * 1024;
 const Key kA = readable::id(0x10);
 const Key kB = readable::id(0x20);
 const Key kC = readable::id(0xf0);
@@ -290,6 +290,41 @@ TEST_CASE_FIXTURE(Fixture, "a full disk refuses a batch and another may go well"
   }
 }
 
+TEST_CASE_FIXTURE(Fixture,
+                  "a disk that fills up refuses a batch whether or not it can set room aside") {
+  for (const bool can_reserve : {true, false}) {
+    CAPTURE(can_reserve);
+    TempDir fresh;
+    path = fresh / "records.mdb";
+    const auto db = open();
+    REQUIRE(db->apply(std::vector{put(kA, stored("a"))}).ok());
+    const Tapped tapped(path);
+    tap().cannot_reserve = !can_reserve;
+    tap().disk_ends = 12 * 1024 * 1024;  // more than is set aside already
+    // Many pages in a row, which are written together, as far as they fit.
+    std::size_t kept = 0;
+    const auto large = [&] { return put(Prng(kept).id(), stored(std::string(60'000, 'v'))); };
+    Result<void> last;
+    while (kept < 1000 && (last = db->apply(std::vector{large(), put(kA, stored("b"))}))) ++kept;
+    REQUIRE_FALSE(last.ok());
+    CHECK(last.error().code == Errc::busy);
+    CHECK(db->standings().value().size() == 1 + kept);
+    CHECK(value_at(*db, kA) == (kept == 0 ? "a" : "b"));
+    CHECK(db->apply(std::vector{put(kA, std::nullopt)}).ok());  // what only erases still goes
+    tap().disk_ends = 0;
+    CHECK(db->apply(std::vector{put(kB, stored("b"))}).ok());
+    CHECK(value_at(*db, kB) == "b");
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture, "a sync that fails is no full disk whatever it says") {
+  const auto db = open();
+  REQUIRE(db->apply(std::vector{put(kA, stored("a"))}).ok());
+  const Tapped tapped(path);
+  tap().fail_syncs = ENOSPC;
+  CHECK(db->apply(std::vector{put(kA, stored("b"))}).error().code == Errc::storage_failed);
+}
+
 TEST_CASE_FIXTURE(Fixture, "a disk that fails is told from one that is full") {
   struct Fault {
     int Tap::*what;
@@ -316,7 +351,8 @@ TEST_CASE_FIXTURE(Fixture,
   REQUIRE(db->apply(std::vector{put(kA, stored("a"))}).ok());
   const Tapped tapped(path);
   tap().fail_metas = ENOSPC;
-  CHECK_FALSE(db->apply(std::vector{put(kA, stored("b"))}).ok());
+  CHECK(db->apply(std::vector{put(kA, stored("b"))}).error().code == Errc::storage_failed);
+  CHECK(db->panicked());
   tap().fail_metas = 0;
   CHECK(db->apply(std::vector{put(kB, stored("b"))}).error().code == Errc::storage_failed);
   CHECK_FALSE(db->find(kA).ok());

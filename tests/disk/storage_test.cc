@@ -207,4 +207,37 @@ TEST_CASE_FIXTURE(Fixture, "a disk that fails is not used again and is told of o
   }
 }
 
+TEST_CASE_FIXTURE(Fixture,
+                  "a disk too full for the page that counts is told of once and not used again") {
+  open();
+  put(kA, stored("a"));
+  settle();
+  {
+    const Tapped tapped(path);
+    tap().fail_metas = ENOSPC;
+    put(kA, stored("b"));
+    settle();
+  }
+  CHECK(reported == Reported{{1, ""}, {2, "storage_failed"}});
+  CHECK(value_at(kA) == "storage_failed");
+  if (broken.empty()) posts.run_one();
+  CHECK(broken.size() == 1);
+}
+
+// The disk fails under a commit, and a read comes before that is reported.
+TEST_CASE_FIXTURE(Fixture, "a read that finds the disk given up tells of it once") {
+  open();
+  put(kA, stored("a"));
+  settle();
+  const Tapped tapped(path);
+  tap().fail_metas = EIO;
+  put(kA, stored("b"));
+  REQUIRE(e2e::eventually([&] { return value_at(kA) == "storage_failed"; }));
+  CHECK(reported.size() == 1);
+  while (broken.empty()) posts.run_one();
+  settle();
+  CHECK(value_at(kA) == "storage_failed");
+  CHECK(broken.size() == 1);
+}
+
 }  // namespace kadmos::disk

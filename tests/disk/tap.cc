@@ -1,6 +1,8 @@
 #include "disk/tap.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -27,6 +29,12 @@ bool is_tapped(int fd) {
 
 int error_of_write(std::uint64_t offset) {
   return offset < kMetaPages ? tap().fail_metas : tap().fail_pages;
+}
+
+// How much of so many bytes the disk has room for.
+std::size_t fits(std::uint64_t offset, std::size_t size) {
+  const std::uint64_t end = tap().disk_ends;
+  return end == 0 || offset + size <= end ? size : offset < end ? end - offset : 0;
 }
 
 void remember(int fd, const Bytes& bytes, std::uint64_t offset) {
@@ -63,6 +71,8 @@ Tapped::~Tapped() {
   const std::lock_guard lock(tap().mutex);
   tap().file.clear();
   tap().fail_pages = tap().fail_metas = tap().fail_syncs = 0;
+  tap().disk_ends = 0;
+  tap().cannot_reserve = false;
   tap().recording = false;
   tap().ops.clear();
 }
@@ -101,6 +111,11 @@ ssize_t pwrite(int fd, const void* buffer, size_t size, off_t offset) {
       errno = error;
       return -1;
     }
+    size = fits(static_cast<std::uint64_t>(offset), size);
+    if (size == 0) {
+      errno = ENOSPC;
+      return -1;
+    }
     const auto* bytes = static_cast<const kadmos::Byte*>(buffer);
     if (tap().recording) {
       remember(fd, kadmos::Bytes(bytes, bytes + size), static_cast<std::uint64_t>(offset));
@@ -119,17 +134,48 @@ ssize_t writev(int fd, const iovec* pieces, int count) {
       errno = error;
       return -1;
     }
+    if (!tap().recording && tap().disk_ends == 0) return ::syscall(SYS_writev, fd, pieces, count);
     kadmos::Bytes all;
-    for (int i = 0; tap().recording && i < count; ++i) {
+    for (int i = 0; i < count; ++i) {
       const auto* bytes = static_cast<const kadmos::Byte*>(pieces[i].iov_base);
       all.insert(all.end(), bytes, bytes + pieces[i].iov_len);
     }
+    all.resize(fits(offset, all.size()));
+    if (all.empty()) {
+      errno = ENOSPC;
+      return -1;
+    }
     if (tap().recording) remember(fd, all, offset);
+    return ::syscall(SYS_write, fd, all.data(), all.size());
   }
   return ::syscall(SYS_writev, fd, pieces, count);
 }
 
 int fdatasync(int fd) { return kadmos::disk::sync(fd, SYS_fdatasync); }
 int fsync(int fd) { return kadmos::disk::sync(fd, SYS_fsync); }
+
+int fallocate(int fd, int mode, off_t offset, off_t size) {
+  using namespace kadmos::disk;
+  const std::lock_guard lock(tap().mutex);
+  if (is_tapped(fd)) {
+    const auto bytes = static_cast<std::size_t>(size);
+    const bool full = fits(static_cast<std::uint64_t>(offset), bytes) < bytes;
+    if (full || tap().cannot_reserve) {
+      errno = tap().cannot_reserve ? EOPNOTSUPP : ENOSPC;
+      return -1;
+    }
+  }
+  return static_cast<int>(::syscall(SYS_fallocate, fd, mode, offset, size));
+}
+
+int fstatvfs(int fd, struct statvfs* info) {
+  using namespace kadmos::disk;
+  static const auto real =
+      reinterpret_cast<int (*)(int, struct statvfs*)>(::dlsym(RTLD_NEXT, "fstatvfs"));
+  const int out = real(fd, info);
+  const std::lock_guard lock(tap().mutex);
+  if (is_tapped(fd) && tap().disk_ends != 0) info->f_bavail = 0;
+  return out;
+}
 
 }  // extern "C"

@@ -1,6 +1,6 @@
 // A tap on the way to the disk: this program's pwrite, writev, fdatasync and fsync come before the
-// C library's, also for liblmdb. It can fail them, and remember them, so that a test can make the
-// file that a crash at any moment would have left.
+// C library's, also for liblmdb. It can fail them, let the disk be full at some byte of the file,
+// and remember them, so that a test can make the file that a crash at any moment would have left.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +25,10 @@ struct Tap {
   int fail_pages = 0;  // the errno for writes of pages; 0: they go well
   int fail_metas = 0;  // for those of the page that makes a transaction count
   int fail_syncs = 0;
+  // Nothing of the file can be at or beyond it: who tries writes as much as fits or, if nothing
+  // does, gets ENOSPC. 0: the disk has no end.
+  std::uint64_t disk_ends = 0;
+  bool cannot_reserve = false;  // as a file system that has no fallocate
   bool recording = false;
   std::vector<Op> ops;
 };
