@@ -38,6 +38,10 @@ class MountedDisk final : public Storage {
     return disk_.durable_->count_of_group(group);
   }
   StorageUsage usage() const override { return disk_.durable_->usage(); }
+  RangeDigest digest(const KeyRange& range) const override { return disk_.durable_->digest(range); }
+  std::vector<Version> versions(const KeyRange& range, std::size_t n) const override {
+    return disk_.durable_->versions(range, n);
+  }
 
  private:
   Disk& disk_;

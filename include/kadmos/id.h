@@ -43,6 +43,8 @@ class Id {
     return ((words_[static_cast<std::size_t>(i) / 64] >> (63 - i % 64)) & 1U) != 0;
   }
   void set_bit(int i, bool on);
+  // The first `bits` bits as they are, all others `rest`.
+  Id keep(int bits, bool rest = false) const;
 
   std::uint64_t top() const { return words_[0]; }
 

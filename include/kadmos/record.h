@@ -55,4 +55,8 @@ std::strong_ordering order(const Record& a, const Record& b);
 // Whether a and b have one sequence but different contents: their owner equivocated.
 bool equivocates(const Record& a, const Record& b);
 
+// 64 bits that differ between two versions, and between two lifetimes, of any records, by their
+// signatures; never 0. For comparing what honest nodes hold, not for believing it. O(1).
+std::uint64_t fingerprint(const Key& key, const Record& record);
+
 }  // namespace kadmos

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "kadmos/contact.h"
+#include "kadmos/range.h"
 #include "kadmos/record.h"
 #include "kadmos/result.h"
 #include "kadmos/stats.h"
@@ -148,6 +149,10 @@ class Storage {
   virtual std::size_t count_of_owner(const PublicKey& owner) const = 0;
   virtual std::size_t count_of_group(std::uint64_t group) const = 0;
   virtual StorageUsage usage() const = 0;
+  // What is held in a range, by its digest, and up to n versions of it in key order. A digest costs
+  // O(log n) unless the range changed since it was last asked for.
+  virtual RangeDigest digest(const KeyRange& range) const = 0;
+  virtual std::vector<Version> versions(const KeyRange& range, std::size_t n) const = 0;
 };
 
 // Records in this process's memory: durable as long as the process lives, which is what a store

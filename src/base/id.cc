@@ -43,6 +43,17 @@ void Id::set_bit(int i, bool on) {
   word = on ? word | mask : word & ~mask;
 }
 
+Id Id::keep(int bits, bool rest) const {
+  Id out = *this;
+  for (std::size_t i = 0; i < kWords; ++i) {
+    const int kept = bits - 64 * static_cast<int>(i);
+    if (kept >= 64) continue;
+    const std::uint64_t others = kept <= 0 ? ~std::uint64_t{0} : ~std::uint64_t{0} >> kept;
+    out.words_[i] = rest ? out.words_[i] | others : out.words_[i] & ~others;
+  }
+  return out;
+}
+
 int shared_prefix(const Id& a, const Id& b) {
   const Id distance = a ^ b;
   int shared = 0;

@@ -112,4 +112,16 @@ bool equivocates(const Record& a, const Record& b) {
   return a.sequence == b.sequence && !same_contents(a, b);
 }
 
+std::uint64_t fingerprint(const Key& key, const Record& record) {
+  std::uint64_t out = 0;
+  if (record.type == RecordType::content) {
+    // Two lifetimes of one content are two versions.
+    out = (key.top() ^ static_cast<std::uint64_t>(record.expiry.time_since_epoch().count())) *
+          0x9e3779b97f4a7c15;
+  } else {
+    for (std::size_t i = 0; i < 8; ++i) out = out << 8 | record.signature[i];
+  }
+  return out == 0 ? 1 : out;
+}
+
 }  // namespace kadmos

@@ -414,8 +414,8 @@ int Database::Lmdb::write(MDB_txn* txn, const Write& write) const {
     return failed == MDB_NOTFOUND ? 0 : failed;
   }
   const auto listed_at = format::expiry_key(write.record->expiry, write.key);
-  failed =
-      put(txn, by_expiry, listed_at, format::expiry_row(listed_at, standing_of(*write.record)));
+  failed = put(txn, by_expiry, listed_at,
+               format::expiry_row(listed_at, standing_of(write.key, *write.record)));
   if (failed != 0) return failed;
   return put(txn, by_key, key, format::record_row(write.key, *write.record));
 }

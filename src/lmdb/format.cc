@@ -5,17 +5,22 @@
 
 namespace kadmos {
 
-Standing standing_of(const StoredRecord& record) {
+Standing standing_of(const Key& key, const StoredRecord& record) {
   const bool content = record.record.type == RecordType::content;
-  return {record.expiry, record.group, content ? PublicKey{} : record.record.owner,
-          stored_bytes(record.record), record.own};
+  return {.expiry = record.expiry,
+          .group = record.group,
+          .owner = content ? PublicKey{} : record.record.owner,
+          .bytes = stored_bytes(record.record),
+          .own = record.own,
+          .sequence = record.record.sequence,
+          .fingerprint = fingerprint(key, record.record)};
 }
 
 namespace format {
 namespace {
 
 constexpr std::size_t kRecordHead = 1 + 1 + 4 * 8 + 32 + 64 + 2;
-constexpr std::size_t kExpiryRow = 1 + 8 + 32 + 8 + 8;
+constexpr std::size_t kExpiryRow = 1 + 8 + 32 + 3 * 8 + 8;
 
 // Eight bytes a step: table i is for a byte with i more bytes behind it.
 using Tables = std::array<std::array<std::uint64_t, 256>, 8>;
@@ -163,6 +168,8 @@ Bytes expiry_row(ByteView expiry_key, const Standing& standing) {
   out.add(standing.group, 8);
   out.add(standing.owner.bytes);
   out.add(standing.bytes, 8);
+  out.add(standing.sequence, 8);
+  out.add(standing.fingerprint, 8);
   return std::move(out).sealed(expiry_key);
 }
 
@@ -177,6 +184,8 @@ std::optional<std::pair<Key, Standing>> parse_expiry(ByteView expiry_key, ByteVi
   out.group = in.number(8);
   in.into(out.owner.bytes);
   out.bytes = in.number(8);
+  out.sequence = in.number(8);
+  out.fingerprint = in.number(8);
   return std::pair(*Key::from_bytes(expiry_key.subspan(8)), out);
 }
 

@@ -7,7 +7,7 @@
 //              type (1) own (1) group (8) kept until (8) expiry (8) sequence (8)
 //              owner (32) signature (64) name's length (2) name value checksum (8)
 //   by expiry  kept until (8) key (64)
-//              own (1) group (8) owner (32) weight (8) checksum (8)
+//              own (1) group (8) owner (32) weight (8) sequence (8) fingerprint (8) checksum (8)
 //
 // Numbers are big-endian; times are milliseconds since 1970 with the sign bit turned over, so that
 // their bytes sort as they do. Content has zeros for owner and signature.
@@ -22,7 +22,7 @@
 namespace kadmos {
 
 // Of the layout above. Files of a newer one are refused.
-inline constexpr std::uint32_t kFormat = 1;
+inline constexpr std::uint32_t kFormat = 2;
 
 // What the index in memory keeps of a record on disk.
 struct Standing {
@@ -31,14 +31,19 @@ struct Standing {
   PublicKey owner;  // all zero: content
   std::uint64_t bytes = 0;
   bool own = false;
+  std::uint64_t sequence = 0;
+  std::uint64_t fingerprint = 0;
 
   friend bool operator==(const Standing&, const Standing&) = default;
 };
-Standing standing_of(const StoredRecord& record);
+Standing standing_of(const Key& key, const StoredRecord& record);
 inline const PublicKey* owner_of(const Standing& kept) {
   return kept.owner == PublicKey{} ? nullptr : &kept.owner;
 }
 inline std::size_t bytes_of(const Standing& kept) { return kept.bytes; }
+inline Version version_of(const Key& key, const Standing& kept) {
+  return {key, kept.sequence, kept.fingerprint};
+}
 
 namespace format {
 

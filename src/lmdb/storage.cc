@@ -50,7 +50,8 @@ void LmdbStorage::commit(Commit commit) {
   unreported.writes.reserve(commit.writes.size());
   for (const Write& write : commit.writes) {
     unreported.writes.emplace_back(
-        write.key, write.record ? std::optional(standing_of(*write.record)) : std::nullopt);
+        write.key,
+        write.record ? std::optional(standing_of(write.key, *write.record)) : std::nullopt);
   }
   unreported_.push_back(std::move(unreported));
   bool wake = false;

@@ -1,9 +1,9 @@
 // What a storage answers from memory: its keys in order, by expiry and by ownness, and the counts.
 // Memory storage keeps the records themselves here, the one on disk only what it must know of each.
 //
-// `Kept` has the members expiry, own and group, and the functions owner_of(kept) (null for content)
-// and bytes_of(kept) (as stored_bytes counts). No unordered containers: order is part of the
-// answers.
+// `Kept` has the members expiry, own and group, and the functions owner_of(kept) (null for
+// content), bytes_of(kept) (as stored_bytes counts) and version_of(key, kept). No unordered
+// containers: order is part of the answers.
 #pragma once
 
 #include <algorithm>
@@ -23,6 +23,9 @@ inline const PublicKey* owner_of(const StoredRecord& kept) {
   return kept.record.type == RecordType::content ? nullptr : &kept.record.owner;
 }
 inline std::size_t bytes_of(const StoredRecord& kept) { return stored_bytes(kept.record); }
+inline Version version_of(const Key& key, const StoredRecord& kept) {
+  return {key, kept.record.sequence, fingerprint(key, kept.record)};
+}
 
 template <class Kept>
 class RecordIndex {
@@ -42,6 +45,8 @@ class RecordIndex {
   std::size_t count_of_owner(const PublicKey& owner) const { return count(of_owner_, owner); }
   std::size_t count_of_group(std::uint64_t group) const { return count(of_group_, group); }
   StorageUsage usage() const { return {own_.size() + others_.size(), bytes_}; }
+  RangeDigest digest(const KeyRange& range) const;
+  std::vector<Version> versions(const KeyRange& range, std::size_t n) const;
 
  private:
   using Map = std::map<Key, Kept>;
@@ -59,6 +64,7 @@ class RecordIndex {
   }
   void count_in(const Kept& kept);
   bool erase_from(Map& map, const Key& key);
+  void forget_digests(const Key& key);
   void collect_farthest(Iterator first, Iterator last, const Id& id, std::size_t n,
                         std::vector<Key>& out) const;
 
@@ -68,6 +74,13 @@ class RecordIndex {
   std::map<PublicKey, std::size_t> of_owner_;
   std::map<std::uint64_t, std::size_t> of_group_;
   std::size_t bytes_ = 0;
+
+  // Digests of ranges with more than kFew records and a multiple of kStep bits, as they were asked
+  // for since a record in them changed: a tree of which a change forgets one branch.
+  static constexpr std::size_t kFew = 32;
+  static constexpr int kStep = 4;
+  mutable std::map<KeyRange, RangeDigest> digests_;
+  mutable int deepest_ = 0;  // bits of any range of digests_
 };
 
 // A storage that answers from such an index all but `find`; what changes it is for the derived one.
@@ -92,6 +105,10 @@ class IndexedStorage : public Storage {
     return index_.count_of_group(group);
   }
   StorageUsage usage() const override { return index_.usage(); }
+  RangeDigest digest(const KeyRange& range) const override { return index_.digest(range); }
+  std::vector<Version> versions(const KeyRange& range, std::size_t n) const override {
+    return index_.versions(range, n);
+  }
 
  protected:
   RecordIndex<Kept> index_;
@@ -116,6 +133,7 @@ void RecordIndex<Kept>::load(std::vector<std::pair<Key, Kept>> entries) {
 
 template <class Kept>
 void RecordIndex<Kept>::write(const Key& key, std::optional<Kept> kept) {
+  forget_digests(key);
   if (!erase_from(others_, key)) erase_from(own_, key);
   if (!kept) return;
   count_in(*kept);
@@ -201,6 +219,59 @@ std::vector<Key> RecordIndex<Kept>::farthest(const Id& id, std::size_t n) const 
     collect_farthest(others_.begin(), std::prev(others_.end()), id, n, out);
   }
   return out;
+}
+
+template <class Kept>
+std::vector<Version> RecordIndex<Kept>::versions(const KeyRange& range, std::size_t n) const {
+  std::vector<Version> out;
+  auto own = own_.lower_bound(range.first());
+  auto other = others_.lower_bound(range.first());
+  const auto inside = [&](const Map& map, Iterator it) {
+    return it != map.end() && range.contains(it->first);
+  };
+  while (out.size() < n) {
+    const bool has_own = inside(own_, own);
+    const bool has_other = inside(others_, other);
+    if (!has_own && !has_other) break;
+    const bool own_first = !has_other || (has_own && own->first < other->first);
+    const Iterator next = own_first ? own++ : other++;
+    out.push_back(version_of(next->first, next->second));
+  }
+  return out;
+}
+
+template <class Kept>
+RangeDigest RecordIndex<Kept>::digest(const KeyRange& range) const {
+  RangeDigest out;
+  if (range.bits % kStep == 0) {
+    if (const auto known = digests_.find(range); known != digests_.end()) return known->second;
+  }
+  const auto few = versions(range, kFew + 1);
+  if (few.size() <= kFew) {
+    for (const Version& version : few) out.fingerprint ^= version.fingerprint;
+    out.records = few.size();
+    return out;
+  }
+  const int bits = (range.bits / kStep + 1) * kStep;
+  for (std::optional<Key> next = few.front().key; next && range.contains(*next);) {
+    const auto part = KeyRange::around(*next, bits);
+    const RangeDigest of_part = digest(part);
+    out.records += of_part.records;
+    out.fingerprint ^= of_part.fingerprint;
+    const auto after = keys_after(part.last(), 1);
+    next = after.empty() ? std::nullopt : std::optional(after.front());
+  }
+  if (range.bits % kStep == 0) {
+    digests_.emplace(range, out);
+    deepest_ = std::max(deepest_, range.bits);
+  }
+  return out;
+}
+
+template <class Kept>
+void RecordIndex<Kept>::forget_digests(const Key& key) {
+  if (digests_.empty()) return;
+  for (int bits = 0; bits <= deepest_; bits += kStep) digests_.erase(KeyRange::around(key, bits));
 }
 
 // The keys of [first, last] share a prefix and first differ in the bit where these two do. The half

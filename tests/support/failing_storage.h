@@ -68,6 +68,10 @@ class FailingStorage final : public Storage {
     return memory_->count_of_group(group);
   }
   StorageUsage usage() const override { return memory_->usage(); }
+  RangeDigest digest(const KeyRange& range) const override { return memory_->digest(range); }
+  std::vector<Version> versions(const KeyRange& range, std::size_t n) const override {
+    return memory_->versions(range, n);
+  }
 
  private:
   std::unique_ptr<Storage> memory_ = make_memory_storage();

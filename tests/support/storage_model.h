@@ -27,6 +27,7 @@ inline StoredRecord random_record(Prng& prng) {
     out.record.type = RecordType::owned;
     out.record.owner = readable::key(1 + prng.below(4));
     out.record.name = Bytes(prng.below(9));
+    out.record.signature[7] = static_cast<Byte>(prng.below(256));
   }
   out.record.value = Bytes(prng.below(50), static_cast<Byte>(prng.below(256)));
   out.expiry = records::kNoon + std::chrono::milliseconds(prng.below(60));
@@ -87,6 +88,23 @@ inline void compare_expiry(const Storage& storage, const Model& model, Prng& prn
   CHECK(storage.expired(wall, n) == first(expired, n));
   CHECK(storage.next_expiry() ==
         (order.empty() ? std::nullopt : std::optional(order.front().first)));
+}
+
+inline void compare_digests(const Storage& storage, const Model& model, Prng& prng, bool spread) {
+  const int bits = static_cast<int>(prng.below(spread ? 8 : Id::kBits + 1));
+  const auto range = KeyRange::around(random_key(prng, spread), bits);
+  RangeDigest digest;
+  std::vector<Version> versions;
+  for (const auto& [key, stored] : model) {
+    if (shared_prefix(key, range.prefix) < range.bits) continue;
+    versions.push_back({key, stored.record.sequence, fingerprint(key, stored.record)});
+    ++digest.records;
+    digest.fingerprint ^= versions.back().fingerprint;
+  }
+  CHECK(storage.digest(range) == digest);
+  const std::size_t n = prng.below(80);
+  if (versions.size() > n) versions.resize(n);
+  CHECK(storage.versions(range, n) == versions);
 }
 
 inline void compare_counts(const Storage& storage, const Model& model) {
@@ -164,6 +182,7 @@ inline Model run(std::uint64_t seed, Storage& storage, std::uint64_t settling,
     compare_find(storage, model, queued, random_key(prng, spread));
     compare_lists(storage, model, prng, spread);
     compare_expiry(storage, model, prng);
+    compare_digests(storage, model, prng, spread);
     compare_counts(storage, model);
   }
   settle(queued);
