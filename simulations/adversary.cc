@@ -43,11 +43,6 @@ std::optional<Id> target_of(const wire::Message& message) {
   return std::nullopt;
 }
 
-bool is_request(const wire::Message& message) {
-  return target_of(message) || std::holds_alternative<wire::Ping>(message.body) ||
-         std::holds_alternative<wire::Store>(message.body);
-}
-
 }  // namespace
 
 // ---- One of them
@@ -89,8 +84,9 @@ class Crook final : public Transport, public TransportListener {
   // ---- TransportListener, for the network
   void on_frame(const Peer& from, ByteView frame) override {
     const auto message = wire::decode(frame, limits());
-    if (message && !is_request(*message) && message->request >= kOwnRequests) return;
-    if (message && is_request(*message) && take(from, *message, frame)) {
+    const bool request = message && wire::is_request(message->body);
+    if (message && !request && message->request >= kOwnRequests) return;
+    if (request && take(from, *message, frame)) {
       ++plot_.deeds_;
       return;
     }

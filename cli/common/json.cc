@@ -53,6 +53,8 @@ std::string_view name_of(RecordType type) {
       return "owned";
     case RecordType::tombstone:
       return "tombstone";
+    case RecordType::provider:
+      return "provider";
   }
   return "unknown";
 }

@@ -2,6 +2,7 @@
 //
 //   content key = SHA-512("kadmos:content:1" || value)
 //   owned key   = SHA-512("kadmos:owned:1" || SHA-512(owner) || SHA-512(name))
+//   announcement's key = key announced, first 32 bytes || id of the owner, first 32 bytes
 //   signed      = "kadmos:record:1" || u32 size of network || network || u8 type || owner (32
 //   bytes)
 //                 || u32 size of name || name || u64 sequence || u64 expiry (ms since 1970)
@@ -62,6 +63,9 @@ std::string_view malformed(const Record& record) {
       [[fallthrough]];
     case RecordType::owned:
       return record.sequence == 0 ? "its sequence is 0" : std::string_view{};
+    case RecordType::provider:
+      if (!announced(record)) return "it is no well-formed announcement";
+      return record.sequence == 0 ? "its sequence is 0" : std::string_view{};
   }
   return "its type is unknown";
 }
@@ -79,8 +83,12 @@ Key owned_key(const PublicKey& owner, ByteView name) {
 }
 
 Key key_of(const Record& record) {
-  return record.type == RecordType::content ? content_key(record.value)
-                                            : owned_key(record.owner, record.name);
+  if (record.type == RecordType::content) return content_key(record.value);
+  if (record.type == RecordType::provider) {
+    // A name that is no key has no place of its own; such a record never verifies.
+    if (const auto key = Id::from_bytes(record.name)) return provider_key(*key, record.owner);
+  }
+  return owned_key(record.owner, record.name);
 }
 
 void sign(Record& record, const Identity& owner, std::string_view network) {

@@ -101,11 +101,7 @@ void Engine::on_frame(Now now, const Peer& from, ByteView frame) {
     settle(now);
     return;
   }
-  const auto& body = message->body;
-  const bool request =
-      std::holds_alternative<wire::Ping>(body) || std::holds_alternative<wire::FindNode>(body) ||
-      std::holds_alternative<wire::FindValue>(body) || std::holds_alternative<wire::Store>(body);
-  if (request) {
+  if (wire::is_request(message->body)) {
     serve(now, from, *message);
     on_contact(now, from, false, std::nullopt);
   } else {

@@ -4,6 +4,7 @@
 #include "base/plant.h"
 #include "engine/engine.h"
 #include "wire/codec.h"
+#include "wire/schema.h"
 
 namespace kadmos {
 
@@ -21,6 +22,11 @@ void Engine::serve(Now now, const Peer& from, const wire::Message& message) {
     if (!held) notice(now, Notice::Level::warning, "record_unreadable", held.error().text());
     if (held && *held) nodes.record = std::move((*held)->record);
     reply = std::move(nodes);
+  } else if (const auto* providers = std::get_if<wire::FindProviders>(&message.body)) {
+    auto held =
+        store_.announcements(now, providers->key, providers->after, wire::kProvidersPerReply);
+    reply = wire::Providers{closest_for(from, providers->key).contacts, std::move(held.records),
+                            held.more};
   } else {
     reply = serve_store(now, from, message.request, std::get<wire::Store>(message.body).record);
   }

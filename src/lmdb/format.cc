@@ -138,7 +138,7 @@ std::optional<StoredRecord> parse_record(const Key& key, ByteView row) {
   Reader in(*content);
   StoredRecord out;
   const std::uint64_t type = in.number(1);
-  if (type < 1 || type > 3) return std::nullopt;
+  if (type < 1 || type > 4) return std::nullopt;
   out.record.type = static_cast<RecordType>(type);
   out.own = in.number(1) != 0;
   out.group = in.number(8);

@@ -16,6 +16,10 @@ Verdict verdict(Status status, std::string detail) {
   return {status, std::nullopt, 0, false, std::move(detail)};
 }
 
+bool announces(const Record& record, const Key& key) {
+  return record.type == RecordType::provider && Id::from_bytes(record.name) == key;
+}
+
 }  // namespace
 
 RecordStore::RecordStore(const Config& config, const Id& self, Storage& storage, Stats& stats)
@@ -182,6 +186,34 @@ Result<std::optional<StoredRecord>> RecordStore::read(const Key& key) const {
   auto found = storage_.find(key);
   if (!found) ++stats_.records_unreadable;
   return found;
+}
+
+RecordStore::Announcements RecordStore::announcements(Now now, const Key& key,
+                                                      const std::optional<ByteArray<32>>& after,
+                                                      std::size_t n) const {
+  ByteArray<Id::kBytes> start = key.bytes();
+  const auto half = start.begin() + Id::kBytes / 2;
+  std::fill(half, start.end(), Byte{0});  // which no id begins with
+  if (after) std::ranges::copy(*after, half);
+  Announcements out;
+  Key last = *Id::from_bytes(start);
+  while (true) {
+    const std::vector<Key> keys = storage_.keys_after(last, n + 1);
+    for (const Key& one : keys) {
+      if (shared_prefix(one, key) < Id::kBits / 2) return out;
+      if (out.records.size() == n) {
+        out.more = true;
+        return out;
+      }
+      // Not the record of the key itself, nor what is announced for a key that begins alike.
+      auto found = find(now, one);
+      if (found && *found && announces((*found)->record, key)) {
+        out.records.push_back(std::move((*found)->record));
+      }
+      last = one;
+    }
+    if (keys.size() <= n) return out;
+  }
 }
 
 void RecordStore::expire(Now now, std::size_t budget) {

@@ -60,6 +60,16 @@ class RecordStore {
   // As find, but the version being committed if there is one: what the next offer is held against.
   Result<std::optional<StoredRecord>> newest(Now now, const Key& key) const;
 
+  // Up to n announcements of `key`, durable and unexpired at `now`, in the order of their keys; the
+  // first one after the one whose key ends in `after`, or the first of all. What cannot be read is
+  // left out and counted.
+  struct Announcements {
+    std::vector<Record> records;
+    bool more = false;  // others may follow
+  };
+  Announcements announcements(Now now, const Key& key, const std::optional<ByteArray<32>>& after,
+                              std::size_t n) const;
+
   // Erases up to `budget` expired records, own ones too (through the next commit), and counts them
   // in records_expired. next_expiry says when the next falls due; nothing while that one is already
   // being written, or while the last commit failed: a failing disk is not asked again at once.

@@ -194,6 +194,9 @@ class Decoder {
   bool body(Message& out);
   bool body(Hello& out);
   bool nodes(Nodes& out);
+  bool providers(Providers& out);
+  bool find_providers(FindProviders& out);
+  bool contacts(std::vector<Contact>& out);
   bool contact(Contact& out);
   bool endpoints(const Rule& rule, bool is_hello, Endpoints& out);
   bool ip(bool is_hello, Endpoint& out);
@@ -277,6 +280,10 @@ bool Decoder::body(Message& out) {
     }
     case Type::failure:
       return fields(3) && request(out) && failure(out.body.emplace<Failure>());
+    case Type::find_providers:
+      return fields(3) && request(out) && find_providers(out.body.emplace<FindProviders>());
+    case Type::providers:
+      return fields(4) && request(out) && providers(out.body.emplace<Providers>());
     default:
       return in_.fail("type: " + std::to_string(type_) + " is no message");
   }
@@ -297,14 +304,49 @@ bool Decoder::body(Hello& out) {
 }
 
 bool Decoder::nodes(Nodes& out) {
+  return contacts(out.contacts) && (in_.take_nil() || record(out.record.emplace()));
+}
+
+bool Decoder::find_providers(FindProviders& out) {
+  ByteView after;
+  if (!key(out.key) || !bytes({"after", Kind::bin, 0, 32}, after)) return false;
+  if (after.empty()) return true;
+  if (after.size() != 32) {
+    return in_.fail("after: " + std::to_string(after.size()) + " bytes, must be 0 or 32");
+  }
+  std::copy(after.begin(), after.end(), out.after.emplace().begin());
+  return true;
+}
+
+bool Decoder::providers(Providers& out) {
+  constexpr std::size_t kLeast = 160;  // bytes of an announcement
+  std::size_t count = 0;
+  if (!contacts(out.contacts) ||
+      !uint({"announcements", Kind::array, 0, kProvidersPerReply}, count)) {
+    return false;
+  }
+  out.records.reserve(std::min(count, in_.left() / kLeast));
+  for (; count > 0; --count) {
+    if (!record(out.records.emplace_back())) return false;
+    if (out.records.back().type != RecordType::provider) {
+      return in_.fail("announcements: a record of another type");
+    }
+  }
+  Value more;
+  if (!in_.take({"more", Kind::boolean}, more)) return false;
+  out.more = more.truth;
+  return true;
+}
+
+bool Decoder::contacts(std::vector<Contact>& out) {
   constexpr std::size_t kLeast = 40;  // bytes of a contact
   std::size_t count = 0;
   if (!uint({"contacts", Kind::array, 0, limits_.contacts_per_reply}, count)) return false;
-  out.contacts.reserve(std::min(count, in_.left() / kLeast));
+  out.reserve(std::min(count, in_.left() / kLeast));
   for (; count > 0; --count) {
-    if (!contact(out.contacts.emplace_back())) return false;
+    if (!contact(out.emplace_back())) return false;
   }
-  return in_.take_nil() || record(out.record.emplace());
+  return true;
 }
 
 bool Decoder::contact(Contact& out) {
@@ -348,7 +390,7 @@ bool Decoder::ip(bool is_hello, Endpoint& out) {
 
 bool Decoder::record(Record& out) {
   if (!(uint({"record", Kind::array, 3, 7}, arity_) &&
-        uint({"record type", Kind::uint, 1, 3}, out.type))) {
+        uint({"record type", Kind::uint, 1, 4}, out.type))) {
     return false;
   }
   const bool content = out.type == RecordType::content;

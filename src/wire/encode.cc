@@ -55,12 +55,7 @@ class Encoder {
   void operator()(const Store& m) { record(m.record); }
   void operator()(const Pong&) {}
   void operator()(const Nodes& m) {
-    array(m.contacts.size());
-    for (const Contact& contact : m.contacts) {
-      array(2);
-      bin(contact.key.bytes);
-      endpoints(contact.endpoints);
-    }
+    contacts(m.contacts);
     if (m.record) {
       record(*m.record);
     } else {
@@ -78,6 +73,16 @@ class Encoder {
         detail.begin(), detail.end(), [](char c) { return !is_printable(c); }, '?');
     packer_.pack_str(static_cast<std::uint32_t>(detail.size()));
     packer_.pack_str_body(detail.data(), static_cast<std::uint32_t>(detail.size()));
+  }
+  void operator()(const FindProviders& m) {
+    bin(m.key.bytes());
+    bin(m.after ? ByteView(*m.after) : ByteView());
+  }
+  void operator()(const Providers& m) {
+    contacts(m.contacts);
+    array(m.records.size());
+    for (const Record& one : m.records) record(one);
+    boolean(m.more);
   }
 
   void head(std::size_t arity, Type type) {
@@ -106,6 +111,14 @@ class Encoder {
     check(ms <= kMaxTime);
     uint(ms);
   }
+  void contacts(const std::vector<Contact>& list) {
+    array(list.size());
+    for (const Contact& contact : list) {
+      array(2);
+      bin(contact.key.bytes);
+      endpoints(contact.endpoints);
+    }
+  }
   void record(const Record& r) {
     const bool content = r.type == RecordType::content;
     const bool tombstone = r.type == RecordType::tombstone;
@@ -130,9 +143,10 @@ struct Head {
   Type type;
   std::size_t arity;
 };
-constexpr Head kHeads[] = {{Type::ping, 2},   {Type::find_node, 3}, {Type::find_value, 3},
-                           {Type::store, 3},  {Type::pong, 2},      {Type::nodes, 4},
-                           {Type::stored, 4}, {Type::failure, 4}};
+constexpr Head kHeads[] = {{Type::ping, 2},     {Type::find_node, 3}, {Type::find_value, 3},
+                           {Type::store, 3},    {Type::pong, 2},      {Type::nodes, 4},
+                           {Type::stored, 4},   {Type::failure, 4},   {Type::find_providers, 4},
+                           {Type::providers, 5}};
 static_assert(std::size(kHeads) == std::variant_size_v<Body>);
 
 }  // namespace

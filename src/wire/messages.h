@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <variant>
 #include <vector>
 
@@ -40,6 +41,13 @@ struct Store {
   Record record;
   friend bool operator==(const Store&, const Store&) = default;
 };
+// Announcements of a key; from the smallest key of an announcement, or from the one after that
+// whose second half is `after`.
+struct FindProviders {
+  Key key;
+  std::optional<ByteArray<32>> after;
+  friend bool operator==(const FindProviders&, const FindProviders&) = default;
+};
 
 // ---- Replies
 struct Pong {
@@ -68,8 +76,27 @@ struct Failure {
   std::string detail;  // at most 200 bytes of text
   friend bool operator==(const Failure&, const Failure&) = default;
 };
+// To find_providers: contacts as in Nodes, and announcements in the order of their keys. `more`:
+// others follow the last of them.
+struct Providers {
+  std::vector<Contact> contacts;
+  std::vector<Record> records;
+  bool more = false;
+  friend bool operator==(const Providers&, const Providers&) = default;
+};
 
-using Body = std::variant<Ping, FindNode, FindValue, Store, Pong, Nodes, Stored, Failure>;
+using Body = std::variant<Ping, FindNode, FindValue, Store, Pong, Nodes, Stored, Failure,
+                          FindProviders, Providers>;
+
+inline bool is_request(const Body& body) {
+  return std::visit(
+      []<class T>(const T&) {
+        return (std::is_same_v<T, Ping> || std::is_same_v<T, FindNode> ||
+                std::is_same_v<T, FindValue> || std::is_same_v<T, Store> ||
+                std::is_same_v<T, FindProviders>);
+      },
+      body);
+}
 
 struct Message {
   std::uint64_t request = 0;

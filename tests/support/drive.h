@@ -248,12 +248,11 @@ class Drive {
   // What `from` last answered `to`.
   std::optional<wire::Body> last_answer(Host from, Host to) const {
     for (auto it = sent.rbegin(); it != sent.rend(); ++it) {
-      if (it->from == from && it->to == to && !is_request(it->message.body))
+      if (it->from == from && it->to == to && !wire::is_request(it->message.body))
         return it->message.body;
     }
     return std::nullopt;
   }
-  static bool is_request(const wire::Body& body) { return body.index() <= 3; }
   std::vector<Bootstrap> probed(Host i) const { return places_[i]->probed; }
   std::vector<PublicKey> dropped(Host i) const { return places_[i]->dropped; }
   std::vector<Notice> notices(Host i) const { return places_[i]->notices; }

@@ -51,4 +51,25 @@ inline Record tombstone(const Identity& owner, std::string_view name, std::uint6
   return record;
 }
 
+// Announces `key`, or takes that back.
+inline Record announcement(const Identity& owner, const Announcement& what, std::uint64_t sequence,
+                           WallTime expiry, std::string_view network) {
+  Record record = announcing(what);
+  record.sequence = sequence;
+  record.expiry = expiry;
+  sign(record, owner, network);
+  return record;
+}
+inline Record provider(const Identity& owner, const Key& key, std::uint64_t sequence,
+                       const Endpoints& endpoints = {},
+                       WallTime expiry = kNoon + std::chrono::hours(1),
+                       std::string_view network = kNetwork) {
+  return announcement(owner, {key, false, endpoints}, sequence, expiry, network);
+}
+inline Record withdrawal(const Identity& owner, const Key& key, std::uint64_t sequence,
+                         WallTime expiry = kNoon + std::chrono::hours(1),
+                         std::string_view network = kNetwork) {
+  return announcement(owner, {key, true, {}}, sequence, expiry, network);
+}
+
 }  // namespace kadmos::records

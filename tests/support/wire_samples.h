@@ -1,6 +1,7 @@
 // Messages for the tests of the wire: the ones worked through in docs/protocol.md, and random ones.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,12 +27,28 @@ inline Endpoints sample_endpoints() {
 inline Record sample_record(RecordType type) {
   Record out;
   out.type = type;
+  if (type == RecordType::provider) {
+    out = announcing({content_key(view_of("hello")), false, sample_endpoints()});
+    out.sequence = 1'699'913'600'000;
+  }
   out.expiry = WallTime(std::chrono::milliseconds(1'700'000'000'000));
+  if (type == RecordType::provider) {
+    sign(out, sample_owner(), "kadmos");
+    return out;
+  }
   if (type != RecordType::tombstone) out.value = to_bytes("hello");
   if (type == RecordType::content) return out;
   out.name = to_bytes("greeting");
   out.sequence = type == RecordType::owned ? 1 : 2;
   sign(out, sample_owner(), "kadmos");
+  return out;
+}
+
+// The second half of a record's key.
+inline ByteArray<32> last_half(const Record& record) {
+  const auto key = key_of(record).bytes();
+  ByteArray<32> out{};
+  std::copy(key.begin() + 32, key.end(), out.begin());
   return out;
 }
 
@@ -44,6 +61,7 @@ inline std::vector<std::pair<std::string, Hello>> sample_hellos() {
 inline std::vector<std::pair<std::string, Message>> sample_messages() {
   const Record owned = sample_record(RecordType::owned);
   const Record content = sample_record(RecordType::content);
+  const Record announcement = sample_record(RecordType::provider);
   const Contact contact{sample_owner().public_key(), sample_endpoints()};
   return {
       {"ping", {7, Ping{}}},
@@ -55,6 +73,9 @@ inline std::vector<std::pair<std::string, Message>> sample_messages() {
       {"store", {70'000, Store{owned}}},
       {"store-tombstone", {70'001, Store{sample_record(RecordType::tombstone)}}},
       {"stored", {70'000, Stored{StoreStatus::durable, 1}}},
+      {"find-providers", {301, FindProviders{key_of(content), {}}}},
+      {"providers", {301, Providers{{}, {announcement}, true}}},
+      {"find-providers-after", {302, FindProviders{key_of(content), last_half(announcement)}}},
       {"failure", {70'001, Failure{FailureCode::busy, "too many stores"}}},
   };
 }
@@ -66,7 +87,7 @@ class MessageMaker {
 
   Message message() {
     Message out{number(), {}};
-    switch (prng_.below(8)) {
+    switch (prng_.below(10)) {
       case 0:
         out.body = Ping{};
         break;
@@ -90,6 +111,12 @@ class MessageMaker {
         break;
       case 7:
         out.body = Failure{static_cast<FailureCode>(1 + prng_.below(3)), text()};
+        break;
+      case 8:
+        out.body = find_providers();
+        break;
+      case 9:
+        out.body = providers();
         break;
     }
     return out;
@@ -141,9 +168,10 @@ class MessageMaker {
     }
     return out;
   }
-  Record record() {
+  Record record() { return record(static_cast<RecordType>(1 + prng_.below(4))); }
+  Record record(RecordType type) {
     Record out;
-    out.type = static_cast<RecordType>(1 + prng_.below(3));
+    out.type = type;
     out.expiry = WallTime(std::chrono::milliseconds(number() >> 11));
     if (out.type != RecordType::tombstone) out.value = bytes(prng_.below(400));
     if (out.type == RecordType::content) return out;
@@ -153,13 +181,28 @@ class MessageMaker {
     fill(out.signature);
     return out;
   }
-  Nodes nodes() {
-    Nodes out;
-    for (std::uint64_t n = prng_.below(41); n > 0; --n) {
-      Contact& contact = out.contacts.emplace_back();
+  std::vector<Contact> contacts() {
+    std::vector<Contact> out(prng_.below(41));
+    for (Contact& contact : out) {
       fill(contact.key.bytes);
       contact.endpoints = endpoints();
     }
+    return out;
+  }
+  FindProviders find_providers() {
+    FindProviders out{prng_.id(), {}};
+    if (prng_.chance(500'000)) fill(out.after.emplace());
+    return out;
+  }
+  Providers providers() {
+    Providers out{contacts(), {}, prng_.chance(500'000)};
+    for (std::uint64_t n = prng_.below(5); n > 0; --n) {
+      out.records.push_back(record(RecordType::provider));
+    }
+    return out;
+  }
+  Nodes nodes() {
+    Nodes out{contacts(), {}};
     if (prng_.chance(500'000)) out.record = record();
     return out;
   }

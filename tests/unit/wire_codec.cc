@@ -8,6 +8,7 @@
 
 #include "support/wire_samples.h"
 #include "wire/codec.h"
+#include "wire/schema.h"
 
 namespace kadmos::wire {
 namespace {
@@ -94,13 +95,17 @@ TEST_CASE("codec: messages of the largest sizes allowed are taken") {
   record.sequence = ~std::uint64_t{0};
   record.expiry = WallTime(std::chrono::milliseconds((std::int64_t{1} << 53) - 1));
   const Contact contact{sample_owner().public_key(), sample_endpoints()};
-  const Message message{~std::uint64_t{0},
-                        Nodes{std::vector<Contact>(limits.contacts_per_reply, contact), record}};
-  const Bytes payload = encode(message);
-  CHECK(payload.size() < limits.frame_bytes);
-  const auto back = decode(payload, limits);
-  REQUIRE(back.ok());
-  CHECK(*back == message);
+  const std::vector<Contact> contacts(limits.contacts_per_reply, contact);
+  const std::vector<Record> announcements(kProvidersPerReply, sample_record(RecordType::provider));
+  for (const Body& body :
+       {Body{Nodes{contacts, record}}, Body{Providers{contacts, announcements}}}) {
+    const Message message{~std::uint64_t{0}, body};
+    const Bytes payload = encode(message);
+    CHECK(payload.size() < limits.frame_bytes);
+    const auto back = decode(payload, limits);
+    REQUIRE(back.ok());
+    CHECK(*back == message);
+  }
 }
 
 TEST_CASE("codec: the largest hello fits its frame") {
@@ -272,8 +277,8 @@ TEST_CASE("codec: records that are malformed are refused") {
       {"94 22 07 90 c2", "record: bool 0, must be array 3..7"},
       {store_of("92 01 00"), "record: array 2, must be array 3..7"},
       {store_of("98 8*00"), "record: array 8, must be array 3..7"},
-      {store_of("93 00 00 c400"), "record type: uint 0, must be uint 1..3"},
-      {store_of("93 04 00 c400"), "record type: uint 4, must be uint 1..3"},
+      {store_of("93 00 00 c400"), "record type: uint 0, must be uint 1..4"},
+      {store_of("93 05 00 c400"), "record type: uint 5, must be uint 1..4"},
       {store_of("93 01 cf0020000000000000 c400"),
        "expiry: uint 9007199254740992, must be uint 0..9007199254740991"},
       {store_of("93 01 ff c400"), "expiry: signed integer 0, must be uint 0..9007199254740991"},
@@ -286,6 +291,36 @@ TEST_CASE("codec: records that are malformed are refused") {
        "sequence: signed integer 0, must be uint 0..18446744073709551615"},
       {store_of(head + kKey + " c400 01 00 c400 c43f 63*00"), "signature: bin 63, must be bin 64"},
       {store_of("96 03 " + kKey + " c400 01 00 c441 65*00"), "signature: bin 65, must be bin 64"},
+  });
+}
+
+TEST_CASE("codec: requests for providers that are malformed are refused") {
+  const std::string key = "c440 64*aa";
+  CHECK(fault_of(hex("94 07 07 " + key + " c400")) == "");
+  CHECK(fault_of(hex("94 07 07 " + key + " " + kKey)) == "");
+  check_all({
+      {"93 07 07 " + key, "an array of 3 elements for a type that has 4"},
+      {"94 07 07 c43f 63*aa c400", "key: bin 63, must be bin 64"},
+      {"94 07 07 " + key + " c401 aa", "after: 1 bytes, must be 0 or 32"},
+      {"94 07 07 " + key + " c421 33*aa", "after: bin 33, must be bin 0..32"},
+      {"94 07 07 " + key + " c0", "after: nil 0, must be bin 0..32"},
+  });
+}
+
+TEST_CASE("codec: replies with providers that are malformed are refused") {
+  const std::string announcement = "97 04 " + kKey + " c440 64*aa 01 00 c401 00 c440 64*00";
+  CHECK(fault_of(hex("95 27 07 90 90 c2")) == "");
+  CHECK(fault_of(hex("95 27 07 91 " + kContact + " 92 " + announcement + " " + announcement +
+                     " c3")) == "");
+  check_all({
+      {"94 27 07 90 90", "an array of 4 elements for a type that has 5"},
+      {"95 27 07 c0 90 c2", "contacts: nil 0, must be array 0..40"},
+      {"95 27 07 90 c0 c2", "announcements: nil 0, must be array 0..64"},
+      {"95 27 07 90 dc0041 65*00", "announcements: array 65, must be array 0..64"},
+      {"95 27 07 90 91 97 02 " + kKey + " c400 01 00 c400 c440 64*00 c2",
+       "announcements: a record of another type"},
+      {"95 27 07 90 91 c0 c2", "record: nil 0, must be array 3..7"},
+      {"95 27 07 90 90 01", "more: uint 1, must be bool"},
   });
 }
 

@@ -95,6 +95,7 @@ std::map<std::string, Bytes> expected_bytes() {
       {"node-id", bytes_of(sample_owner().id())},
       {"content-key", bytes_of(key_of(content))},
       {"owned-key", bytes_of(key_of(owned))},
+      {"provider-key", bytes_of(key_of(sample_record(RecordType::provider)))},
       {"signed-bytes", signed_bytes(owned, "kadmos")},
       {"version-digest", to_bytes(ByteView(digest))},
   };
@@ -118,7 +119,7 @@ TEST_CASE("protocol.md: the worked bytes are what the code gives") {
 }
 
 TEST_CASE("protocol.md: the bytes an owner signs are those its signature verifies") {
-  for (const RecordType type : {RecordType::owned, RecordType::tombstone}) {
+  for (const RecordType type : {RecordType::owned, RecordType::tombstone, RecordType::provider}) {
     const Record record = sample_record(type);
     CHECK(verify(record.owner, signed_bytes(record, "kadmos"), record.signature));
   }

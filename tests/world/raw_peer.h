@@ -42,7 +42,7 @@ class RawPeer final : public TransportListener {
   void on_frame(const Peer& from, ByteView frame) override {
     auto message = wire::decode(frame, Limits{});
     if (!message) return;
-    if (message->body.index() >= wire::Message{0, wire::Pong{}}.body.index()) {
+    if (!wire::is_request(message->body)) {
       replies_.push_back(*std::move(message));
       return;
     }
@@ -71,6 +71,7 @@ inline std::optional<wire::Body> polite(const Peer&, const wire::Message& messag
   if (const auto* store = std::get_if<wire::Store>(&message.body)) {
     return wire::Stored{wire::StoreStatus::durable, store->record.sequence};
   }
+  if (std::holds_alternative<wire::FindProviders>(message.body)) return wire::Providers{};
   return wire::Nodes{};
 }
 
