@@ -45,6 +45,10 @@ struct Limits {
   std::size_t record_bytes = 1024UL * 1024 * 1024;
   std::size_t records_per_owner = 100'000;
   std::size_t records_per_group = 500'000;  // by the storing peer's address group; not for local
+
+  // Watches of peers, each of one key.
+  std::size_t watches = 16'384;
+  std::size_t watches_per_peer = 4096;
 };
 
 struct Config {

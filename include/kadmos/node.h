@@ -1,8 +1,9 @@
 // Node: one member of the network, as a library. Not thread-safe: one thread owns it (its loop's).
 //
-// Every verb answers with a Future. Dropping the future cancels the operation; every operation ends
-// exactly once and by its deadline. Results arrive after the node's engine has come to rest, so a
-// continuation may call any verb, or destroy the node.
+// Every verb answers with a Future, or with a Stream if it answers several times. Dropping it
+// cancels the operation; every operation of a Future ends exactly once and by its deadline. Results
+// arrive after the node's engine has come to rest, so a continuation may call any verb, or destroy
+// the node.
 #pragma once
 
 #include <functional>
@@ -46,6 +47,11 @@ struct GetOptions {
   // or a watcher spoke of. If there is only an older one, the answer is not_found, which says so.
   std::uint64_t min_sequence = 0;
   std::optional<Duration> timeout;
+};
+
+struct WatchOptions {
+  // How many versions wait to be taken; one more displaces the oldest (Stream::missed).
+  std::size_t buffer = 64;
 };
 
 // The world a node lives in; it owns it.
@@ -96,6 +102,11 @@ class Node {
   // own copy (Found::local). Errors: not_found (which never proves absence), timeout, unreachable,
   // with whom it asked.
   Future<Found> get(const Key& key, GetOptions options = {});
+  // The present version, if there is one, then each newer one as soon as it is durable at a replica
+  // or here, tombstones too: in order, each once. A version that arrives after a newer one is left
+  // out. It goes on until the stream is dropped, through the loss of replicas and of the network;
+  // errors: unreachable (nobody could be reached at the start), busy, closed, invalid_argument.
+  Stream<Update> watch(const Key& key, WatchOptions options = {});
   // The k closest live nodes to a target.
   Future<Closest> find_node(const Id& target);
   // Proves that somebody lives at an endpoint, and who.

@@ -31,6 +31,10 @@ namespace kadmos {
   X(operations_refused, "operations refused: too many at once")                    \
   X(pending_full, "requests not sent: too many await an answer")                   \
   X(peer_requests_full, "requests answered busy: too many of one peer")            \
+  X(watches_refused, "watches answered busy because of a bound")                   \
+  X(updates_sent, "new versions sent to peers that watch them")                    \
+  X(updates_received, "new versions sent by peers watched")                        \
+  X(updates_unsolicited, "updates nobody asked for, dropped")                      \
   X(operations_done, "operations that ended, however")                             \
   X(commits_failed, "writes the storage could not make durable")                   \
   X(notices_dropped, "notices beyond 20 of one kind a minute, dropped")            \
@@ -38,6 +42,7 @@ namespace kadmos {
   X(table_size, "contacts in the routing table (gauge)")                           \
   X(records_held, "records held (gauge)")                                          \
   X(bytes_held, "bytes of records held (gauge)")                                   \
+  X(watches_held, "keys that peers watch here (gauge)")                            \
   X(operations_running, "operations running (gauge)")                              \
   X(rpcs_pending, "requests that await an answer (gauge)")                         \
   X(connections, "open connections (gauge)")                                       \

@@ -36,9 +36,11 @@ Engine::Engine(const Identity& identity, Config config, Storage& storage, Contac
              book),
       suspects_(config_.penalty, config_.limits.penalties),
       store_(config_, identity.id(), storage, stats_),
-      env_{config_, identity_, endpoints_, has_way_in_, book_, table_, suspects_, store_, stats_},
+      env_{config_, identity_, endpoints_, has_way_in_, book_,
+           table_,  suspects_, store_,     stats_,      prng_},
       upkeep_(config_, identity.id(), table_, store_, has_way_in_, prng_),
-      rpcs_(prng_.next() >> 16) {}
+      rpcs_(prng_.next() >> 16),
+      watchers_(config_.limits) {}
 
 // ---- inputs
 
@@ -66,10 +68,13 @@ void Engine::cancel(Now now, OpId op) {
   const auto it = running_.find(op);
   if (it == running_.end()) return;
   if (it->second.purpose == Running::Purpose::user_join) upkeep_.on_join_ended(now.at, false);
-  deadlines_.erase({it->second.deadline, op});
-  running_.erase(it);
-  rpcs_.orphan(op);
-  ++stats_.operations_done;
+  const Key* watched = it->second.operation->watched();
+  // What another watch of the key has begun goes on.
+  if (watched == nullptr || watching_.count(*watched) == 1) {
+    it->second.operation->on_cancelled(now);
+    act(now, op);
+  }
+  take(op);
   settle(now);
 }
 
@@ -83,6 +88,10 @@ void Engine::close(Now now) {
   stats_.operations_done += running_.size();
   running_.clear();
   deadlines_.clear();
+  wakes_.clear();
+  watching_.clear();
+  watchers_.clear();
+  pushes_.clear();
   rpcs_.clear();
   probes_.clear();
   unanswered_.clear();
@@ -104,6 +113,8 @@ void Engine::on_frame(Now now, const Peer& from, ByteView frame) {
   if (wire::is_request(message->body)) {
     serve(now, from, *message);
     on_contact(now, from, false, std::nullopt);
+  } else if (const auto* update = std::get_if<wire::Update>(&message->body)) {
+    on_update(now, from, *update);
   } else {
     on_reply(now, from, *message);
   }
@@ -140,13 +151,20 @@ void Engine::on_unreachable(Now now, const PublicKey& peer, Unreachable why) {
     if (why != Unreachable::overloaded) blame(now, request);  // a bound of ours is not its fault
     fail(now, request, Outcome::unreachable, std::string(name_of(why)));
   }
+  watchers_.forget(peer);
+  std::vector<OpId> ops;
+  for (const auto& [key, op] : watching_) ops.push_back(op);
+  for (const OpId op : ops) {
+    running_.at(op).operation->on_unreachable(now, peer);
+    drive(now, op);
+  }
   settle(now);
 }
 
 void Engine::on_committed(Now now, CommitId commit, const Result<void>& result) {
   if (closed_) return;
   look_at_the_clock(now);
-  store_.on_committed(commit, result.ok());
+  const std::vector<Key> newer = store_.on_committed(commit, result.ok());
   if (!result) {
     notice(now, Notice::Level::warning, "commit_failed", result.error().text());
   }
@@ -174,6 +192,7 @@ void Engine::on_committed(Now now, CommitId commit, const Result<void>& result) 
     it->second.operation->on_committed(now, commit, result.ok());
     drive(now, op);
   }
+  on_newer(now, newer);
   settle(now);
 }
 
@@ -214,6 +233,12 @@ void Engine::on_timeout(Now now) {
     const OpId op = deadlines_.begin()->second;
     finish(now, op, running_.at(op).operation->end(now, Errc::timeout));
   }
+  while (!wakes_.empty() && wakes_.begin()->first <= now.at) {
+    const OpId op = wakes_.begin()->second;
+    running_.at(op).operation->on_timeout(now);
+    drive(now, op);
+  }
+  watchers_.expire(now.at);
   settle(now);
 }
 
@@ -225,7 +250,7 @@ void Engine::add_bootstrap(const Bootstrap& where) {
 // ---- outputs
 
 std::optional<Outgoing> Engine::poll_outgoing() {
-  if (outgoing_.empty()) return std::nullopt;
+  if (outgoing_.empty()) return poll_push();
   Outgoing out = std::move(outgoing_.front());
   outgoing_.pop_front();
   return out;
@@ -245,6 +270,8 @@ std::optional<TimePoint> Engine::next_timeout() const {
     if (at) next = next ? std::min(*next, *at) : *at;
   };
   if (!deadlines_.empty()) consider(deadlines_.begin()->first);
+  if (!wakes_.empty()) consider(wakes_.begin()->first);
+  consider(watchers_.next_timeout());
   consider(upkeep_.next_timeout());
   consider(expiry_due_);
   return next;
@@ -255,6 +282,7 @@ Stats Engine::stats() const {
   out.table_size = table_.size();
   out.records_held = store_.usage().records;
   out.bytes_held = store_.usage().bytes;
+  out.watches_held = watchers_.size();
   out.operations_running = running_.size();
   out.rpcs_pending = rpcs_.size();
   return out;
@@ -271,7 +299,8 @@ OpId Engine::begin(Now now, std::unique_ptr<Operation> operation, Running::Purpo
     ++stats_.bootstraps;
     upkeep_.on_join_started();
   }
-  Running& running = running_[id] = Running{std::move(operation), deadline, purpose};
+  Running& running = running_[id] = Running{std::move(operation), deadline, {}, purpose};
+  if (const Key* key = running.operation->watched()) watching_.emplace(*key, id);
   running.operation->start(now);
   drive(now, id);
   return id;
@@ -280,23 +309,11 @@ OpId Engine::begin(Now now, std::unique_ptr<Operation> operation, Running::Purpo
 // Carries out what the operation wants until it rests, and ends it if it has its result.
 void Engine::drive(Now now, OpId id) {
   Operation& op = *running_.at(id).operation;
-  const auto act = [&] {
-    bool acted = false;
-    while (auto action = op.poll_action(now)) {
-      acted = true;
-      if (auto* request = std::get_if<Ask>(&*action)) {
-        ask(now, id, std::move(*request));
-      } else {
-        probe(id, std::get<Probe>(*action).where);
-      }
-    }
-    return acted;
-  };
-  act();
-  for (bool acted = true; acted; acted = act()) {
+  act(now, id);
+  for (bool acted = true; acted; acted = act(now, id)) {
     while (auto item = op.poll_item()) events_.emplace_back(Item{id, *std::move(item)});
     if (auto result = op.poll_result(now)) {
-      act();
+      act(now, id);
       finish(now, id, *std::move(result));
       return;
     }
@@ -307,14 +324,52 @@ void Engine::drive(Now now, OpId id) {
         std::any_of(first, last, [&](const auto& entry) { return entry.second == id; });
     if (!known) awaited_.emplace(*commit, id);
   }
+  wake(id);
+}
+
+// Carries out what the operation wants now. Whether that was anything.
+bool Engine::act(Now now, OpId id) {
+  Operation& op = *running_.at(id).operation;
+  bool acted = false;
+  while (auto action = op.poll_action(now)) {
+    acted = true;
+    if (auto* request = std::get_if<Ask>(&*action)) {
+      ask(now, id, std::move(*request));
+    } else {
+      probe(id, std::get<Probe>(*action).where);
+    }
+  }
+  return acted;
+}
+
+// Arranges for the operation's next on_timeout.
+void Engine::wake(OpId id) {
+  Running& running = running_.at(id);
+  const auto when = running.operation->next_timeout();
+  if (when == running.wake) return;
+  if (running.wake) wakes_.erase({*running.wake, id});
+  if (when) wakes_.emplace(*when, id);
+  running.wake = when;
+}
+
+// The operation is over.
+Engine::Running Engine::take(OpId id) {
+  auto node = running_.extract(id);
+  Running& running = node.mapped();
+  deadlines_.erase({running.deadline, id});
+  if (running.wake) wakes_.erase({*running.wake, id});
+  if (const Key* key = running.operation->watched()) {
+    const auto [first, last] = watching_.equal_range(*key);
+    watching_.erase(
+        std::find_if(first, last, [&](const auto& entry) { return entry.second == id; }));
+  }
+  rpcs_.orphan(id);
+  ++stats_.operations_done;
+  return std::move(running);
 }
 
 void Engine::finish(Now now, OpId id, OpResult result) {
-  auto node = running_.extract(id);
-  const Running& running = node.mapped();
-  deadlines_.erase({running.deadline, id});
-  rpcs_.orphan(id);
-  ++stats_.operations_done;
+  const Running running = take(id);
   const bool ok = std::visit([](const auto& r) { return r.ok(); }, result);
   switch (running.purpose) {
     case Running::Purpose::search:

@@ -23,6 +23,7 @@
 #include "base/rtt.h"
 #include "engine/rpcs.h"
 #include "engine/upkeep.h"
+#include "engine/watchers.h"
 #include "kadmos/config.h"
 #include "kadmos/notice.h"
 #include "kadmos/seams.h"
@@ -94,6 +95,7 @@ class Engine {
   struct Running {
     std::unique_ptr<Operation> operation;
     TimePoint deadline{};
+    std::optional<TimePoint> wake{};  // when it wants to be told the time
     enum class Purpose : std::uint8_t { user, user_join, enter, search, republish } purpose{};
   };
   struct Quota {
@@ -106,11 +108,19 @@ class Engine {
     std::uint64_t request = 0;
     wire::Stored reply;
   };
+  // A version that became durable, and who has not been sent it yet.
+  struct Push {
+    Record record;
+    std::vector<Watchers::Watcher> to;
+  };
 
   // operations (engine.cc)
   OpId begin(Now now, std::unique_ptr<Operation> operation, Running::Purpose purpose,
              Duration timeout);
   void drive(Now now, OpId op);
+  bool act(Now now, OpId op);
+  Running take(OpId op);
+  void wake(OpId op);
   void finish(Now now, OpId op, OpResult result);
   std::vector<Bootstrap> ways_in();
   std::unique_ptr<Operation> meeting();
@@ -137,8 +147,16 @@ class Engine {
   bool is_replica(const Peer& peer, const Key& key) const;
   std::optional<wire::Body> serve_store(Now now, const Peer& from, std::uint64_t request,
                                         const Record& record);
+  wire::Body serve_watch(Now now, const Peer& from, std::uint64_t request,
+                         const wire::Watch& watch);
   void answer(const PublicKey& peer, std::uint64_t request, wire::Body body);
   void misbehaved(Now now, const Peer& from, std::string_view what, const std::string& detail);
+
+  // watches (watching.cc)
+  void on_newer(Now now, const std::vector<Key>& keys);
+  void on_update(Now now, const Peer& from, const wire::Update& update);
+  std::optional<Outgoing> poll_push();
+  std::vector<OpId> watching(const Key& key) const;
 
   void notice(Now now, Notice::Level level, std::string_view what, std::string detail);
 
@@ -159,6 +177,8 @@ class Engine {
 
   std::map<OpId, Running> running_;
   std::set<std::pair<TimePoint, OpId>> deadlines_;
+  std::set<std::pair<TimePoint, OpId>> wakes_;
+  std::multimap<Key, OpId> watching_;  // operations that watch
   OpId next_op_ = 1;
   std::map<Bootstrap, std::vector<OpId>> probes_;  // awaited; an empty list: a dial-back
   std::size_t dial_backs_ = 0;
@@ -168,6 +188,8 @@ class Engine {
   std::multimap<CommitId, Unanswered> unanswered_;
   std::map<PublicKey, std::size_t> unanswered_of_;
   std::multimap<CommitId, OpId> awaited_;  // by operations
+  Watchers watchers_;                      // peers
+  std::list<Push> pushes_;
 
   std::optional<TimePoint> expiry_due_;
   std::map<std::string_view, Quota> notices_;

@@ -27,6 +27,8 @@ void Engine::serve(Now now, const Peer& from, const wire::Message& message) {
         store_.announcements(now, providers->key, providers->after, wire::kProvidersPerReply);
     reply = wire::Providers{closest_for(from, providers->key).contacts, std::move(held.records),
                             held.more};
+  } else if (const auto* watch = std::get_if<wire::Watch>(&message.body)) {
+    reply = serve_watch(now, from, message.request, *watch);
   } else {
     reply = serve_store(now, from, message.request, std::get<wire::Store>(message.body).record);
   }

@@ -136,6 +136,15 @@ class Node::Impl final : public TransportListener {
                          options.timeout);
   }
 
+  Stream<Update> watch(const Key& key, const WatchOptions& options) {
+    if (options.buffer < 1) {
+      StreamSource<Update> none(1);
+      none.end(Error(Errc::invalid_argument, "a buffer must have room for one version"));
+      return none.stream();
+    }
+    return launch_stream<Update>(WatchRequest{key}, Duration::max(), options.buffer);
+  }
+
   void close() {
     if (std::exchange(closed_, true)) return;
     engine_.close(now());
@@ -319,6 +328,9 @@ Future<Receipt> Node::del(std::string_view name, SetOptions options) {
 }
 Future<Receipt> Node::put(ByteView value, PutOptions options) { return impl_->put(value, options); }
 Future<Found> Node::get(const Key& key, GetOptions options) { return impl_->get(key, options); }
+Stream<Update> Node::watch(const Key& key, WatchOptions options) {
+  return impl_->watch(key, options);
+}
 Future<Closest> Node::find_node(const Id& target) {
   return impl_->launch<Closest>(FindNodeRequest{target}, std::nullopt);
 }

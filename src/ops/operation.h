@@ -12,6 +12,7 @@
 #include <variant>
 
 #include "base/contact_book.h"
+#include "base/prng.h"
 #include "kadmos/config.h"
 #include "kadmos/results.h"
 #include "kadmos/seams.h"
@@ -33,6 +34,7 @@ struct OpEnv {
   Suspects& suspects;
   RecordStore& store;
   Stats& stats;
+  Prng& prng;
 
   Contact self() const { return {identity.public_key(), endpoints}; }
 };
@@ -73,6 +75,20 @@ class Operation {
   // The next item of an operation that gives several; drained after every input, and before its
   // result is taken.
   virtual std::optional<OpItem> poll_item() { return std::nullopt; }
+  // When it wants on_timeout, besides its deadline.
+  virtual std::optional<TimePoint> next_timeout() const { return std::nullopt; }
+  virtual void on_timeout(Now) {}
+  // The user dropped it; what it wants done then is still done, but nothing of it follows.
+  virtual void on_cancelled(Now) {}
+
+  // Of a watch: the key it watches. It is told of each newer version of it that becomes durable
+  // here, of each that a peer sends unasked (false: that peer was not asked to), and of every peer
+  // whose connection broke.
+  virtual const Key* watched() const { return nullptr; }
+  virtual void on_stored(Now, const Record&) {}
+  virtual bool on_update(Now, const PublicKey& /*from*/, const Record&) { return false; }
+  virtual void on_unreachable(Now, const PublicKey&) {}
+
   // The result once it is decided; asked after every input until it gives one.
   virtual std::optional<OpResult> poll_result(Now now) = 0;
   // The result if it must end now, for `code`: timeout, cancelled or closed.

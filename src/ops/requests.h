@@ -45,8 +45,13 @@ struct PublishRequest {
   bool own = true;
 };
 
-using Request =
-    std::variant<JoinRequest, FindNodeRequest, PingRequest, GetRequest, SetRequest, PublishRequest>;
+// Every version of a key from now on, as items; it ends only when it is cancelled, or cannot begin.
+struct WatchRequest {
+  Key key;
+};
+
+using Request = std::variant<JoinRequest, FindNodeRequest, PingRequest, GetRequest, SetRequest,
+                             PublishRequest, WatchRequest>;
 
 // `env` must outlive the operation. One file a verb implements these.
 std::unique_ptr<Operation> make_operation(const OpEnv& env, JoinRequest request);
@@ -55,5 +60,6 @@ std::unique_ptr<Operation> make_operation(const OpEnv& env, PingRequest request)
 std::unique_ptr<Operation> make_operation(const OpEnv& env, GetRequest request);
 std::unique_ptr<Operation> make_operation(const OpEnv& env, SetRequest request);
 std::unique_ptr<Operation> make_operation(const OpEnv& env, PublishRequest request);
+std::unique_ptr<Operation> make_operation(const OpEnv& env, WatchRequest request);
 
 }  // namespace kadmos

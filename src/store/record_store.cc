@@ -92,7 +92,7 @@ Verdict RecordStore::admit(Now now, const Key& key, StoredRecord fresh,
     }
   }
   const std::uint64_t sequence = fresh.record.sequence;
-  write(key, std::move(fresh), held);
+  write(key, std::move(fresh), held, true);
   return {Status::accepted, commit_of(key), sequence, false, {}};
 }
 
@@ -261,8 +261,8 @@ std::optional<Commit> RecordStore::poll_commit() {
   return out;
 }
 
-void RecordStore::on_committed(CommitId id, bool ok) {
-  const auto batch = batches_.extract(id);
+std::vector<Key> RecordStore::on_committed(CommitId id, bool ok) {
+  auto batch = batches_.extract(id);
   check(!batch.empty() && id < next_);
   for (const Key& key : batch.mapped().keys) {
     const auto it = pending_.find(key);
@@ -272,6 +272,7 @@ void RecordStore::on_committed(CommitId id, bool ok) {
   failing_ = !ok;
   if (!ok) ++stats_.commits_failed;
   find_next_expiry();
+  return ok ? std::move(batch.mapped().newer) : std::vector<Key>();
 }
 
 std::optional<CommitId> RecordStore::commit_of(const Key& key) const {
@@ -280,13 +281,16 @@ std::optional<CommitId> RecordStore::commit_of(const Key& key) const {
 }
 
 void RecordStore::write(const Key& key, std::optional<StoredRecord> record,
-                        const std::optional<StoredRecord>& held) {
+                        const std::optional<StoredRecord>& held, bool newer) {
   Batch& batch = batches_[next_];
   if (held) count(batch, *held, -1);
   if (record) count(batch, *record, +1);
   const auto [it, added] = pending_.try_emplace(key);
-  if (added || it->second.commit != next_) batch.keys.push_back(key);
-  it->second = {next_, std::move(record)};
+  const bool first = added || it->second.commit != next_;
+  if (first) batch.keys.push_back(key);
+  const bool listed = !first && it->second.newer;
+  if (newer && !listed) batch.newer.push_back(key);
+  it->second = {next_, std::move(record), newer || listed};
   find_next_expiry();
 }
 

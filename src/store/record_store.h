@@ -85,13 +85,15 @@ class RecordStore {
 
   // The batch of everything accepted since the last call; nothing if there is nothing.
   std::optional<Commit> poll_commit();
-  // Storage reported the commit. A failed one never happened (commits_failed).
-  void on_committed(CommitId id, bool ok);
+  // Storage reported the commit. A failed one never happened (commits_failed). Gives the keys of
+  // which it made a first or newer version durable, each once.
+  std::vector<Key> on_committed(CommitId id, bool ok);
 
  private:
   struct Pending {
     CommitId commit = 0;
     std::optional<StoredRecord> record;  // nothing: being erased
+    bool newer = false;                  // its commit has a newer version than was held before
   };
   // One record more or less, as the bounds count.
   struct Change {
@@ -102,6 +104,7 @@ class RecordStore {
   };
   struct Batch {
     std::vector<Key> keys;
+    std::vector<Key> newer;  // those of which it has a newer version
     std::vector<Change> changes;
   };
 
@@ -119,7 +122,7 @@ class RecordStore {
   void find_next_expiry();
   // Adds a write to the batch being collected; `held` is what present(key) gives.
   void write(const Key& key, std::optional<StoredRecord> record,
-             const std::optional<StoredRecord>& held);
+             const std::optional<StoredRecord>& held, bool newer = false);
   void count(Batch& batch, const StoredRecord& record, int sign);
   void apply(const Change& change, int sign);
 

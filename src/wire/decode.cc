@@ -201,6 +201,7 @@ class Decoder {
   bool endpoints(const Rule& rule, bool is_hello, Endpoints& out);
   bool ip(bool is_hello, Endpoint& out);
   bool record(Record& out);
+  bool record_or_nil(std::optional<Record>& out) { return in_.take_nil() || record(out.emplace()); }
   bool failure(Failure& out);
 
   // Whether the array just begun has so many fields after its type.
@@ -268,6 +269,11 @@ bool Decoder::body(Message& out) {
       return fields(2) && request(out) && key(out.body.emplace<FindValue>().key);
     case Type::store:
       return fields(2) && request(out) && record(out.body.emplace<Store>().record);
+    case Type::watch: {
+      auto& watch = out.body.emplace<Watch>();
+      return fields(3) && request(out) && key(watch.key) &&
+             uint({"lease", Kind::uint, 0, kMaxLease}, watch.lease_s);
+    }
     case Type::pong:
       out.body.emplace<Pong>();
       return fields(1) && request(out);
@@ -284,6 +290,13 @@ bool Decoder::body(Message& out) {
       return fields(3) && request(out) && find_providers(out.body.emplace<FindProviders>());
     case Type::providers:
       return fields(4) && request(out) && providers(out.body.emplace<Providers>());
+    case Type::watching: {
+      auto& watching = out.body.emplace<Watching>();
+      return fields(3) && request(out) && record_or_nil(watching.record) &&
+             uint({"lease", Kind::uint, 0, kMaxLease}, watching.lease_s);
+    }
+    case Type::update:
+      return fields(2) && request(out) && record(out.body.emplace<Update>().record);
     default:
       return in_.fail("type: " + std::to_string(type_) + " is no message");
   }

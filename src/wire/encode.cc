@@ -53,14 +53,14 @@ class Encoder {
   void operator()(const FindNode& m) { bin(m.target.bytes()); }
   void operator()(const FindValue& m) { bin(m.key.bytes()); }
   void operator()(const Store& m) { record(m.record); }
+  void operator()(const Watch& m) {
+    bin(m.key.bytes());
+    uint(m.lease_s);
+  }
   void operator()(const Pong&) {}
   void operator()(const Nodes& m) {
     contacts(m.contacts);
-    if (m.record) {
-      record(*m.record);
-    } else {
-      packer_.pack_nil();
-    }
+    record_or_nil(m.record);
   }
   void operator()(const Stored& m) {
     uint(static_cast<std::uint64_t>(m.status));
@@ -84,6 +84,12 @@ class Encoder {
     for (const Record& one : m.records) record(one);
     boolean(m.more);
   }
+
+  void operator()(const Watching& m) {
+    record_or_nil(m.record);
+    uint(m.lease_s);
+  }
+  void operator()(const Update& m) { record(m.record); }
 
   void head(std::size_t arity, Type type) {
     array(arity);
@@ -119,6 +125,13 @@ class Encoder {
       endpoints(contact.endpoints);
     }
   }
+  void record_or_nil(const std::optional<Record>& r) {
+    if (r) {
+      record(*r);
+    } else {
+      packer_.pack_nil();
+    }
+  }
   void record(const Record& r) {
     const bool content = r.type == RecordType::content;
     const bool tombstone = r.type == RecordType::tombstone;
@@ -143,10 +156,11 @@ struct Head {
   Type type;
   std::size_t arity;
 };
-constexpr Head kHeads[] = {{Type::ping, 2},     {Type::find_node, 3}, {Type::find_value, 3},
-                           {Type::store, 3},    {Type::pong, 2},      {Type::nodes, 4},
-                           {Type::stored, 4},   {Type::failure, 4},   {Type::find_providers, 4},
-                           {Type::providers, 5}};
+constexpr Head kHeads[] = {{Type::ping, 2},      {Type::find_node, 3}, {Type::find_value, 3},
+                           {Type::store, 3},     {Type::pong, 2},      {Type::nodes, 4},
+                           {Type::stored, 4},    {Type::failure, 4},   {Type::find_providers, 4},
+                           {Type::providers, 5}, {Type::watch, 4},     {Type::watching, 4},
+                           {Type::update, 3}};
 static_assert(std::size(kHeads) == std::variant_size_v<Body>);
 
 }  // namespace

@@ -1,5 +1,6 @@
 // The messages of the protocol as values. One struct a message; docs/protocol.md gives their bytes.
-// A request carries an id chosen by its sender; the reply repeats it. `Hello` opens a connection
+// A request carries an id chosen by its sender; the reply repeats it, and so do updates, which are
+// sent unasked to who watches a key. `Hello` opens a connection
 // and belongs to the transport; every other message belongs to the engine.
 #pragma once
 
@@ -48,6 +49,12 @@ struct FindProviders {
   std::optional<ByteArray<32>> after;
   friend bool operator==(const FindProviders&, const FindProviders&) = default;
 };
+// Send me each newer version of this key from now on, for so long.
+struct Watch {
+  Key key;
+  std::uint32_t lease_s = 0;  // at most kMaxLease; 0: no longer
+  friend bool operator==(const Watch&, const Watch&) = default;
+};
 
 // ---- Replies
 struct Pong {
@@ -65,6 +72,12 @@ struct Stored {
   StoreStatus status = StoreStatus::durable;
   std::uint64_t sequence = 0;  // what the replica now holds
   friend bool operator==(const Stored&, const Stored&) = default;
+};
+// To watch: what the peer holds now, and for how long it will send what is newer.
+struct Watching {
+  std::optional<Record> record;
+  std::uint32_t lease_s = 0;
+  friend bool operator==(const Watching&, const Watching&) = default;
 };
 enum class FailureCode : std::uint8_t {
   busy = 1,     // at a bound; try later
@@ -85,15 +98,23 @@ struct Providers {
   friend bool operator==(const Providers&, const Providers&) = default;
 };
 
+// ---- Neither: never answered
+// A newer version has become durable at a peer that watches for us. The request id is that of the
+// watch.
+struct Update {
+  Record record;
+  friend bool operator==(const Update&, const Update&) = default;
+};
+
 using Body = std::variant<Ping, FindNode, FindValue, Store, Pong, Nodes, Stored, Failure,
-                          FindProviders, Providers>;
+                          FindProviders, Providers, Watch, Watching, Update>;
 
 inline bool is_request(const Body& body) {
   return std::visit(
       []<class T>(const T&) {
         return (std::is_same_v<T, Ping> || std::is_same_v<T, FindNode> ||
                 std::is_same_v<T, FindValue> || std::is_same_v<T, Store> ||
-                std::is_same_v<T, FindProviders>);
+                std::is_same_v<T, FindProviders> || std::is_same_v<T, Watch>);
       },
       body);
 }

@@ -15,16 +15,20 @@ enum class Type : std::uint8_t {
   find_value = 3,
   store = 4,
   find_providers = 7,
+  watch = 8,
   pong = 33,
   nodes = 34,
   stored = 35,
   failure = 36,
   providers = 39,
+  watching = 40,
+  update = 41,
 };
 
 inline constexpr std::size_t kNetworkBytes = 64;
 inline constexpr std::size_t kDetailBytes = 200;
 inline constexpr std::size_t kProvidersPerReply = 64;
+inline constexpr std::uint32_t kMaxLease = 600;  // seconds
 // Times fit a double, and sums of two never overflow.
 inline constexpr std::uint64_t kMaxTime = (std::uint64_t{1} << 53) - 1;
 

@@ -8,6 +8,7 @@
 
 #include "base/prng.h"
 #include "wire/codec.h"
+#include "wire/schema.h"
 
 namespace kadmos::wire {
 
@@ -77,6 +78,10 @@ inline std::vector<std::pair<std::string, Message>> sample_messages() {
       {"providers", {301, Providers{{}, {announcement}, true}}},
       {"find-providers-after", {302, FindProviders{key_of(content), last_half(announcement)}}},
       {"failure", {70'001, Failure{FailureCode::busy, "too many stores"}}},
+      {"watch", {9, Watch{key_of(owned), 120}}},
+      {"watching", {9, Watching{{}, 120}}},
+      {"watching-record", {9, Watching{owned, 120}}},
+      {"update", {9, Update{sample_record(RecordType::tombstone)}}},
   };
 }
 
@@ -87,7 +92,7 @@ class MessageMaker {
 
   Message message() {
     Message out{number(), {}};
-    switch (prng_.below(10)) {
+    switch (prng_.below(13)) {
       case 0:
         out.body = Ping{};
         break;
@@ -117,6 +122,16 @@ class MessageMaker {
         break;
       case 9:
         out.body = providers();
+        break;
+      case 10:
+        out.body = Watch{prng_.id(), lease()};
+        break;
+      case 11:
+        out.body = Watching{{}, lease()};
+        if (prng_.chance(500'000)) std::get<Watching>(out.body).record = record();
+        break;
+      case 12:
+        out.body = Update{record()};
         break;
     }
     return out;
@@ -151,6 +166,7 @@ class MessageMaker {
     for (char& c : out) c = static_cast<char>(prng_.between(' ', '~'));
     return out;
   }
+  std::uint32_t lease() { return static_cast<std::uint32_t>(prng_.below(kMaxLease + 1)); }
   std::uint16_t port() { return static_cast<std::uint16_t>(1 + prng_.below(65535)); }
   Endpoints endpoints() {
     Endpoints out;

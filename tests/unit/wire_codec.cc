@@ -338,6 +338,25 @@ TEST_CASE("codec: replies with numbers or text out of range are refused") {
   });
 }
 
+TEST_CASE("codec: watches and updates that are malformed are refused") {
+  const std::string record = "93 01 00 c400";
+  CHECK(fault_of(hex("94 08 07 c440 64*aa cd0258")) == "");
+  CHECK(fault_of(hex("94 28 07 " + record + " 00")) == "");
+  CHECK(fault_of(hex("93 29 07 " + record)) == "");
+  check_all({
+      {"93 08 07 c440 64*aa", "an array of 3 elements for a type that has 4"},
+      {"94 08 07 c43f 63*aa 00", "key: bin 63, must be bin 64"},
+      {"94 08 07 c440 64*aa cd0259", "lease: uint 601, must be uint 0..600"},
+      {"94 08 07 c440 64*aa c0", "lease: nil 0, must be uint 0..600"},
+      {"93 28 07 c0", "an array of 3 elements for a type that has 4"},
+      {"94 28 07 c0 cd0259", "lease: uint 601, must be uint 0..600"},
+      {"94 28 07 c2 00", "record: bool 0, must be array 3..7"},
+      {"94 29 07 " + record + " 00", "an array of 4 elements for a type that has 3"},
+      {"93 29 07 c0", "record: nil 0, must be array 3..7"},
+      {"93 29 ff " + record, "request: signed integer 0, must be uint 0..18446744073709551615"},
+  });
+}
+
 TEST_CASE("codec: bytes after a message are refused") {
   check_all({
       {"92 01 07 00", "bytes after the end of a message"},

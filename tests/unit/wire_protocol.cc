@@ -143,6 +143,8 @@ TEST_CASE("protocol.md: the limits are those of the code") {
       {"record_bytes", l.record_bytes},
       {"records_per_owner", l.records_per_owner},
       {"records_per_group", l.records_per_group},
+      {"watches", l.watches},
+      {"watches_per_peer", l.watches_per_peer},
   };
   std::set<std::string> seen;
   for (const auto& row : table_rows()) {
