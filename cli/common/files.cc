@@ -75,7 +75,11 @@ Result<void> make_directory(const std::string& path) {
   std::filesystem::path so_far;
   for (const auto& part : whole) {
     so_far /= part;
-    if (::mkdir(so_far.c_str(), 0700) != 0 && errno != EEXIST) {
+    if (::mkdir(so_far.c_str(), 0700) == 0) {
+      const auto above = so_far.parent_path();
+      if (auto synced = sync_directory(above.empty() ? "." : above.string()); !synced)
+        return synced;
+    } else if (errno != EEXIST) {
       return io_error("create directory", so_far, errno);
     }
   }

@@ -33,7 +33,7 @@ Result<Bytes> read_all(int fd, std::size_t max, const std::string& what);
 // Errors: not_found (no such file), io, too_large.
 Result<Bytes> read_file(const std::string& path, std::size_t max);
 
-// Creates `path` and what is missing above it, 0700.
+// Creates `path` and what is missing above it, 0700, so that it stays after a crash.
 Result<void> make_directory(const std::string& path);
 
 enum class IfExists { replace, fail };

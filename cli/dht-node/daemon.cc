@@ -98,8 +98,10 @@ Result<Identity> Daemon::identity() {
 
 Result<std::unique_ptr<Storage>> Daemon::storage() {
   if (!options_.on_disk) return make_memory_storage();
-  return make_lmdb_storage(loop_, records_path(options_.data_dir), options_.config,
-                           [this](const Error& error) { on_broken_storage(error); });
+  return make_lmdb_storage(
+      loop_, records_path(options_.data_dir), options_.config,
+      [this](const Error& error) { on_broken_storage(error); },
+      [this](std::string_view what) { log_.warning("records_mended", what); });
 }
 
 Result<void> Daemon::start_node() {

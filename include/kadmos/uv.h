@@ -105,13 +105,15 @@ std::unique_ptr<Transport> make_tls_transport(UvLoop& loop, const Identity& iden
 // A full disk fails the commits it cannot take. A disk that fails otherwise is not used again: all
 // later commits and reads fail, and `on_broken` is told once, from the loop; better end the program
 // then, since a new one reads what the disk really has. Ending the storage makes durable what is
-// queued. A process has one storage a file.
+// queued. A process has one storage a file. Damage to the file's index is mended; `on_mended` is
+// told before this returns.
 //
 // Errors: busy (another node uses the file), io, storage_failed (it is damaged, of a newer format,
 // or another network's).
 Result<std::unique_ptr<Storage>> make_lmdb_storage(
     UvLoop& loop, const std::string& path, const Config& config,
-    std::function<void(const Error&)> on_broken = nullptr);
+    std::function<void(const Error&)> on_broken = nullptr,
+    const std::function<void(std::string_view)>& on_mended = nullptr);
 
 // A node on real sockets. Without a storage it keeps records in memory, until it ends. Errors:
 // address_in_use, io, invalid_argument.

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 
 #include "base/check.h"
@@ -28,6 +29,8 @@ constexpr std::size_t kPagesATransaction = 64;
 // when it is full; and in what steps it is set aside.
 constexpr std::size_t kForErasures = 4UL * 1024 * 1024;
 constexpr std::size_t kReserveStep = 1024UL * 1024;
+// Address space has an end as well.
+constexpr std::size_t kMostRoom = 32UL << 40;
 // NOTLS: the reader's slot belongs to its transaction and not to a thread. Everything that would
 // make LMDB faster by promising less is left off.
 constexpr unsigned int kFlags = MDB_NOSUBDIR | MDB_NOTLS;
@@ -113,10 +116,14 @@ class File {
   int fd_;
 };
 
-// So that a file moved there stays after a crash.
-Result<void> sync_directory_of(const std::string& path) {
+std::string directory_of(const std::string& path) {
   const std::size_t slash = path.rfind('/');
-  const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  return slash == std::string::npos ? "." : path.substr(0, slash + 1);
+}
+
+// So that a file made there stays after a crash.
+Result<void> sync_directory_of(const std::string& path) {
+  const std::string directory = directory_of(path);
   const File opened(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (opened.get() < 0 || ::fsync(opened.get()) != 0) {
     return system_error("cannot write the directory " + directory, errno);
@@ -135,7 +142,8 @@ struct Database::Lmdb {
   Result<void> open_environment(const std::string& path, std::size_t room);
   Result<void> make_tables(std::string_view network);
   Result<void> open_tables(const std::string& path, std::string_view network);
-  Result<void> check_meta(MDB_txn* txn, const std::string& path, std::string_view network) const;
+  Result<void> check_meta(MDB_txn* txn, const std::string& path, std::string_view network);
+  int list_anew(MDB_txn* txn, std::vector<std::pair<Key, Standing>>& out, std::size_t& lost) const;
   std::size_t page_bytes() const;
   std::size_t end_of_pages() const;
   std::size_t growth(std::span<const Commit> commits) const;
@@ -151,6 +159,8 @@ struct Database::Lmdb {
   MDB_dbi by_expiry = 0;
   MDB_txn* reader = nullptr;  // at rest between calls, so that it holds on to no old pages
   std::size_t reserved = 0;   // up to where the disk has set the file's room aside
+  bool outdated = false;      // an older format
+  std::string mended;
 };
 
 Result<void> Database::Lmdb::open_environment(const std::string& path, std::size_t room) {
@@ -159,7 +169,8 @@ Result<void> Database::Lmdb::open_environment(const std::string& path, std::size
   const auto size = exists ? static_cast<std::size_t>(info.st_size) : 0;
   check(mdb_env_create(&env) == 0);
   check(mdb_env_set_maxdbs(env, 3) == 0);
-  check(mdb_env_set_mapsize(env, std::max(room, 2 * size + kHeadroom)) == 0);
+  room = std::min(std::max(room, 2 * size + kHeadroom), kMostRoom);
+  check(mdb_env_set_mapsize(env, room) == 0);
   const int failed = mdb_env_open(env, path.c_str(), kFlags, 0600);
   if (failed == MDB_INVALID) return cannot_open(path, "is damaged, or is something else");
   if (failed == MDB_VERSION_MISMATCH) return cannot_open(path, "is of another version of LMDB");
@@ -212,7 +223,7 @@ Result<void> Database::Lmdb::open_tables(const std::string& path, std::string_vi
 }
 
 Result<void> Database::Lmdb::check_meta(MDB_txn* txn, const std::string& path,
-                                        std::string_view network) const {
+                                        std::string_view network) {
   MDB_dbi meta = 0;
   const auto entry = [&](std::string_view name) -> std::optional<std::string> {
     MDB_val key = val_of(kadmos::view_of(name));
@@ -223,7 +234,15 @@ Result<void> Database::Lmdb::check_meta(MDB_txn* txn, const std::string& path,
   const int failed = mdb_dbi_open(txn, "meta", 0, &meta);
   const auto version = failed == 0 ? entry(kFormatEntry) : std::nullopt;
   if (!version) return cannot_open(path, "is damaged, or is something else");
-  if (*version != std::to_string(kFormat)) {
+  std::uint32_t number = 0;
+  const char* end = version->data() + version->size();
+  const auto parsed = std::from_chars(version->data(), end, number);
+  if (parsed.ec != std::errc() || parsed.ptr != end) {
+    return cannot_open(path, "is damaged, or is something else");
+  }
+  // An older one has other rows in its index, which is made anew.
+  outdated = number < kFormat;
+  if (number > kFormat) {
     return cannot_open(path, "has format " + *version + ", and this version of kadmos knows only " +
                                  std::to_string(kFormat) +
                                  ": use a newer kadmos, or move the file away to begin without");
@@ -237,71 +256,142 @@ Result<void> Database::Lmdb::check_meta(MDB_txn* txn, const std::string& path,
   return {};
 }
 
-Result<std::unique_ptr<Database>> Database::open(const std::string& path, std::string_view network,
-                                                 std::size_t room) {
-  // Made aside and moved into place, so that a crash leaves no half of one.
-  if (::access(path.c_str(), F_OK) != 0) {
-    const std::string fresh = path + ".new";
+// Makes the file unless there is one: aside and linked into place, so that a crash leaves no half
+// of one; and by one at a time, so that of two who start together neither makes away with the
+// other's.
+Result<void> Database::create(const std::string& path, std::string_view network, std::size_t room) {
+  const auto cannot = [&] {
+    return system_error("cannot make the file of records " + path, errno);
+  };
+  const File directory(::open(directory_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory.get() < 0 || ::flock(directory.get(), LOCK_EX) != 0) return cannot();
+  struct stat info {};
+  if (::stat(path.c_str(), &info) == 0) return {};
+  const std::string fresh = path + ".new";
+  const auto clear = [&] {
     ::unlink(fresh.c_str());
     ::unlink((fresh + "-lock").c_str());
-    {
-      Lmdb made;
-      if (auto opened = made.open_environment(fresh, room); !opened) {
-        return std::move(opened).error();
-      }
-      if (auto filled = made.make_tables(network); !filled) return std::move(filled).error();
-    }
-    ::unlink((fresh + "-lock").c_str());
-    if (::rename(fresh.c_str(), path.c_str()) != 0) {
-      return system_error("cannot make the file of records " + path, errno);
-    }
-    if (auto synced = sync_directory_of(path); !synced) return std::move(synced).error();
+  };
+  clear();
+  {
+    Lmdb made;
+    if (auto opened = made.open_environment(fresh, room); !opened) return opened;
+    if (auto filled = made.make_tables(network); !filled) return filled;
   }
+  const bool linked = ::link(fresh.c_str(), path.c_str()) == 0;
+  const int code = errno;
+  clear();
+  errno = code;
+  return linked ? Result<void>() : cannot();
+}
+
+Result<std::unique_ptr<Database>> Database::open(const std::string& path, std::string_view network,
+                                                 std::size_t room) {
   auto lmdb = std::make_unique<Lmdb>();
-  lmdb->locked = std::make_unique<File>(::open(path.c_str(), O_RDWR | O_CLOEXEC));
-  if (lmdb->locked->get() < 0) return system_error("cannot open " + path, errno);
+  const auto try_open = [&] {
+    lmdb->locked = std::make_unique<File>(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+    return lmdb->locked->get() >= 0;
+  };
+  if (!try_open()) {
+    if (errno != ENOENT) return system_error("cannot open " + path, errno);
+    if (auto made = create(path, network, room); !made) return std::move(made).error();
+    if (!try_open()) return system_error("cannot open " + path, errno);
+  }
   if (::flock(lmdb->locked->get(), LOCK_EX | LOCK_NB) != 0) {
     return Error(Errc::busy, "the file of records " + path + " is in use by another node");
   }
   if (auto opened = lmdb->open_environment(path, room); !opened) return std::move(opened).error();
   if (auto ours = lmdb->open_tables(path, network); !ours) return std::move(ours).error();
+  // Whoever had it last may have been killed before an fsync: what is read now must stay.
+  if (const int failed = mdb_env_sync(lmdb->env, 1); failed != 0) {
+    return system_error("cannot sync the file of records " + path, failed);
+  }
+  if (auto synced = sync_directory_of(path); !synced) return std::move(synced).error();
   return std::unique_ptr<Database>(new Database(std::move(lmdb)));
 }
 
 Database::Database(std::unique_ptr<Lmdb> lmdb) : lmdb_(std::move(lmdb)) {}
 Database::~Database() = default;
 
-Result<std::vector<std::pair<Key, Standing>>> Database::standings() const {
+Result<std::vector<std::pair<Key, Standing>>> Database::standings() {
   Transaction txn;
   std::vector<std::pair<Key, Standing>> out;
-  bool damaged = false;
   int failed = begin(lmdb_->env, MDB_RDONLY, txn);
-  MDB_stat stat;
-  if (failed == 0) failed = mdb_stat(txn.get(), lmdb_->by_expiry, &stat);
+  MDB_stat listed;
+  MDB_stat records;
+  if (failed == 0) failed = mdb_stat(txn.get(), lmdb_->by_expiry, &listed);
+  if (failed == 0) failed = mdb_stat(txn.get(), lmdb_->by_key, &records);
+  bool whole = !lmdb_->outdated && listed.ms_entries == records.ms_entries;
   if (failed == 0) {
-    out.reserve(stat.ms_entries);
+    // The number of entries may be what is damaged.
+    out.reserve(std::min(listed.ms_entries, lmdb_->end_of_pages() / sizeof(Standing)));
     failed = for_each(txn.get(), lmdb_->by_expiry, [&](ByteView key, ByteView row) {
       auto entry = format::parse_expiry(key, row);
-      damaged = !entry;
       if (entry) out.push_back(*std::move(entry));
-      return !damaged;
+      whole = whole && entry;
+      return true;
     });
   }
-  MDB_stat records;
-  if (failed == 0) failed = mdb_stat(txn.get(), lmdb_->by_key, &records);
-  if (damaged ||
-      (failed == 0 && (out.size() != stat.ms_entries || stat.ms_entries != records.ms_entries))) {
-    return Error(Errc::storage_failed,
-                 "the file of records is damaged: its index fails its checksums; move it away to "
-                 "begin without");
+  txn.reset();
+  if (failed == 0 && whole && out.size() == listed.ms_entries) return out;
+
+  std::size_t lost = 0;
+  if (failed == 0) failed = begin(lmdb_->env, 0, txn);
+  if (failed == 0) failed = lmdb_->list_anew(txn.get(), out, lost);
+  if (failed == 0) failed = commit_and_end(txn);
+  if (failed == ENOSPC) return lmdb_error("cannot mend the index of the records", failed);
+  if (failed != 0) {
+    return Error(Errc::storage_failed, std::string("the file of records is damaged (") +
+                                           mdb_strerror(failed) +
+                                           "): move it away to begin without");
   }
-  if (failed != 0) return lmdb_error("cannot read the index of the records", failed);
+  lmdb_->mended = "the index was made anew from " + std::to_string(out.size()) + " records; " +
+                  std::to_string(lost) + " damaged ones were erased";
   return out;
 }
 
+const std::string& Database::mended() const { return lmdb_->mended; }
+
+// Makes the table by expiry, and `out`, from the table by key. Records that are damaged are erased:
+// nobody could say when their time is over.
+int Database::Lmdb::list_anew(MDB_txn* txn, std::vector<std::pair<Key, Standing>>& out,
+                              std::size_t& lost) const {
+  out.clear();
+  std::vector<Bytes> damaged;
+  int failed = for_each(txn, by_key, [&](ByteView bytes, ByteView row) {
+    const auto key = Key::from_bytes(bytes);
+    const auto record = key ? format::parse_record(*key, row) : std::nullopt;
+    if (record) {
+      out.emplace_back(*key, standing_of(*key, *record));
+    } else {
+      damaged.push_back(to_bytes(bytes));
+    }
+    return true;
+  });
+  lost = damaged.size();
+  for (const Bytes& key : damaged) {
+    MDB_val at = val_of(key);
+    if (failed == 0) failed = mdb_del(txn, by_key, &at, nullptr);
+  }
+  if (failed == 0) failed = mdb_drop(txn, by_expiry, 0);
+  std::ranges::sort(out, {},
+                    [](const auto& entry) { return std::pair(entry.second.expiry, entry.first); });
+  for (const auto& [key, standing] : out) {
+    const auto listed_at = format::expiry_key(standing.expiry, key);
+    if (failed == 0) {
+      failed = put(txn, by_expiry, listed_at, format::expiry_row(listed_at, standing));
+    }
+  }
+  const std::string version = std::to_string(kFormat);
+  MDB_dbi meta = 0;
+  if (failed == 0) failed = mdb_dbi_open(txn, "meta", 0, &meta);
+  if (failed != 0) return failed;
+  return put(txn, meta, kadmos::view_of(kFormatEntry), kadmos::view_of(version));
+}
+
 Result<std::optional<StoredRecord>> Database::find(const Key& key) const {
-  const auto cannot = [&](const std::string& why) {
-    return Error(Errc::storage_failed, "the record " + key.short_hex() + " cannot be read: " + why);
+  const auto cannot = [&](const std::string& why, Errc code = Errc::storage_failed) {
+    return Error(code, "the record " + key.short_hex() + " cannot be read: " + why);
   };
   if (const int failed = mdb_txn_renew(lmdb_->reader); failed != 0) {
     return cannot(mdb_strerror(failed));
@@ -314,7 +404,9 @@ Result<std::optional<StoredRecord>> Database::find(const Key& key) const {
   mdb_txn_reset(lmdb_->reader);
   if (failed == MDB_NOTFOUND) return std::optional<StoredRecord>();
   if (failed != 0) return cannot(mdb_strerror(failed));
-  if (!out) return cannot("it is damaged on disk (its checksum does not fit)");
+  if (!out) {
+    return cannot("it is damaged on disk (its checksum does not fit)", Errc::verification_failed);
+  }
   return out;
 }
 

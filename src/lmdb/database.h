@@ -25,18 +25,23 @@ namespace kadmos {
 class Database {
  public:
   // Opens the file at `path`, or makes it, with `path`-lock beside it. `room`: how large the file
-  // may grow; one that is nearly so large already gets more. Errors: busy (open elsewhere), io (the
-  // file system's), storage_failed (damaged, not ours, a newer format, another network's).
+  // may grow; one that is nearly so large already gets more. What is in it then is on the disk,
+  // also if whoever had it last was killed. Errors: busy (open elsewhere), io (the file system's),
+  // storage_failed (damaged, not ours, a newer format, another network's).
   static Result<std::unique_ptr<Database>> open(const std::string& path, std::string_view network,
                                                 std::size_t room);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
 
-  // All there is, by expiry. Errors: storage_failed.
-  Result<std::vector<std::pair<Key, Standing>>> standings() const;
-  // As of the last apply() that succeeded. Errors: storage_failed, if it cannot be read or what is
-  // read is damaged.
+  // All there is, by expiry. An index that is damaged, or of an older format, is made anew from the
+  // records, without those that are damaged themselves. Once, before apply(). Errors: busy (the
+  // disk is too full for that), storage_failed.
+  Result<std::vector<std::pair<Key, Standing>>> standings();
+  // What standings() had to mend, for people; empty: nothing.
+  const std::string& mended() const;
+  // As of the last apply() that succeeded. Errors: verification_failed (what is read is damaged),
+  // storage_failed (it cannot be read).
   Result<std::optional<StoredRecord>> find(const Key& key) const;
   // Makes the commits durable, in order and in one transaction. Errors: busy (the disk or the file
   // is full: nothing happened, another may go well), storage_failed (nobody knows what the disk has
@@ -47,6 +52,7 @@ class Database {
 
  private:
   struct Lmdb;
+  static Result<void> create(const std::string& path, std::string_view network, std::size_t room);
   explicit Database(std::unique_ptr<Lmdb> lmdb);
   std::unique_ptr<Lmdb> lmdb_;
 };

@@ -1,6 +1,10 @@
 #include "lmdb/storage.h"
 
+#include <algorithm>
 #include <chrono>
+#include <iterator>
+#include <span>
+#include <system_error>
 #include <utility>
 
 #include "base/check.h"
@@ -24,7 +28,11 @@ Result<std::unique_ptr<LmdbStorage>> LmdbStorage::open(
   std::unique_ptr<LmdbStorage> out(
       new LmdbStorage(std::move(database), std::move(post), std::move(on_broken)));
   out->index_.load(*std::move(standings));
-  out->thread_ = std::thread([storage = out.get()] { storage->run(); });
+  try {
+    out->thread_ = std::thread([storage = out.get()] { storage->run(); });
+  } catch (const std::system_error& failed) {
+    return Error(Errc::io, std::string("cannot start the thread that writes: ") + failed.what());
+  }
   return out;
 }
 
@@ -102,11 +110,18 @@ Result<std::optional<StoredRecord>> LmdbStorage::find(const Key& key) const {
   auto found = database_->find(key);
   if (!found && database_->panicked()) broke(found.error());
   // Only a commit under way may have erased it.
-  if (found && !*found && unreported_.empty()) {
-    return Error(Errc::storage_failed,
+  if (found && !*found && !being_erased(key)) {
+    return Error(Errc::verification_failed,
                  "the record " + key.short_hex() + " is in the index but not in the file");
   }
   return found;
+}
+
+bool LmdbStorage::being_erased(const Key& key) const {
+  return std::ranges::any_of(unreported_, [&](const Unreported& commit) {
+    return std::ranges::any_of(
+        commit.writes, [&](const auto& write) { return write.first == key && !write.second; });
+  });
 }
 
 // ---- The committing thread
@@ -121,12 +136,22 @@ void LmdbStorage::run() {
     wake_.wait_until(lock, earliest, [&] { return ending_ || queued_records_ >= kBatchRecords; });
     std::vector<Commit> batch = next_batch(lock);
     earliest = SteadyClock::now() + kGather;
-    Result<void> result = broken ? Result<void>(*broken) : database_->apply(batch);
-    if (!result && result.error().code == Errc::storage_failed) broken = result.error();
+    std::vector<Done> done;
+    const auto apply = [&](std::span<const Commit> commits) {
+      Result<void> result = broken ? Result<void>(*broken) : database_->apply(commits);
+      if (!result && result.error().code == Errc::storage_failed) broken = result.error();
+      return result;
+    };
+    const Result<void> all = apply(batch);
+    // What a full disk cannot take together it may take in part; what only erases above all.
+    const bool apart = !all && all.error().code == Errc::busy && batch.size() > 1;
+    for (const Commit& commit : batch) {
+      done.push_back({commit.id, apart ? apply(std::span(&commit, 1)) : all});
+    }
 
     lock.lock();
     const bool quiet = done_.empty();
-    for (const Commit& commit : batch) done_.push_back({commit.id, result});
+    std::ranges::move(done, std::back_inserter(done_));
     if (ending_ || !quiet) continue;
     lock.unlock();
     post_([self = std::weak_ptr<LmdbStorage*>(self_)] {

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -14,6 +16,25 @@ namespace kadmos::cli {
 namespace {
 
 using e2e::TempDir;
+
+// The path of everything this program has synced.
+std::vector<std::string>& synced() {
+  static std::vector<std::string> paths;
+  return paths;
+}
+
+}  // namespace
+}  // namespace kadmos::cli
+
+// Comes before the C library's.
+extern "C" int fsync(int fd) {
+  kadmos::cli::synced().push_back(
+      std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fd)));
+  return static_cast<int>(::syscall(SYS_fsync, fd));
+}
+
+namespace kadmos::cli {
+namespace {
 
 PublicKey key_number(Byte n) {
   PublicKey key;
@@ -42,6 +63,15 @@ TEST_CASE("a file is replaced whole or kept and leaves nothing beside it") {
   CHECK_FALSE(write_file(dir / "no/such/place", view_of("x"), IfExists::replace));
   const std::filesystem::directory_iterator files(dir.path());
   CHECK(std::distance(begin(files), end(files)) == 1);
+}
+
+TEST_CASE("a directory that was just made is written in the one above") {
+  TempDir dir;
+  synced().clear();
+  REQUIRE(make_directory(dir / "a/b"));
+  CHECK(synced() == std::vector<std::string>{dir.path(), dir / "a"});
+  REQUIRE(make_directory(dir / "a/b"));
+  CHECK(synced().size() == 2);
 }
 
 TEST_CASE("a file above the bound is not read") {

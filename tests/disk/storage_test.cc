@@ -2,9 +2,12 @@
 #include "lmdb/storage.h"
 
 #include <doctest/doctest.h>
+#include <lmdb.h>
 
 #include <condition_variable>
+#include <filesystem>
 
+#include "base/check.h"
 #include "disk/tap.h"
 #include "support/storage_model.h"
 #include "tests/e2e/support.h"
@@ -59,6 +62,26 @@ struct Fixture {
   }
   void settle() {
     while (reported.size() < last) posts.run_one();
+  }
+  // Puts the row of one key under another.
+  void move_row(const Key& from, const Key& to) const {
+    MDB_env* env = nullptr;
+    MDB_txn* txn = nullptr;
+    MDB_dbi table = 0;
+    auto from_bytes = from.bytes();
+    auto to_bytes = to.bytes();
+    MDB_val old_key{from_bytes.size(), from_bytes.data()};
+    MDB_val new_key{to_bytes.size(), to_bytes.data()};
+    MDB_val row;
+    check(mdb_env_create(&env) == 0 && mdb_env_set_maxdbs(env, 3) == 0);
+    check(mdb_env_open(env, path.c_str(), MDB_NOSUBDIR, 0600) == 0);
+    check(mdb_txn_begin(env, nullptr, 0, &txn) == 0);
+    check(mdb_dbi_open(txn, "by key", 0, &table) == 0 && mdb_get(txn, table, &old_key, &row) == 0);
+    std::string copy(static_cast<const char*>(row.mv_data), row.mv_size);
+    row.mv_data = copy.data();
+    check(mdb_put(txn, table, &new_key, &row, 0) == 0);
+    check(mdb_del(txn, table, &old_key, nullptr) == 0 && mdb_txn_commit(txn) == 0);
+    mdb_env_close(env);
   }
   std::string value_at(const Key& key) const {
     const auto found = storage->find(key);
@@ -164,7 +187,7 @@ TEST_CASE_FIXTURE(Fixture, "a full disk fails what it cannot take and nothing el
     const Tapped tapped(path);
     tap().fail_pages = ENOSPC;
     put(kA, stored("b"));
-    put(kB, std::nullopt);
+    put(kB, stored("b"));
     settle();
   }
   CHECK(reported == Reported{{1, ""}, {2, "busy"}, {3, "busy"}});
@@ -177,6 +200,45 @@ TEST_CASE_FIXTURE(Fixture, "a full disk fails what it cannot take and nothing el
   open();
   CHECK(value_at(kA) == "a");
   CHECK(value_at(kC) == "c");
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "a full disk takes what only erases and comes with what it cannot take") {
+  open();
+  put(kA, stored("a"));
+  put(kB, stored("b"));
+  settle();
+  const Tapped tapped(path);
+  tap().disk_ends = std::filesystem::file_size(path) + 64 * 1024;
+  // Under way together, once something else is on its way.
+  put(kC, stored("c"));
+  put(Prng(1).id(), stored(std::string(60'000, 'v')));
+  for (int i = 0; i < 200; ++i) {
+    put(Prng(static_cast<std::uint64_t>(i)).id(), stored(std::string(60'000, 'v')));
+  }
+  put(kA, std::nullopt);
+  settle();
+  CHECK(reported[reported.size() - 2].second == "busy");
+  CHECK(reported.back().second.empty());
+  CHECK(value_at(kA) == "nothing");
+  CHECK(value_at(kB) == "b");
+}
+
+// Lost by damage, not erased.
+TEST_CASE_FIXTURE(Fixture, "a record lost from the file is never not found whatever is under way") {
+  open();
+  put(kA, stored("a"));
+  settle();
+  storage.reset();
+  move_row(kA, kC);
+  last = 0;
+  open();
+  CHECK(value_at(kA) == "verification_failed");
+  put(kB, stored("b"));
+  put(kA, stored("anew"));
+  CHECK(value_at(kA) == "verification_failed");
+  settle();
+  CHECK(value_at(kA) == "anew");
 }
 
 TEST_CASE_FIXTURE(Fixture, "a disk that fails is not used again and is told of once") {
@@ -238,6 +300,16 @@ TEST_CASE_FIXTURE(Fixture, "a read that finds the disk given up tells of it once
   settle();
   CHECK(value_at(kA) == "storage_failed");
   CHECK(broken.size() == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "storage whose thread cannot be started is an error") {
+  auto database = Database::open(path, "test", 1 << 20).value();
+  const Tapped tapped(path);
+  tap().fail_threads = true;
+  const auto opened = LmdbStorage::open(std::move(database), {}, {});
+  REQUIRE_FALSE(opened.ok());
+  CHECK(opened.error().code == Errc::io);
+  CHECK(opened.error().detail.find("thread") != std::string::npos);
 }
 
 }  // namespace kadmos::disk

@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -18,14 +19,15 @@ namespace {
 constexpr std::uint64_t kMetaPages = 2 * 4096;
 constexpr std::size_t kSector = 512;
 
-// Called with the lock held.
-bool is_tapped(int fd) {
-  if (tap().file.empty()) return false;
+std::string path_of(int fd) {
   std::array<char, PATH_MAX> path{};
   const std::string link = "/proc/self/fd/" + std::to_string(fd);
   const ssize_t size = ::readlink(link.c_str(), path.data(), path.size());
-  return size > 0 && std::string(path.data(), static_cast<std::size_t>(size)) == tap().file;
+  return {path.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
 }
+
+// Called with the lock held.
+bool is_tapped(int fd) { return !tap().file.empty() && path_of(fd) == tap().file; }
 
 int error_of_write(std::uint64_t offset) {
   return offset < kMetaPages ? tap().fail_metas : tap().fail_pages;
@@ -45,6 +47,7 @@ void remember(int fd, const Bytes& bytes, std::uint64_t offset) {
 
 int sync(int fd, long number) {
   const std::lock_guard lock(tap().mutex);
+  if (!tap().file.empty()) tap().synced.push_back(path_of(fd));
   if (is_tapped(fd)) {
     if (tap().fail_syncs != 0) {
       errno = tap().fail_syncs;
@@ -73,6 +76,8 @@ Tapped::~Tapped() {
   tap().fail_pages = tap().fail_metas = tap().fail_syncs = 0;
   tap().disk_ends = 0;
   tap().cannot_reserve = false;
+  tap().fail_threads = false;
+  tap().synced.clear();
   tap().recording = false;
   tap().ops.clear();
 }
@@ -166,6 +171,18 @@ int fallocate(int fd, int mode, off_t offset, off_t size) {
     }
   }
   return static_cast<int>(::syscall(SYS_fallocate, fd, mode, offset, size));
+}
+
+int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*run)(void*),
+                   void* argument) {
+  using namespace kadmos::disk;
+  static const auto real =
+      reinterpret_cast<decltype(&pthread_create)>(::dlsym(RTLD_NEXT, "pthread_create"));
+  {
+    const std::lock_guard lock(tap().mutex);
+    if (tap().fail_threads) return EAGAIN;
+  }
+  return real(thread, attributes, run, argument);
 }
 
 int fstatvfs(int fd, struct statvfs* info) {

@@ -28,7 +28,9 @@ struct Tap {
   // Nothing of the file can be at or beyond it: who tries writes as much as fits or, if nothing
   // does, gets ENOSPC. 0: the disk has no end.
   std::uint64_t disk_ends = 0;
-  bool cannot_reserve = false;  // as a file system that has no fallocate
+  bool cannot_reserve = false;      // as a file system that has no fallocate
+  bool fail_threads = false;        // none can be started
+  std::vector<std::string> synced;  // paths of all that was synced, files and directories
   bool recording = false;
   std::vector<Op> ops;
 };

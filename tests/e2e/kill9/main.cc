@@ -2,7 +2,8 @@
 // started again on the same directory, so many times. Writers store through the library over the
 // daemon's real port, new content and new versions of names, and remember what was acknowledged as
 // durable. After each kill the file itself is opened, and after each start the daemon is asked:
-// every acknowledged record must be there, verify, and be no older. Exits 1 if one is not.
+// every acknowledged record must be there, verify, and be no older. Exits 1 if one is not, or if
+// the daemon ends in any other way.
 //
 // The moments of the kills, what is written and what is read follow the seed; how far the daemon
 // came by then does not.
@@ -185,7 +186,11 @@ class Rounds {
       writing_ += steady_clock::now() - begin;
     }
     daemon.signal(SIGKILL);
-    if (!daemon.wait(kPatience)) fail("the daemon does not die");
+    const auto code = daemon.wait(kPatience);
+    if (!code) fail("the daemon does not die");
+    if (*code != 128 + SIGKILL) {
+      fail(fmt::format("the daemon ended by itself with {}: {}", *code, read(dir_ / "log")));
+    }
     fresh_ = ledger_.to_check(prng_);
     if (std::filesystem::exists(file_)) check_file(fresh_);
   }
@@ -226,6 +231,7 @@ class Rounds {
     const auto file = Database::open(file_, Config().network, 1);
     if (!file) fail(file.error().text());
     if (auto index = (*file)->standings(); !index) fail(index.error().text());
+    if (const std::string& mended = (*file)->mended(); !mended.empty()) fail(mended);
     for (const Key& key : keys) {
       const auto found = (*file)->find(key);
       if (!found) fail(found.error().text());
