@@ -20,6 +20,9 @@ class MountedDisk final : public Storage {
   Result<std::optional<StoredRecord>> find(const Key& key) const override {
     return disk_.durable_->find(key);
   }
+  std::optional<Outline> outline(const Key& key) const override {
+    return disk_.durable_->outline(key);
+  }
   std::vector<Key> keys_after(const std::optional<Key>& after, std::size_t n) const override {
     return disk_.durable_->keys_after(after, n);
   }

@@ -121,10 +121,20 @@ inline std::size_t stored_bytes(const Record& record) {
   return record.value.size() + record.name.size() + kRecordOverhead;
 }
 
+// What a storage knows of a record without reading it.
+struct Outline {
+  WallTime expiry{};
+  bool own = false;
+  std::uint64_t group = 0;
+  PublicKey owner;        // all zero: content
+  std::size_t bytes = 0;  // as stored_bytes counts
+};
+
 class Storage {
  public:
   virtual ~Storage() = default;
   // Set once, before commit. Called once per commit, in commit order, when it is durable or failed.
+  // Errors: busy (there is no room for it; less may go well), storage_failed.
   virtual void on_committed(std::function<void(CommitId, Result<void>)> listener) = 0;
   // Queues a batch. `find` sees it at the latest when it is reported; everything else below changes
   // exactly then, so that whoever queues can count ahead.
@@ -134,8 +144,12 @@ class Storage {
   // durability later than that reports by itself, from the loop.
   virtual void pump() = 0;
 
-  // Reads. `find` verifies nothing; what it gives was verified when it was stored.
+  // Reads. `find` verifies nothing; what it gives was verified when it was stored. Errors:
+  // verification_failed (this record is damaged, and will be until it is written again),
+  // storage_failed.
   virtual Result<std::optional<StoredRecord>> find(const Key& key) const = 0;
+  // Of every record kept, also of one that cannot be read.
+  virtual std::optional<Outline> outline(const Key& key) const = 0;
   // Up to n keys in key order, the first one > `after` (from the smallest if nothing).
   virtual std::vector<Key> keys_after(const std::optional<Key>& after, std::size_t n) const = 0;
   // Up to n keys whose expiry is <= `wall`, earliest first.

@@ -13,6 +13,7 @@ constexpr std::size_t kExpireBatch = 64;
 constexpr int kNotices = 20;  // of one kind in a period
 constexpr Duration kNoticePeriod = std::chrono::minutes(1);
 constexpr Duration kExpirePause = std::chrono::milliseconds(20);  // between two batches
+constexpr Duration kFullPause = std::chrono::seconds(1);  // of a full disk
 constexpr Duration kStoodStill = std::chrono::minutes(1);
 constexpr Duration kForever = std::chrono::hours(24 * 365);  // a timeout this long is none
 
@@ -164,7 +165,8 @@ void Engine::on_unreachable(Now now, const PublicKey& peer, Unreachable why) {
 void Engine::on_committed(Now now, CommitId commit, const Result<void>& result) {
   if (closed_) return;
   look_at_the_clock(now);
-  const std::vector<Key> newer = store_.on_committed(commit, result.ok());
+  const std::vector<Key> newer = store_.on_committed(commit, result);
+  if (!result && result.error().code == Errc::busy) next_expire_ = now.at + kFullPause;
   if (!result) {
     notice(now, Notice::Level::warning, "commit_failed", result.error().text());
   }
@@ -177,8 +179,10 @@ void Engine::on_committed(Now now, CommitId commit, const Result<void>& result) 
     if (result) {
       answer(waiting.peer, waiting.request, waiting.reply);
     } else {
+      const bool full = result.error().code == Errc::busy;
       answer(waiting.peer, waiting.request,
-             wire::Failure{wire::FailureCode::storage, "the record could not be made durable"});
+             wire::Failure{full ? wire::FailureCode::busy : wire::FailureCode::storage,
+                           "the record could not be made durable"});
     }
   }
   unanswered_.erase(first, last);

@@ -87,6 +87,13 @@ class RecordIndex {
 template <class Kept>
 class IndexedStorage : public Storage {
  public:
+  std::optional<Outline> outline(const Key& key) const override {
+    const Kept* kept = index_.find(key);
+    if (kept == nullptr) return std::nullopt;
+    const PublicKey* owner = owner_of(*kept);
+    return Outline{kept->expiry, kept->own, kept->group, owner == nullptr ? PublicKey{} : *owner,
+                   bytes_of(*kept)};
+  }
   std::vector<Key> keys_after(const std::optional<Key>& after, std::size_t n) const override {
     return index_.keys_after(after, n);
   }

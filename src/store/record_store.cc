@@ -12,12 +12,25 @@ namespace {
 using Status = RecordStore::Status;
 using Verdict = RecordStore::Verdict;
 
+// At most so many records make room for one offer; so a store far over its limit, as one is whose
+// limit was lowered, comes down in steps.
+constexpr std::size_t kShed = 256;
+// The pause between two tries of a full disk, and how many records go in each.
+constexpr Duration kFullPause = std::chrono::seconds(1);
+constexpr std::size_t kShedByDisk = 16;
+
 Verdict verdict(Status status, std::string detail) {
   return {status, std::nullopt, 0, false, std::move(detail)};
 }
 
 bool announces(const Record& record, const Key& key) {
   return record.type == RecordType::provider && Id::from_bytes(record.name) == key;
+}
+
+Outline outline_of(const StoredRecord& kept) {
+  const bool content = kept.record.type == RecordType::content;
+  return {kept.expiry, kept.own, kept.group, content ? PublicKey{} : kept.record.owner,
+          stored_bytes(kept.record)};
 }
 
 }  // namespace
@@ -43,14 +56,11 @@ Verdict RecordStore::judge(Now now, const Key& key, const Record& record, bool o
   if (record.value.size() > limits.value_bytes || record.name.size() > limits.name_bytes) {
     return verdict(Status::refused, "larger than a record may be");
   }
+  if (const auto known = outline(key); known && known->expiry <= now.wall) drop(key);
   auto found = present(key);
-  if (!found) return verdict(Status::busy, found.error().text());
-  std::optional<StoredRecord>& held = *found;
-  if (held && held->expiry <= now.wall) {
-    write(key, std::nullopt, held);
-    ++stats_.records_expired;
-    held.reset();
-  }
+  const bool damaged = !found && found.error().code == Errc::verification_failed;
+  if (!found && !damaged) return verdict(Status::busy, found.error().text());
+  const std::optional<StoredRecord> held = damaged ? std::nullopt : *std::move(found);
 
   const WallTime cap = now.wall + config_.ttl_max + config_.clock_skew;
   StoredRecord fresh{record, std::min(record.expiry, cap), own, own ? 0 : group};
@@ -59,7 +69,8 @@ Verdict RecordStore::judge(Now now, const Key& key, const Record& record, bool o
   fresh.own = own || held->own;
   fresh.group = fresh.own ? 0 : held->group;
   const bool equivocation = equivocates(record, held->record);
-  if (record.sequence == held->record.sequence && !equivocation) return refresh(key, *held, fresh);
+  if (record.sequence == held->record.sequence && !equivocation)
+    return refresh(now, key, *held, fresh);
   if (order(record, held->record) < 0 && !planted(Plant::accept_older)) {
     return {Status::superseded, commit_of(key), held->record.sequence, equivocation,
             "a newer version is held"};
@@ -70,29 +81,34 @@ Verdict RecordStore::judge(Now now, const Key& key, const Record& record, bool o
 }
 
 // The version held is offered again: it may live longer, or become own.
-Verdict RecordStore::refresh(const Key& key, const StoredRecord& held,
+Verdict RecordStore::refresh(Now now, const Key& key, const StoredRecord& held,
                              const StoredRecord& offered) {
   StoredRecord merged = offered;
   if (held.record.expiry > offered.record.expiry) merged.record = held.record;
   merged.expiry = std::max(held.expiry, offered.expiry);
-  if (merged.expiry > held.expiry || merged.own != held.own) write(key, std::move(merged), held);
+  if (merged.expiry > held.expiry || merged.own != held.own) {
+    if (!disk_takes_more(now, key)) return verdict(Status::busy, "the disk is full");
+    write(key, std::move(merged));
+  }
   return {Status::extended, commit_of(key), held.record.sequence, false, {}};
 }
 
 Verdict RecordStore::admit(Now now, const Key& key, StoredRecord fresh,
                            const std::optional<StoredRecord>& held) {
+  if (!disk_takes_more(now, key)) return verdict(Status::busy, "the disk is full");
+  const auto taken = outline(key);  // also by what cannot be read
   const std::size_t size = stored_bytes(fresh.record);
-  const std::size_t held_size = held ? stored_bytes(held->record) : 0;
+  const std::size_t taken_size = taken ? taken->bytes : 0;
   if (!fresh.own) {
     if (!held) {
       if (auto full = over_caps(fresh); !full.empty()) return verdict(Status::busy, full);
     }
-    if (!make_room(now, key, held ? 0 : 1, size > held_size ? size - held_size : 0)) {
+    if (!make_room(now, key, taken ? 0 : 1, size > taken_size ? size - taken_size : 0)) {
       return verdict(Status::busy, "the store is full of records that belong here more");
     }
   }
   const std::uint64_t sequence = fresh.record.sequence;
-  write(key, std::move(fresh), held, true);
+  write(key, std::move(fresh), true);
   return {Status::accepted, commit_of(key), sequence, false, {}};
 }
 
@@ -115,8 +131,8 @@ std::string RecordStore::over_caps(const StoredRecord& fresh) const {
   return {};
 }
 
-// Makes room for so many records and bytes more at `key`. False, with nothing evicted, if that
-// would cost records nearer to this node than `key`.
+// Makes room for so many records and bytes more at `key`. False if that would cost records nearer
+// to this node than `key`, with none evicted; or if it takes more than kShed, with so many evicted.
 bool RecordStore::make_room(Now now, const Key& key, std::size_t records, std::size_t bytes) {
   const StorageUsage usage = storage_.usage();
   const auto excess = [](std::size_t stored, std::ptrdiff_t ahead, std::size_t more,
@@ -128,40 +144,55 @@ bool RecordStore::make_room(Now now, const Key& key, std::size_t records, std::s
       excess(usage.records, records_ahead_, records, config_.limits.records);
   std::ptrdiff_t bytes_over = excess(usage.bytes, bytes_ahead_, bytes, config_.limits.record_bytes);
   const auto enough = [&] { return records_over <= 0 && bytes_over <= 0; };
-  // How many keys to ask for: one record frees kRecordOverhead at least, and those with a write
-  // under way do not help.
-  const auto candidates = [&] {
-    const auto by_bytes = bytes_over / static_cast<std::ptrdiff_t>(kRecordOverhead) + 1;
-    return pending_.size() + 1 + static_cast<std::size_t>(std::max(records_over, by_bytes));
-  };
-  const auto take = [&](const Key& candidate) -> std::optional<StoredRecord> {
-    if (pending_.contains(candidate)) return std::nullopt;
-    auto found = storage_.find(candidate);
-    if (!found || !*found) return std::nullopt;
+  std::size_t left = kShed;
+  // Those with a write under way, this key among them, do not help.
+  const auto take = [&](const Key& candidate) {
+    if (candidate == key || pending_.contains(candidate)) return false;
+    const auto known = storage_.outline(candidate);
+    if (!known) return false;
     --records_over;
-    bytes_over -= static_cast<std::ptrdiff_t>(stored_bytes((*found)->record));
-    return *std::move(found);
+    bytes_over -= static_cast<std::ptrdiff_t>(known->bytes);
+    --left;
+    return true;
   };
 
   if (enough()) return true;
-  for (const Key& candidate : storage_.expired(now.wall, candidates())) {
-    if (enough()) return true;
-    if (auto gone = take(candidate)) {
-      write(candidate, std::nullopt, gone);
-      ++stats_.records_expired;
-    }
+  for (const Key& candidate : storage_.expired(now.wall, pending_.size() + 1 + kShed)) {
+    if (enough() || left == 0) break;
+    if (take(candidate)) drop(candidate);
   }
-  std::vector<std::pair<Key, StoredRecord>> victims;
-  for (const Key& candidate : storage_.farthest(self_, candidates())) {
-    if (enough() || !closer(self_, key, candidate)) break;
-    if (auto victim = take(candidate)) victims.emplace_back(candidate, *std::move(victim));
+  std::vector<Key> victims;
+  for (const Key& candidate : storage_.farthest(self_, pending_.size() + 1 + left)) {
+    if (enough() || left == 0 || !closer(self_, key, candidate)) break;
+    if (take(candidate)) victims.push_back(candidate);
   }
-  if (!enough()) return false;
-  for (auto& [victim, record] : victims) {
-    write(victim, std::nullopt, std::move(record));
+  if (!enough() && left > 0) return false;
+  for (const Key& victim : victims) write(victim, std::nullopt);
+  stats_.records_evicted += victims.size();
+  return enough();
+}
+
+// Whether to write to a disk that may be full. If it is, it is tried again after a while; at first
+// by erasing what belongs here less than `key`, if there is any.
+bool RecordStore::disk_takes_more(Now now, const Key& key) {
+  if (!full_) return true;
+  if (!next_try_) next_try_ = now.at + kFullPause;
+  if (now.at < *next_try_) return false;
+  next_try_ = now.at + kFullPause;
+  std::size_t shed = 0;
+  for (const Key& candidate : storage_.farthest(self_, pending_.size() + kShedByDisk)) {
+    if (shed == kShedByDisk || !closer(self_, key, candidate)) break;
+    if (pending_.contains(candidate)) continue;
+    write(candidate, std::nullopt);
     ++stats_.records_evicted;
+    ++shed;
   }
-  return true;
+  return shed == 0;
+}
+
+void RecordStore::drop(const Key& key) {
+  write(key, std::nullopt);
+  ++stats_.records_expired;
 }
 
 Result<std::optional<StoredRecord>> RecordStore::find(Now now, const Key& key) const {
@@ -184,7 +215,10 @@ Result<std::optional<StoredRecord>> RecordStore::present(const Key& key) const {
 
 Result<std::optional<StoredRecord>> RecordStore::read(const Key& key) const {
   auto found = storage_.find(key);
-  if (!found) ++stats_.records_unreadable;
+  if (!found) {
+    ++stats_.records_unreadable;
+    if (found.error().code == Errc::verification_failed) damaged_.insert(key);
+  }
   return found;
 }
 
@@ -216,15 +250,17 @@ RecordStore::Announcements RecordStore::announcements(Now now, const Key& key,
   }
 }
 
+std::optional<Outline> RecordStore::outline(const Key& key) const {
+  const auto it = pending_.find(key);
+  if (it == pending_.end()) return storage_.outline(key);
+  return it->second.record ? std::optional(outline_of(*it->second.record)) : std::nullopt;
+}
+
 void RecordStore::expire(Now now, std::size_t budget) {
   for (const Key& key : storage_.expired(now.wall, budget + pending_.size())) {
     if (budget == 0) break;
     if (pending_.contains(key)) continue;
-    const auto found = storage_.find(key);
-    if (found && !*found) continue;
-    // What cannot be read goes as well, uncounted ahead: nobody knows what it was.
-    write(key, std::nullopt, found ? *found : std::nullopt);
-    ++stats_.records_expired;
+    drop(key);
     --budget;
   }
 }
@@ -249,10 +285,13 @@ void RecordStore::disown(Now now, const Key& key) {
   if (!held || !*held || !(*held)->own) return;
   StoredRecord released = **held;
   released.own = false;
-  write(key, std::move(released), *held);
+  write(key, std::move(released));
 }
 
 std::optional<Commit> RecordStore::poll_commit() {
+  for (const Key& key : std::exchange(damaged_, {})) {
+    if (!pending_.contains(key) && storage_.outline(key)) write(key, std::nullopt);
+  }
   const auto it = batches_.find(next_);
   if (it == batches_.end()) return std::nullopt;
   Commit out{next_++, {}};
@@ -261,7 +300,7 @@ std::optional<Commit> RecordStore::poll_commit() {
   return out;
 }
 
-std::vector<Key> RecordStore::on_committed(CommitId id, bool ok) {
+std::vector<Key> RecordStore::on_committed(CommitId id, const Result<void>& result) {
   auto batch = batches_.extract(id);
   check(!batch.empty() && id < next_);
   for (const Key& key : batch.mapped().keys) {
@@ -269,10 +308,12 @@ std::vector<Key> RecordStore::on_committed(CommitId id, bool ok) {
     if (it != pending_.end() && it->second.commit == id) pending_.erase(it);
   }
   for (const Change& change : batch.mapped().changes) apply(change, -1);
-  failing_ = !ok;
-  if (!ok) ++stats_.commits_failed;
+  full_ = !result && result.error().code == Errc::busy;
+  failing_ = !result && !full_;
+  next_try_.reset();
+  if (!result) ++stats_.commits_failed;
   find_next_expiry();
-  return ok ? std::move(batch.mapped().newer) : std::vector<Key>();
+  return result ? std::move(batch.mapped().newer) : std::vector<Key>();
 }
 
 std::optional<CommitId> RecordStore::commit_of(const Key& key) const {
@@ -280,11 +321,10 @@ std::optional<CommitId> RecordStore::commit_of(const Key& key) const {
   return it == pending_.end() ? std::nullopt : std::optional(it->second.commit);
 }
 
-void RecordStore::write(const Key& key, std::optional<StoredRecord> record,
-                        const std::optional<StoredRecord>& held, bool newer) {
+void RecordStore::write(const Key& key, std::optional<StoredRecord> record, bool newer) {
   Batch& batch = batches_[next_];
-  if (held) count(batch, *held, -1);
-  if (record) count(batch, *record, +1);
+  if (const auto held = outline(key)) count(batch, *held, -1);
+  if (record) count(batch, outline_of(*record), +1);
   const auto [it, added] = pending_.try_emplace(key);
   const bool first = added || it->second.commit != next_;
   if (first) batch.keys.push_back(key);
@@ -294,9 +334,9 @@ void RecordStore::write(const Key& key, std::optional<StoredRecord> record,
   find_next_expiry();
 }
 
-void RecordStore::count(Batch& batch, const StoredRecord& record, int sign) {
-  batch.changes.push_back({sign, sign * static_cast<std::ptrdiff_t>(stored_bytes(record.record)),
-                           record.record.owner, record.group});
+void RecordStore::count(Batch& batch, const Outline& record, int sign) {
+  batch.changes.push_back(
+      {sign, sign * static_cast<std::ptrdiff_t>(record.bytes), record.owner, record.group});
   apply(batch.changes.back(), +1);
 }
 

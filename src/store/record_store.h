@@ -8,6 +8,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,7 +26,7 @@ class RecordStore {
                  // (`commit` empty, unless the same version is still being committed)
     superseded,  // a newer version is held; nothing changes
     refused,     // never: expired, or too large
-    busy,        // a bound is reached or storage cannot be read; nothing changes
+    busy,        // a bound is reached, the disk is full or cannot be read; what is held stays
   };
   struct Verdict {
     Status status = Status::refused;
@@ -55,7 +56,8 @@ class RecordStore {
   Verdict offer(Now now, const Key& key, const Record& record, bool own, std::uint64_t group);
 
   // Durable and unexpired at `now`; nothing otherwise. Storage errors are reported as they are and
-  // counted in records_unreadable.
+  // counted in records_unreadable. A record that is damaged is told of once: it is erased with the
+  // next commit, so that others send it anew, and no longer held against offers.
   Result<std::optional<StoredRecord>> find(Now now, const Key& key) const;
   // As find, but the version being committed if there is one: what the next offer is held against.
   Result<std::optional<StoredRecord>> newest(Now now, const Key& key) const;
@@ -72,7 +74,8 @@ class RecordStore {
 
   // Erases up to `budget` expired records, own ones too (through the next commit), and counts them
   // in records_expired. next_expiry says when the next falls due; nothing while that one is already
-  // being written, or while the last commit failed: a failing disk is not asked again at once.
+  // being written, or while the last commit failed: a failing disk is not asked again at once. One
+  // that is full is: erasing makes room.
   void expire(Now now, std::size_t budget);
   std::optional<WallTime> next_expiry() const { return next_expiry_; }
 
@@ -85,9 +88,11 @@ class RecordStore {
 
   // The batch of everything accepted since the last call; nothing if there is nothing.
   std::optional<Commit> poll_commit();
-  // Storage reported the commit. A failed one never happened (commits_failed). Gives the keys of
+  // Storage reported the commit. A failed one never happened (commits_failed). If the disk was full
+  // (busy), stores are answered busy until something was erased, or a second is over; then those
+  // farthest from the own id go first, if any are farther than what is offered. Gives the keys of
   // which it made a first or newer version durable, each once.
-  std::vector<Key> on_committed(CommitId id, bool ok);
+  std::vector<Key> on_committed(CommitId id, const Result<void>& result);
 
  private:
   struct Pending {
@@ -109,21 +114,25 @@ class RecordStore {
   };
 
   Verdict judge(Now now, const Key& key, const Record& record, bool own, std::uint64_t group);
-  Verdict refresh(const Key& key, const StoredRecord& held, const StoredRecord& offered);
+  Verdict refresh(Now now, const Key& key, const StoredRecord& held, const StoredRecord& offered);
   Verdict admit(Now now, const Key& key, StoredRecord fresh,
                 const std::optional<StoredRecord>& held);
   std::string over_caps(const StoredRecord& fresh) const;
   bool make_room(Now now, const Key& key, std::size_t records, std::size_t bytes);
+  bool disk_takes_more(Now now, const Key& key);
+  // Erases it, expired.
+  void drop(const Key& key);
   // The newest version written, expired or not, reported or not.
   Result<std::optional<StoredRecord>> present(const Key& key) const;
   Result<std::optional<StoredRecord>> read(const Key& key) const;
+  // Of what present(key) gives, or would if it could be read.
+  std::optional<Outline> outline(const Key& key) const;
   std::optional<CommitId> commit_of(const Key& key) const;
   // After every change, since it is asked for after every input.
   void find_next_expiry();
-  // Adds a write to the batch being collected; `held` is what present(key) gives.
-  void write(const Key& key, std::optional<StoredRecord> record,
-             const std::optional<StoredRecord>& held, bool newer = false);
-  void count(Batch& batch, const StoredRecord& record, int sign);
+  // Adds a write to the batch being collected.
+  void write(const Key& key, std::optional<StoredRecord> record, bool newer = false);
+  void count(Batch& batch, const Outline& record, int sign);
   void apply(const Change& change, int sign);
 
   const Config& config_;
@@ -134,6 +143,9 @@ class RecordStore {
   std::map<CommitId, Batch> batches_;  // not reported yet; the last may still be collecting
   CommitId next_ = 1;                  // of the batch being collected
   bool failing_ = false;               // the last commit reported failed
+  bool full_ = false;                  // … for want of room on the disk
+  std::optional<TimePoint> next_try_;  // of a full disk; nothing: a while from the next offer
+  mutable std::set<Key> damaged_;      // found so, and to be erased
   std::optional<WallTime> next_expiry_;
 
   // What the unreported changes add to the storage's own counts.

@@ -271,7 +271,7 @@ void run(std::uint64_t seed, Options options) {
   storage.pump_at_most = 1;
   storage.fail_commit = [&] { return options.failures && prng.chance(200'000); };
   storage.on_committed([&](CommitId id, const Result<void>& result) {
-    store.on_committed(id, result.ok());
+    store.on_committed(id, result);
     model.report(result.ok());
   });
 

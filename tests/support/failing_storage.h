@@ -4,6 +4,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -14,7 +15,10 @@ namespace kadmos {
 class FailingStorage final : public Storage {
  public:
   bool fail_reads = false;
+  std::set<Key> damaged;                // cannot be read until they are written again
+  Errc failure = Errc::storage_failed;  // of commits; busy: the disk is full
   std::function<bool()> fail_commit = [] { return false; };
+  mutable std::size_t reads = 0;
   std::size_t pump_at_most = static_cast<std::size_t>(-1);  // batches a pump
 
   FailingStorage() {
@@ -30,8 +34,9 @@ class FailingStorage final : public Storage {
       Commit commit = std::move(queue_.front());
       queue_.pop_front();
       if (fail_commit()) {
-        listener_(commit.id, Error(Errc::storage_failed, "the disk is full"));
+        listener_(commit.id, Error(failure, "the disk fails"));
       } else {
+        for (const Write& write : commit.writes) damaged.erase(write.key);
         memory_->commit(std::move(commit));
         memory_->pump();
       }
@@ -47,9 +52,12 @@ class FailingStorage final : public Storage {
   }
 
   Result<std::optional<StoredRecord>> find(const Key& key) const override {
+    ++reads;
     if (fail_reads) return Error(Errc::storage_failed, "the disk cannot be read");
+    if (damaged.contains(key)) return Error(Errc::verification_failed, "the record is damaged");
     return memory_->find(key);
   }
+  std::optional<Outline> outline(const Key& key) const override { return memory_->outline(key); }
   std::vector<Key> keys_after(const std::optional<Key>& after, std::size_t n) const override {
     return memory_->keys_after(after, n);
   }

@@ -128,6 +128,30 @@ TEST_CASE("a store whose commit fails is answered with a storage failure") {
   CHECK(f.net.stats(f.a).records_held == 0);
 }
 
+TEST_CASE("a store that a full disk cannot take is answered busy") {
+  Serving f;
+  f.net.storage(f.a).failure = Errc::busy;
+  f.net.storage(f.a).fail_commit = [] { return true; };
+  CHECK(code_of(f.store(f.owned(1, "value"))) == FailureCode::busy);
+  CHECK(code_of(f.store(f.owned(2, "value"))) == FailureCode::busy);
+  CHECK(f.net.stats(f.a).commits_failed == 1);  // not tried again at once
+}
+
+TEST_CASE("a full disk is asked to erase what expired once a second") {
+  Serving f;
+  REQUIRE(f.store(f.owned(1, "value")));
+  auto& storage = f.net.storage(f.a);
+  storage.failure = Errc::busy;
+  int tries = 0;
+  storage.fail_commit = [&] { return ++tries > 0; };
+  f.net.run_for(hours(1) + std::chrono::seconds(10));
+  CHECK(tries > 1);
+  CHECK(tries <= 12);
+  storage.fail_commit = [] { return false; };
+  f.net.run_for(std::chrono::seconds(2));
+  CHECK(f.net.stats(f.a).records_held == 0);
+}
+
 TEST_CASE("stores of one batch are all answered by its commit") {
   Serving f;
   f.net.storage(f.a).pump_at_most = 0;

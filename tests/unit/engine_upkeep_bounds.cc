@@ -62,7 +62,7 @@ TEST_CASE("few own records are given to be republished at once") {
   Fixture f(Config{});
   FailingStorage& storage = f.storage;
   storage.on_committed(
-      [&](CommitId id, const Result<void>& result) { f.store.on_committed(id, result.ok()); });
+      [&](CommitId id, const Result<void>& result) { f.store.on_committed(id, result); });
   f.config.replicate_interval = hours(1000);
   for (int i = 0; i < 20; ++i) {
     const Record record = records::content(std::to_string(i));

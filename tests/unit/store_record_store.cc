@@ -26,7 +26,7 @@ const Key kFar = readable::id(0xf0);
 struct Fixture {
   Fixture() {
     storage.on_committed(
-        [this](CommitId id, const Result<void>& result) { store.on_committed(id, result.ok()); });
+        [this](CommitId id, const Result<void>& result) { store.on_committed(id, result); });
   }
   RecordStore::Verdict offer(const Key& key, const Record& record, bool own = false,
                              std::uint64_t group = 0) {
@@ -216,6 +216,83 @@ TEST_CASE_FIXTURE(Fixture, "a store that cannot be read is busy and says why") {
   CHECK(stats.records_unreadable == 3);
   store.disown(now, kA);
   CHECK(!store.poll_commit());
+}
+
+TEST_CASE_FIXTURE(Fixture, "a full disk is spared for a second and then tried again") {
+  storage.failure = Errc::busy;
+  storage.fail_commit = [] { return true; };
+  CHECK(put(kA, content("a")) == Status::accepted);
+  const auto refused = offer(kB, content("b"));
+  CHECK(refused.status == Status::busy);
+  CHECK(refused.detail == "the disk is full");
+  CHECK(offer(kB, content("b"), true).status == Status::busy);
+  now.at += 999ms;
+  CHECK(offer(kB, content("b")).status == Status::busy);
+  now.at += 1ms;
+  CHECK(put(kB, content("b")) == Status::accepted);  // and fails
+  CHECK(offer(kC, content("c")).status == Status::busy);
+  CHECK(!store.poll_commit());
+  CHECK(stats.commits_failed == 2);
+  storage.fail_commit = [] { return false; };
+  now.at += 1s;
+  CHECK(put(kC, content("c")) == Status::accepted);
+  CHECK(put(kB, content("b")) == Status::accepted);
+}
+
+TEST_CASE_FIXTURE(Fixture, "what a full disk holds expires and makes room") {
+  storage.failure = Errc::busy;
+  put(kA, content("a", kNoon + 1s));
+  storage.fail_commit = [] { return true; };
+  put(kB, content("b"));
+  CHECK(store.next_expiry() == kNoon + 1s);
+  now.wall += 1s;
+  storage.fail_commit = [] { return false; };
+  store.expire(now, 9);
+  settle();
+  CHECK(store.usage().records == 0);
+  CHECK(put(kB, content("b")) == Status::accepted);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "a full disk gives up farther records for a nearer one but no own ones") {
+  storage.failure = Errc::busy;
+  put(kA, content("a"));
+  put(kC, content("c"));
+  put(kFar, content("far"), true);
+  storage.fail_commit = [] { return true; };
+  put(kB, content("b"));
+  storage.fail_commit = [] { return false; };
+  offer(kB, content("b"));
+  now.at += 1s;
+  CHECK(put(kB, content("b")) == Status::busy);
+  CHECK(store.keys_after(std::nullopt, 9) == std::vector<Key>{kA, kFar});
+  CHECK(stats.records_evicted == 1);
+  CHECK(put(kB, content("b")) == Status::accepted);
+  CHECK(stats.records_evicted == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a damaged record is erased once it was found so") {
+  put(kA, content("a"));
+  put(kB, content("b"));
+  storage.damaged = {kA};
+  CHECK(!store.find(now, kA));
+  CHECK(stats.records_unreadable == 1);
+  settle();
+  CHECK(store.keys_after(std::nullopt, 9) == std::vector<Key>{kB});
+  CHECK(!*store.find(now, kA));
+  CHECK(!store.poll_commit());
+}
+
+TEST_CASE_FIXTURE(Fixture, "a damaged record is not held against an offer and gives it its room") {
+  config.limits.records = 1;
+  put(kFar, owned(alice, "n", 5, "five"));
+  storage.damaged = {kFar};
+  CHECK(put(kFar, owned(alice, "n", 1, "one")) == Status::accepted);
+  CHECK(value(kFar) == "one");
+  CHECK(store.usage().records == 1);
+  CHECK(offer(readable::id(0xff), content("v")).status == Status::busy);  // nothing counted twice
+  CHECK(put(kA, content("a")) == Status::accepted);
+  CHECK(store.usage().records == 1);
 }
 
 // ---- Lifetimes
@@ -449,6 +526,22 @@ TEST_CASE_FIXTURE(Fixture, "a large record may take the place of several small o
   CHECK(store.usage().bytes <= config.limits.record_bytes);
   CHECK(holds(Id::from_top(0x8005)));
   CHECK(!holds(Id::from_top(0x8006)));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a store far over its limit comes down in steps and reads none of it") {
+  for (std::uint64_t i = 0; i < 1000; ++i)
+    put(Id::from_top(0x8000 + i), content(std::to_string(i)));
+  config.limits.records = 100;
+  int steps = 0;
+  storage.reads = 0;
+  for (; put(Id::from_top(1), content("a")) == Status::busy; ++steps) {
+    REQUIRE(steps < 10);
+    CHECK(store.usage().records >= 1000 - 256 * static_cast<std::size_t>(steps + 1));
+  }
+  CHECK(steps == 3);
+  CHECK(storage.reads == 4);
+  CHECK(store.usage().records == 100);
+  CHECK(holds(Id::from_top(0x8000 + 98)));
 }
 
 TEST_CASE_FIXTURE(Fixture, "a newer version that is larger must find room too") {
