@@ -53,16 +53,21 @@ std::optional<PublicKey> owner_of(const Service& service, const Json& request) {
   return PublicKey::from_hex(text(request, "owner"));
 }
 
-Future<Json> get(Service& service, const Json& request) {
-  std::optional<Key> key;
+// Which key is meant: the request's "key", or that of its "name".
+Result<Key> key_in(const Service& service, const Json& request) {
   if (request.contains("key")) {
-    key = Key::from_hex(text(request, "key"));
-    if (!key) return now(invalid("a key has 128 hexadecimal digits"));
-  } else {
-    const auto owner = owner_of(service, request);
-    if (!owner) return now(invalid("an owner is a public key of 64 hexadecimal digits"));
-    key = owned_key(*owner, bytes(request, "name"));
+    if (const auto key = Key::from_hex(text(request, "key"))) return *key;
+    return Error(Errc::invalid_argument, "a key has 128 hexadecimal digits");
   }
+  if (const auto owner = owner_of(service, request)) {
+    return owned_key(*owner, bytes(request, "name"));
+  }
+  return Error(Errc::invalid_argument, "an owner is a public key of 64 hexadecimal digits");
+}
+
+Future<Json> get(Service& service, const Json& request) {
+  const auto key = key_in(service, request);
+  if (!key) return now(json_of(key.error()));
   GetOptions options;
   options.timeout = timeout_of(request);
   options.first = request.value("first", false);
@@ -76,6 +81,26 @@ Future<Json> get(Service& service, const Json& request) {
     }
     return answer(found);
   });
+}
+
+// Gives one version after the other, the next only when the last was taken: who listens slowly
+// misses some and gets the newest.
+Task<Json> watch(Service& service, Key key, Emit emit) {
+  auto updates = service.node.watch(key);
+  while (true) {
+    auto next = co_await updates.next();
+    if (!next) co_return json_of(next.error());
+    if (!*next) co_return Json::object();
+    Json update = json_of(**next);
+    update["more"] = true;
+    if (const auto taken = co_await emit(std::move(update)); !taken) co_return Json::object();
+  }
+}
+
+Future<Json> watch(Service& service, const Json& request, Emit emit) {
+  const auto key = key_in(service, request);
+  if (!key) return now(json_of(key.error()));
+  return start(watch(service, *key, std::move(emit)));
 }
 
 SetOptions set_options(const Service& service, const Json& request) {
@@ -251,9 +276,10 @@ Future<Json> whoami(Service& service, const Json& request) {
   return start(whoami(service, std::move(changes), timeout_of(request)));
 }
 
-Future<Json> dispatch(Service& service, const Json& request) {
+Future<Json> dispatch(Service& service, const Json& request, Emit emit) {
   const std::string& op = text(request, "op");
   if (op == "get") return get(service, request);
+  if (op == "watch") return watch(service, request, std::move(emit));
   if (op == "set") return set(service, request);
   if (op == "put") return put(service, request);
   if (op == "del") return del(service, request);
@@ -267,9 +293,14 @@ Future<Json> dispatch(Service& service, const Json& request) {
 
 }  // namespace
 
-Future<Json> execute(Service& service, const Json& request) {
+bool goes_on(const Json& request) {
+  const auto op = request.find("op");
+  return op != request.end() && *op == "watch";
+}
+
+Future<Json> execute(Service& service, const Json& request, Emit emit) {
   try {
-    return dispatch(service, request).then([](Result<Json> result) -> Json {
+    return dispatch(service, request, std::move(emit)).then([](Result<Json> result) -> Json {
       return result ? *std::move(result) : json_of(result.error());
     });
   } catch (const Json::exception& e) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
 
 #include "cli/common/json.h"
@@ -23,8 +24,15 @@ struct Service {
   const PublicKey& owner_key() const { return owner ? owner->public_key() : node.public_key(); }
 };
 
+// Takes one of several answers. Resolves when there is room for the next; an error ends the
+// request.
+using Emit = std::function<Future<void>(Json)>;
+// Whether a request is answered several times, for as long as whoever asked listens.
+bool goes_on(const Json& request);
+
 // Always gives JSON: {"error": …} where something failed. `service` must outlive the future, whose
-// dropping cancels the request.
-Future<Json> execute(Service& service, const Json& request);
+// dropping cancels the request. Of a request that goes on, each answer but the last has "more":
+// true and goes to `emit`.
+Future<Json> execute(Service& service, const Json& request, Emit emit);
 
 }  // namespace kadmos::cli

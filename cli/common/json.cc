@@ -118,8 +118,7 @@ Json json_of(const Receipt& receipt) {
           {"replicas", list_of(receipt.replicas)}};
 }
 
-Json json_of(const Found& found) {
-  const Record& record = found.record;
+Json json_of(const Record& record) {
   Json out = {{"key", key_of(record).hex()}, {"type", name_of(record.type)}};
   if (record.type != RecordType::content) {
     out["owner"] = record.owner.hex();
@@ -127,7 +126,22 @@ Json json_of(const Found& found) {
     out["sequence"] = record.sequence;
   }
   out["expires"] = show(record.expiry);
-  out["value"] = binary(record.value);
+  if (record.type == RecordType::tombstone) {
+    out["deleted"] = true;
+  } else {
+    out["value"] = binary(record.value);
+  }
+  return out;
+}
+
+Json json_of(const Update& update) {
+  Json out = json_of(update.record);
+  out["from"] = json_of(update.from);
+  return out;
+}
+
+Json json_of(const Found& found) {
+  Json out = json_of(found.record);
   out["from"] = json_of(found.from);
   out["local"] = found.local;
   out["hops"] = found.hops;

@@ -65,6 +65,7 @@ struct Raw {
   std::vector<std::string> fields;
   bool first = false;
   std::optional<unsigned> quorum;
+  std::optional<std::uint64_t> count;
   std::uint64_t min_sequence = 0;
 };
 
@@ -163,6 +164,31 @@ Examples:
         ->type_name("N");
     get->add_option("--min-seq", raw_.min_sequence, "Accept no version older than this sequence")
         ->type_name("SEQ");
+
+    CLI::App* watch =
+        add(app_, "watch", "Show a record and each newer version of it, until Ctrl-C", R"(
+Writes the present value and then each newer one as it is set, with a newline after each. That it
+was deleted is told on stderr. With --json each version is an object in a line of its own.
+
+Examples:
+  dht-cli watch greeting
+  dht-cli --json watch greeting --owner KEY
+  dht-cli watch greeting --count 1      waits until there is a value
+)",
+            [](const Raw& raw) -> Command {
+              check_name(raw.name);
+              WatchCommand out{raw.name, std::nullopt, raw.count};
+              if (!raw.owner.empty()) {
+                check_owner(raw.owner);
+                out.owner = raw.owner;
+              }
+              return out;
+            });
+    watch->add_option("NAME|KEY", raw_.name, "as for get")->required();
+    watch->add_option("--owner", raw_.owner, "Whose name: a public key")->type_name("KEY");
+    watch->add_option("--count", raw_.count, "End after so many versions")
+        ->check(CLI::PositiveNumber)
+        ->type_name("N");
 
     CLI::App* set = add(app_, "set", "Publish a value under a name", R"(
 Only the owner can change or delete it. Succeeds once enough replicas made it durable.

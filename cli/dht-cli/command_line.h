@@ -32,6 +32,11 @@ struct GetCommand {
   std::optional<unsigned> quorum;
   std::uint64_t min_sequence = 0;
 };
+struct WatchCommand {
+  std::string what;  // as in GetCommand
+  std::optional<std::string> owner;
+  std::optional<std::uint64_t> count;  // end after so many
+};
 struct SetCommand {
   std::string name;
   std::string value;  // as written: "-" and "@FILE" are to be read
@@ -60,8 +65,9 @@ struct WhoisCommand {
   std::string owner;
 };
 
-using Command = std::variant<GetCommand, SetCommand, PutCommand, DelCommand, KeyCommand,
-                             StatusCommand, PeersCommand, PingCommand, WhoamiCommand, WhoisCommand>;
+using Command =
+    std::variant<GetCommand, WatchCommand, SetCommand, PutCommand, DelCommand, KeyCommand,
+                 StatusCommand, PeersCommand, PingCommand, WhoamiCommand, WhoisCommand>;
 
 struct CommandLine {
   Globals globals;

@@ -1,3 +1,4 @@
+// get and watch: what reads the network.
 #include <fmt/core.h>
 
 #include "cli/common/exit_code.h"
@@ -7,19 +8,61 @@
 
 namespace kadmos::cli {
 
+namespace {
+
+// Puts the key or name meant into the request. False, and said on stderr: it is not clear whose.
+bool say_which(Json& request, const Globals& globals, const std::string& what,
+               const std::optional<std::string>& owner) {
+  if (!owner && Key::from_hex(what)) {
+    request["key"] = what;
+    return true;
+  }
+  if (!owner && !globals.bootstrap.empty() && globals.key_file.empty()) {
+    usage(request.at("op").get<std::string>() +
+          ": whose name? Give --owner KEY, or --key FILE for your own");
+    return false;
+  }
+  request["name"] = binary(view_of(what));
+  if (owner) request["owner"] = *owner;
+  return true;
+}
+
+// Shows one version. False if stdout takes no more.
+bool show(const Globals& globals, const Json& update) {
+  const bool deleted = update.contains("deleted");
+  if (globals.verbose) {
+    fmt::print(stderr, "sequence {}{}, from {}\n", update.value("sequence", std::uint64_t{0}),
+               deleted ? ", deleted" : "",
+               update.at("from").at("key").get<std::string>().substr(0, 12));
+  } else if (deleted && !globals.json && !globals.quiet) {
+    fmt::print(stderr, "deleted\n");
+  }
+  if (globals.json) return write_now(view_of(dump(update)));
+  return deleted || write_now(update.at("value").get_binary());
+}
+
+}  // namespace
+
+int run(Session& session, const WatchCommand& command) {
+  const Globals& globals = session.globals();
+  Json request = {{"op", "watch"}};
+  if (!say_which(request, globals, command.what, command.owner)) return kUsage;
+  std::uint64_t left = command.count.value_or(0);  // 0: no end
+  bool written = true;
+  const Json end = session.follow(request, [&](const Json& update) {
+    written = show(globals, update);
+    return written && --left != 0;
+  });
+  if (!written) return kError;
+  if (!end.contains("error")) return kOk;
+  return *conclude(globals, end, "watch " + command.what);
+}
+
 int run(Session& session, const GetCommand& command) {
   const Globals& globals = session.globals();
   Json request = {{"op", "get"}, {"first", command.first}, {"min_seq", command.min_sequence}};
   if (command.quorum) request["quorum"] = *command.quorum;
-  if (!command.owner && Key::from_hex(command.what)) {
-    request["key"] = command.what;
-  } else {
-    if (!command.owner && !globals.bootstrap.empty() && globals.key_file.empty()) {
-      return usage("get: whose name? Give --owner KEY, or --key FILE for your own");
-    }
-    request["name"] = binary(view_of(command.what));
-    if (command.owner) request["owner"] = *command.owner;
-  }
+  if (!say_which(request, globals, command.what, command.owner)) return kUsage;
   const Json answer = session.call(std::move(request));
   if (const auto done = conclude(globals, answer, "get " + command.what)) return *done;
   if (globals.verbose) {

@@ -54,14 +54,24 @@ void write_outcomes(const Json& answer) {
   }
 }
 
-}  // namespace
-
-bool write_value(ByteView value) {
-  if (!value.empty()) std::fwrite(value.data(), 1, value.size(), stdout);
-  if (::isatty(STDOUT_FILENO) != 0) std::fputc('\n', stdout);
+bool flush() {
   if (std::fflush(stdout) == 0) return true;
   fmt::print(stderr, "dht-cli: cannot write to stdout: {}\n", std::strerror(errno));
   return false;
+}
+
+}  // namespace
+
+bool write_value(ByteView value) {
+  if (::isatty(STDOUT_FILENO) != 0) return write_now(value);
+  if (!value.empty()) std::fwrite(value.data(), 1, value.size(), stdout);
+  return flush();
+}
+
+bool write_now(ByteView bytes) {
+  if (!bytes.empty()) std::fwrite(bytes.data(), 1, bytes.size(), stdout);
+  std::fputc('\n', stdout);
+  return flush();
 }
 
 void write_line(std::string_view line) { fmt::print("{}\n", line); }

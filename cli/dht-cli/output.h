@@ -14,6 +14,8 @@ namespace kadmos::cli {
 bool write_value(ByteView value);
 // A line to stdout.
 void write_line(std::string_view line);
+// Bytes as they are and a newline to stdout, at once. False as write_value.
+bool write_now(ByteView bytes);
 
 // One line on stderr; gives the exit code of a command so wrong.
 int usage(std::string_view message);

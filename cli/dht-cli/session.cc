@@ -14,6 +14,8 @@ namespace {
 // How much longer than its own deadline a request may take to be answered.
 constexpr Duration kGrace = std::chrono::milliseconds(500);
 
+using Take = std::function<bool(const Json&)>;
+
 }  // namespace
 
 struct Session::Impl {
@@ -34,7 +36,10 @@ struct Session::Impl {
   }
 
   Result<void> enter();
+  Error explain(const Error& error) const;
+  Service service() { return {*node, owner ? &*owner : nullptr, {{"listen", "none"}}}; }
   Result<Json> ask_daemon(const Json& request);
+  Task<Json> follow_daemon(Bytes request, Take take);
   Result<Json> ask_node(const Json& request);
 
   const Globals& globals;
@@ -55,6 +60,23 @@ Json Session::call(Json request) {
   return answer ? *std::move(answer) : json_of(answer.error());
 }
 
+Json Session::follow(const Json& request, const Take& take) {
+  Impl& impl = *impl_;
+  if (globals_.bootstrap.empty()) {
+    auto answer = impl.loop.run_until(impl.follow_daemon(to_cbor(request), take));
+    return answer ? *std::move(answer) : json_of(answer.error());
+  }
+  if (auto entered = impl.enter(); !entered) return json_of(entered.error());
+  Service here = impl.service();
+  const auto emit = [&take](Json answer) {
+    answer.erase("more");
+    return Future<void>::resolved(take(answer) ? Result<void>()
+                                               : Error(Errc::cancelled, "it has all it wanted"));
+  };
+  auto answer = impl.loop.run_until(execute(here, request, emit));
+  return answer ? *std::move(answer) : json_of(answer.error());
+}
+
 Result<std::vector<Endpoint>> Session::resolve(const BootstrapName& name) {
   if (const auto numeric = name.numeric()) return std::vector<Endpoint>{numeric->endpoint};
   auto endpoints = impl_->wait(impl_->loop.resolve(name.where.host, name.where.port), impl_->left(),
@@ -68,7 +90,25 @@ Result<Json> Session::Impl::ask_daemon(const Json& request) {
   auto reply = wait(control_request(loop, globals.control, to_cbor(request)), left() + kGrace,
                     "the daemon did not answer");
   if (reply) return parse_cbor(*reply);
-  if (reply.error().code != Errc::unreachable) return std::move(reply).error();
+  return explain(reply.error());
+}
+
+// The answers of the daemon to a request that goes on.
+Task<Json> Session::Impl::follow_daemon(Bytes request, Take take) {
+  auto frames = control_stream(loop, globals.control, request);
+  while (true) {
+    const auto frame = co_await frames.next();
+    if (!frame) co_return json_of(explain(frame.error()));
+    auto answer = parse_cbor(**frame);  // it never ends in order while we listen
+    if (!answer) co_return json_of(answer.error());
+    if (!answer->is_object() || answer->erase("more") == 0) co_return *std::move(answer);
+    if (!take(*answer)) co_return Json::object();
+  }
+}
+
+// What an error of the control socket means to the user.
+Error Session::Impl::explain(const Error& error) const {
+  if (error.code != Errc::unreachable) return error;
   return Error(
       Errc::unreachable,
       fmt::format("no daemon answers at {}: start dht-node, give the --control PATH of one "
@@ -118,8 +158,8 @@ Result<Json> Session::Impl::ask_node(const Json& request) {
   if (!node) {
     if (auto entered = enter(); !entered) return std::move(entered).error();
   }
-  Service service{*node, owner ? &*owner : nullptr, {{"listen", "none"}}};
-  return wait(execute(service, request), left() + kGrace, "no answer came");
+  Service here = service();
+  return wait(execute(here, request, nullptr), left() + kGrace, "no answer came");
 }
 
 }  // namespace kadmos::cli

@@ -2,6 +2,7 @@
 // a client. Either way `execute` answers them, so a command need not know.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "cli/common/json.h"
@@ -18,6 +19,10 @@ class Session {
   // Sends a request and waits for the answer, at most as long as is left of the command's timeout.
   // {"error": …} where something failed.
   Json call(Json request);
+  // The same for a request that is answered several times, without a deadline once the network was
+  // entered: `take` gets each answer but the last, until it gives false. Gives the last; {} if
+  // there was none.
+  Json follow(const Json& request, const std::function<bool(const Json&)>& take);
   // The endpoints of a host name. Errors: unreachable.
   Result<std::vector<Endpoint>> resolve(const BootstrapName& name);
 

@@ -42,17 +42,22 @@ class Daemon {
   }
 
  private:
-  // A request of the control socket, dropped with the connection it came from.
+  // A request of the control socket, dropped with the connection it came from. One that goes on by
+  // itself is not waited for at the end.
   struct Work {
-    explicit Work(Daemon& owner) : daemon(owner) { ++daemon.working_; }
+    Work(Daemon& owner, bool finite) : daemon(owner), counts(finite ? 1 : 0) {
+      daemon.working_ += counts;
+    }
     ~Work() {
-      if (--daemon.working_ == 0 && daemon.draining_ && !daemon.finished_) {
+      daemon.working_ -= counts;
+      if (counts > 0 && daemon.working_ == 0 && daemon.draining_ && !daemon.finished_) {
         daemon.finish_after(kFlush);
       }
     }
     Work(const Work&) = delete;
     Work& operator=(const Work&) = delete;
     Daemon& daemon;
+    int counts;
     std::optional<Future<void>> future;
   };
 
@@ -243,8 +248,9 @@ std::shared_ptr<void> Daemon::handle(ByteView frame, const ControlServer::Reply&
         to_cbor(json_of(request ? Error(Errc::closed, "the daemon is ending") : request.error())));
     return nullptr;
   }
-  auto work = std::make_shared<Work>(*this);
-  work->future = execute(*service_, *request).then([reply](Result<Json> answer) {
+  auto work = std::make_shared<Work>(*this, !goes_on(*request));
+  const auto emit = [reply](const Json& answer) { return reply.more(to_cbor(answer)); };
+  work->future = execute(*service_, *request, emit).then([reply](Result<Json> answer) {
     reply(to_cbor(answer ? *answer : json_of(answer.error())));
   });
   return work;

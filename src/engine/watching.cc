@@ -37,7 +37,7 @@ void Engine::on_newer(Now now, const std::vector<Key>& keys) {
     auto held = store_.find(now, key);
     if (!held || !*held) continue;
     for (const OpId op : ops) {
-      running_.at(op).operation->on_stored(now, (*held)->record);
+      running_.at(op).operation->on_version(now, (*held)->record);
       drive(now, op);
     }
     if (!peers.empty()) pushes_.push_back({std::move((*held)->record), std::move(peers)});

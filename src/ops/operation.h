@@ -85,7 +85,7 @@ class Operation {
   // here, of each that a peer sends unasked (false: that peer was not asked to), and of every peer
   // whose connection broke.
   virtual const Key* watched() const { return nullptr; }
-  virtual void on_stored(Now, const Record&) {}
+  virtual void on_version(Now, const Record&) {}
   virtual bool on_update(Now, const PublicKey& /*from*/, const Record&) { return false; }
   virtual void on_unreachable(Now, const PublicKey&) {}
 

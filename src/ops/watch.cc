@@ -91,7 +91,7 @@ class WatchOp final : public Operation {
   }
 
   const Key* watched() const override { return &key_; }
-  void on_stored(Now now, const Record& record) override {
+  void on_version(Now now, const Record& record) override {
     consider(now, env_.self(), record, nullptr);
   }
   bool on_update(Now now, const PublicKey& from, const Record& record) override {

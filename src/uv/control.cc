@@ -21,6 +21,7 @@ namespace {
 
 constexpr int kBacklog = 16;
 constexpr std::size_t kReadBytes = 64 * 1024;
+constexpr std::size_t kStreamFrames = 1024;  // that wait to be taken from a stream
 
 using Pipe = UvPtr<uv_pipe_t>;
 
@@ -33,13 +34,15 @@ Pipe make_pipe(UvLoop& loop, void* data) {
 
 uv_stream_t* stream(const Pipe& pipe) { return reinterpret_cast<uv_stream_t*>(pipe.get()); }
 
-// Writes `payload` as one frame. False: the pipe is broken.
-bool write_frame(const Pipe& pipe, ByteView payload) {
+// Writes `payload` as one frame. False: the pipe is broken. `written` resolves when all of it is.
+bool write_frame(const Pipe& pipe, ByteView payload, Promise<void> written = {}) {
   struct Request {
     uv_write_t request{};
     Bytes frame;
+    Promise<void> written;
   };
   auto writing = std::make_unique<Request>();
+  writing->written = std::move(written);
   wire::append_netstring(writing->frame, payload);
   writing->request.data = writing.get();
   const uv_buf_t buffer = uv_buf_init(reinterpret_cast<char*>(writing->frame.data()),
@@ -47,7 +50,10 @@ bool write_frame(const Pipe& pipe, ByteView payload) {
   const int failed =
       uv_write(&writing->request, stream(pipe), &buffer, 1,
                // A broken pipe is noticed by the reading side.
-               [](uv_write_t* request, int) { delete static_cast<Request*>(request->data); });
+               [](uv_write_t* request, int status) {
+                 const std::unique_ptr<Request> done(static_cast<Request*>(request->data));
+                 if (status == 0) done->written.resolve({});
+               });
   if (failed == 0) static_cast<void>(writing.release());
   return failed == 0;
 }
@@ -134,21 +140,24 @@ Result<int> bind_private(const std::string& path) {
 
 // ---- Server
 
+// One client.
+struct ControlServer::Session : std::enable_shared_from_this<ControlServer::Session> {
+  Impl* server = nullptr;
+  Pipe pipe;
+  wire::NetstringReader reader{kControlFrameBytes};
+  std::uint64_t request = 0;  // of the handler's latest call
+  bool pending = false;       // and it was not answered yet
+  std::shared_ptr<void> handling;
+
+  void on_bytes(ByteView bytes);
+  void on_end(int);
+  bool awaits(std::uint64_t number) const {
+    return pipe != nullptr && pending && number == request;
+  }
+  void reply(std::uint64_t to, const Bytes& answer);
+};
+
 struct ControlServer::Impl {
-  // One client.
-  struct Session {
-    Impl* server = nullptr;
-    Pipe pipe;
-    wire::NetstringReader reader{kControlFrameBytes};
-    std::uint64_t request = 0;  // of the handler's latest call
-    bool pending = false;       // and it was not answered yet
-    std::shared_ptr<void> handling;
-
-    void on_bytes(ByteView bytes);
-    void on_end(int) { server->end(this); }
-    void reply(std::uint64_t to, const Bytes& answer);
-  };
-
   Impl(UvLoop& on, std::string at, Handler answers)
       : loop(on), path(std::move(at)), handler(std::move(answers)) {}
 
@@ -175,21 +184,16 @@ void ControlServer::Impl::on_client() {
   sessions.push_back(std::move(session));
 }
 
-void ControlServer::Impl::Session::on_bytes(ByteView bytes) {
-  std::shared_ptr<Session> alive;  // the handler may destroy the server
-  for (const auto& each : server->sessions) {
-    if (each.get() == this) alive = each;
-  }
+void ControlServer::Session::on_end(int) { server->end(this); }
+
+void ControlServer::Session::on_bytes(ByteView bytes) {
+  const auto alive = shared_from_this();  // the handler may destroy the server
   bool one_too_many = false;
   const auto fed = reader.feed(bytes, [&](ByteView frame) {
     one_too_many = pending || uv_stream_get_write_queue_size(stream(pipe)) > kControlFrameBytes;
     if (one_too_many) return false;
     pending = true;
-    const std::uint64_t number = ++request;
-    const std::weak_ptr<Session> weak = alive;
-    auto held = server->handler(frame, [weak, number](const Bytes& answer) {
-      if (auto session = weak.lock()) session->reply(number, answer);
-    });
+    auto held = server->handler(frame, Reply(alive, ++request));
     if (pipe == nullptr) return false;
     if (pending) handling = std::move(held);
     return true;
@@ -197,12 +201,27 @@ void ControlServer::Impl::Session::on_bytes(ByteView bytes) {
   if (pipe != nullptr && (one_too_many || !fed)) server->end(this);
 }
 
-void ControlServer::Impl::Session::reply(std::uint64_t to, const Bytes& answer) {
-  if (pipe == nullptr || !pending || to != request) return;
+void ControlServer::Session::reply(std::uint64_t to, const Bytes& answer) {
+  if (!awaits(to)) return;
   pending = false;
   // What is held may be the very operation that is calling.
   server->loop.post([done = std::exchange(handling, nullptr)] {});
   if (answer.size() > kControlFrameBytes || !write_frame(pipe, answer)) server->end(this);
+}
+
+void ControlServer::Reply::operator()(const Bytes& last) const {
+  if (const auto session = session_.lock()) session->reply(request_, last);
+}
+
+Future<void> ControlServer::Reply::more(const Bytes& frame) const {
+  Promise<void> written;
+  Future<void> out = written.future();
+  const auto session = session_.lock();
+  // What goes unwritten ends the future with Errc::closed.
+  if (session && session->awaits(request_) && frame.size() <= kControlFrameBytes) {
+    write_frame(session->pipe, frame, std::move(written));
+  }
+  return out;
 }
 
 ControlServer::ControlServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -238,18 +257,19 @@ ControlServer::~ControlServer() {
 
 namespace {
 
-// Frees itself with its pipe, once it is answered or nobody waits.
-struct Asking {
+// Frees itself with its pipe, once the other side hung up or nobody waits.
+struct Asking : std::enable_shared_from_this<Asking> {
+  std::shared_ptr<Asking> self;  // until then
   Pipe pipe;
   wire::NetstringReader reader{kControlFrameBytes};
-  Promise<Bytes> promise;
+  StreamSource<Bytes> frames{kStreamFrames};
   Bytes request;
   std::string path;
 
-  void finish(Result<Bytes> result) {
-    const std::unique_ptr<Asking> freed(this);
+  void finish(Result<void> result) {
+    const auto freed = std::exchange(self, nullptr);
     pipe.reset();
-    promise.resolve(std::move(result));
+    frames.end(std::move(result));
   }
   void on_connected(int status) {
     if (status != 0) {
@@ -259,13 +279,12 @@ struct Asking {
     if (!read_into<Asking>(pipe) || !write_frame(pipe, request)) on_end(UV_EPIPE);
   }
   void on_bytes(ByteView bytes) {
-    std::optional<Bytes> answer;
-    const auto fed = reader.feed(bytes, [&answer](ByteView frame) {
-      answer = to_bytes(frame);
-      return false;
+    const auto alive = shared_from_this();  // who takes a frame may hang up
+    const auto fed = reader.feed(bytes, [this](ByteView frame) {
+      frames.put(to_bytes(frame));
+      return pipe != nullptr;
     });
-    if (answer) return finish(*std::move(answer));
-    if (!fed) finish(fed.error());
+    if (pipe != nullptr && !fed) finish(fed.error());
   }
   void on_end(int) {
     finish(Error(Errc::closed, "the daemon at " + path + " hung up without an answer"));
@@ -274,22 +293,24 @@ struct Asking {
 
 }  // namespace
 
-Future<Bytes> control_request(UvLoop& loop, const std::string& path, ByteView request) {
+Stream<Bytes> control_stream(UvLoop& loop, const std::string& path, ByteView request) {
+  auto asking = std::make_shared<Asking>();
+  auto frames = asking->frames.stream();
   if (request.size() > kControlFrameBytes) {
-    return Future<Bytes>::resolved(
+    asking->frames.end(
         Error(Errc::too_large, "a control request of " + std::to_string(request.size()) +
                                    " bytes; at most " + std::to_string(kControlFrameBytes)));
+    return frames;
   }
   if (auto address = address_of(path); !address) {
-    return Future<Bytes>::resolved(std::move(address).error());
+    asking->frames.end(std::move(address).error());
+    return frames;
   }
-  auto* asking = new Asking;
+  asking->self = asking;
   asking->path = path;
   asking->request = to_bytes(request);
-  asking->pipe = make_pipe(loop, asking);
-  auto future = asking->promise.future();
-  asking->promise.on_cancel(
-      [asking] { asking->finish(Error(Errc::cancelled, "nobody waits for the answer")); });
+  asking->pipe = make_pipe(loop, asking.get());
+  asking->frames.on_cancel([asking = asking.get()] { asking->finish({}); });
   // The request lives until its callback, which comes even if the pipe is closed before.
   uv_pipe_connect(new uv_connect_t, asking->pipe.get(), path.c_str(),
                   [](uv_connect_t* done, int status) {
@@ -297,7 +318,15 @@ Future<Bytes> control_request(UvLoop& loop, const std::string& path, ByteView re
                     auto* self = static_cast<Asking*>(done->handle->data);
                     if (self != nullptr) self->on_connected(status);
                   });
-  return future;
+  return frames;
+}
+
+Future<Bytes> control_request(UvLoop& loop, const std::string& path, ByteView request) {
+  auto frames = std::make_shared<Stream<Bytes>>(control_stream(loop, path, request));
+  return frames->next().then([frames](Result<std::optional<Bytes>> first) -> Result<Bytes> {
+    if (!first) return std::move(first).error();
+    return **std::move(first);  // it never ends in order while somebody listens
+  });
 }
 
 }  // namespace kadmos

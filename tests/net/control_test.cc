@@ -2,7 +2,9 @@
 #include "uv/control.h"
 
 #include <doctest/doctest.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -90,6 +92,114 @@ TEST_CASE("A control client that goes away cancels its request") {
   loop.run();
   CHECK(gone);
   late(to_bytes("nobody hears this"));
+}
+
+TEST_CASE("A control request may be answered by several frames") {
+  const Folder folder;
+  UvLoop loop;
+  const auto server = ControlServer::listen(
+      loop, folder.socket(), [&](ByteView request, const ControlServer::Reply& reply) {
+        CHECK(text_of(request) == "count");
+        reply.more(to_bytes("one")).detach();
+        reply.more(to_bytes("two")).detach();
+        loop.post([reply] { reply(to_bytes("three")); });
+        return std::shared_ptr<void>();
+      });
+  REQUIRE(server.ok());
+  auto frames = control_stream(loop, folder.socket(), view_of("count"));
+  for (const std::string_view expected : {"one", "two", "three"}) {
+    const auto frame = loop.run_until(frames.next());
+    REQUIRE(frame.ok());
+    REQUIRE(*frame);
+    CHECK(text_of(**frame) == expected);
+  }
+}
+
+TEST_CASE("A control frame is taken when the client has read it and no sooner") {
+  const Folder folder;
+  UvLoop loop;
+  int taken = 0;
+  std::optional<Future<void>> writing;
+  std::optional<ControlServer::Reply> reply;
+  const Bytes frame(512 * 1024, 'x');
+  std::function<void()> write_more = [&] {
+    writing = reply->more(frame).then([&](const Result<void>& result) {
+      if (!result) return;
+      ++taken;
+      loop.post(write_more);
+    });
+  };
+  const auto server =
+      ControlServer::listen(loop, folder.socket(), [&](ByteView, const ControlServer::Reply& to) {
+        reply = to;
+        write_more();
+        return std::shared_ptr<void>();
+      });
+  REQUIRE(server.ok());
+  // A client that reads nothing: what the kernel holds between the two is all that is taken.
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  folder.socket().copy(address.sun_path, sizeof address.sun_path - 1);
+  const int client = socket(AF_UNIX, SOCK_STREAM, 0);
+  REQUIRE(connect(client, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  REQUIRE(write(client, "4:take,", 7) == 7);
+  for (int i = 0; i < 200; ++i) {
+    auto turn = loop.after(std::chrono::milliseconds(0), [&] { loop.stop(); });
+    loop.run();
+  }
+  REQUIRE(writing);
+  CHECK_FALSE(writing->ready());
+  CHECK(taken < 8);
+  const int before = taken;
+  std::vector<char> buffer(64 * 1024);
+  while (taken == before) {
+    REQUIRE(read(client, buffer.data(), buffer.size()) > 0);
+    auto turn = loop.after(std::chrono::milliseconds(0), [&] { loop.stop(); });
+    loop.run();
+  }
+  CHECK(taken > before);
+  close(client);
+}
+
+TEST_CASE("A control client that stops listening to several frames cancels its request") {
+  const Folder folder;
+  UvLoop loop;
+  bool gone = false;
+  std::optional<Stream<Bytes>> frames;
+  const auto server = ControlServer::listen(
+      loop, folder.socket(), [&](ByteView, const ControlServer::Reply& reply) {
+        reply.more(to_bytes("one")).detach();
+        return std::shared_ptr<void>(nullptr, [&](std::nullptr_t) {
+          gone = true;
+          loop.stop();
+        });
+      });
+  REQUIRE(server.ok());
+  frames.emplace(control_stream(loop, folder.socket(), view_of("x")));
+  REQUIRE(loop.run_until(frames->next()).ok());
+  CHECK_FALSE(gone);
+  frames.reset();
+  loop.run();
+  CHECK(gone);
+}
+
+TEST_CASE("A control client learns that the server ended before the last frame") {
+  const Folder folder;
+  UvLoop loop;
+  std::unique_ptr<ControlServer> server;
+  auto made = ControlServer::listen(loop, folder.socket(),
+                                    [&](ByteView, const ControlServer::Reply& reply) {
+                                      reply.more(to_bytes("one")).detach();
+                                      return std::shared_ptr<void>();
+                                    });
+  REQUIRE(made.ok());
+  server = std::move(*made);
+  auto frames = control_stream(loop, folder.socket(), view_of("x"));
+  CHECK(loop.run_until(frames.next()).ok());
+  server.reset();
+  const auto next = loop.run_until(frames.next());
+  REQUIRE_FALSE(next.ok());
+  CHECK(next.error().code == Errc::closed);
 }
 
 TEST_CASE("A control server that ends drops what is pending and its clients learn it") {
