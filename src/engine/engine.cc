@@ -13,7 +13,7 @@ constexpr std::size_t kExpireBatch = 64;
 constexpr int kNotices = 20;  // of one kind in a period
 constexpr Duration kNoticePeriod = std::chrono::minutes(1);
 constexpr Duration kExpirePause = std::chrono::milliseconds(20);  // between two batches
-constexpr Duration kFullPause = std::chrono::seconds(1);  // of a full disk
+constexpr Duration kFullPause = std::chrono::seconds(1);          // of a full disk
 constexpr Duration kStoodStill = std::chrono::minutes(1);
 constexpr Duration kForever = std::chrono::hours(24 * 365);  // a timeout this long is none
 
@@ -40,8 +40,7 @@ Engine::Engine(const Identity& identity, Config config, Storage& storage, Contac
       env_{config_, identity_, endpoints_, has_way_in_, book_,
            table_,  suspects_, store_,     stats_,      prng_},
       upkeep_(config_, identity.id(), table_, store_, has_way_in_, prng_),
-      rpcs_(prng_.next() >> 16),
-      watchers_(config_.limits) {}
+      rpcs_(prng_.next() >> 16) {}
 
 // ---- inputs
 
@@ -71,7 +70,7 @@ void Engine::cancel(Now now, OpId op) {
   if (it->second.purpose == Running::Purpose::user_join) upkeep_.on_join_ended(now.at, false);
   const Key* watched = it->second.operation->watched();
   // What another watch of the key has begun goes on.
-  if (watched == nullptr || watching_.count(*watched) == 1) {
+  if (watched == nullptr || watches_->ours.count(*watched) == 1) {
     it->second.operation->on_cancelled(now);
     act(now, op);
   }
@@ -90,9 +89,7 @@ void Engine::close(Now now) {
   running_.clear();
   deadlines_.clear();
   wakes_.clear();
-  watching_.clear();
-  watchers_.clear();
-  pushes_.clear();
+  watches_.reset();
   rpcs_.clear();
   probes_.clear();
   unanswered_.clear();
@@ -152,13 +149,7 @@ void Engine::on_unreachable(Now now, const PublicKey& peer, Unreachable why) {
     if (why != Unreachable::overloaded) blame(now, request);  // a bound of ours is not its fault
     fail(now, request, Outcome::unreachable, std::string(name_of(why)));
   }
-  watchers_.forget(peer);
-  std::vector<OpId> ops;
-  for (const auto& [key, op] : watching_) ops.push_back(op);
-  for (const OpId op : ops) {
-    running_.at(op).operation->on_unreachable(now, peer);
-    drive(now, op);
-  }
+  if (watches_) lose_watches(now, peer);
   settle(now);
 }
 
@@ -242,7 +233,7 @@ void Engine::on_timeout(Now now) {
     running_.at(op).operation->on_timeout(now);
     drive(now, op);
   }
-  watchers_.expire(now.at);
+  if (watches_) watches_->peers.expire(now.at);
   settle(now);
 }
 
@@ -275,7 +266,7 @@ std::optional<TimePoint> Engine::next_timeout() const {
   };
   if (!deadlines_.empty()) consider(deadlines_.begin()->first);
   if (!wakes_.empty()) consider(wakes_.begin()->first);
-  consider(watchers_.next_timeout());
+  if (watches_) consider(watches_->peers.next_timeout());
   consider(upkeep_.next_timeout());
   consider(expiry_due_);
   return next;
@@ -286,7 +277,7 @@ Stats Engine::stats() const {
   out.table_size = table_.size();
   out.records_held = store_.usage().records;
   out.bytes_held = store_.usage().bytes;
-  out.watches_held = watchers_.size();
+  if (watches_) out.watches_held = watches_->peers.size();
   out.operations_running = running_.size();
   out.rpcs_pending = rpcs_.size();
   return out;
@@ -304,7 +295,7 @@ OpId Engine::begin(Now now, std::unique_ptr<Operation> operation, Running::Purpo
     upkeep_.on_join_started();
   }
   Running& running = running_[id] = Running{std::move(operation), deadline, {}, purpose};
-  if (const Key* key = running.operation->watched()) watching_.emplace(*key, id);
+  if (const Key* key = running.operation->watched()) begin_watch(*key, id);
   running.operation->start(now);
   drive(now, id);
   return id;
@@ -362,11 +353,7 @@ Engine::Running Engine::take(OpId id) {
   Running& running = node.mapped();
   deadlines_.erase({running.deadline, id});
   if (running.wake) wakes_.erase({*running.wake, id});
-  if (const Key* key = running.operation->watched()) {
-    const auto [first, last] = watching_.equal_range(*key);
-    watching_.erase(
-        std::find_if(first, last, [&](const auto& entry) { return entry.second == id; }));
-  }
+  if (const Key* key = running.operation->watched()) end_watch(*key, id);
   rpcs_.orphan(id);
   ++stats_.operations_done;
   return std::move(running);

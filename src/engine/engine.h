@@ -113,6 +113,13 @@ class Engine {
     Record record;
     std::vector<Watchers::Watcher> to;
   };
+  // All that watches need. Most nodes of a simulation never have one.
+  struct Watches {
+    explicit Watches(const Limits& limits) : peers(limits) {}
+    Watchers peers;
+    std::list<Push> pushes;
+    std::multimap<Key, OpId> ours;  // operations that watch
+  };
 
   // operations (engine.cc)
   OpId begin(Now now, std::unique_ptr<Operation> operation, Running::Purpose purpose,
@@ -156,7 +163,10 @@ class Engine {
   void on_newer(Now now, const std::vector<Key>& keys);
   void on_update(Now now, const Peer& from, const wire::Update& update);
   std::optional<Outgoing> poll_push();
-  std::vector<OpId> watching(const Key& key) const;
+  void begin_watch(const Key& key, OpId op);
+  void end_watch(const Key& key, OpId op);
+  void lose_watches(Now now, const PublicKey& peer);
+  Watches& watches();
 
   void notice(Now now, Notice::Level level, std::string_view what, std::string detail);
 
@@ -178,7 +188,6 @@ class Engine {
   std::map<OpId, Running> running_;
   std::set<std::pair<TimePoint, OpId>> deadlines_;
   std::set<std::pair<TimePoint, OpId>> wakes_;
-  std::multimap<Key, OpId> watching_;  // operations that watch
   OpId next_op_ = 1;
   std::map<Bootstrap, std::vector<OpId>> probes_;  // awaited; an empty list: a dial-back
   std::size_t dial_backs_ = 0;
@@ -188,8 +197,7 @@ class Engine {
   std::multimap<CommitId, Unanswered> unanswered_;
   std::map<PublicKey, std::size_t> unanswered_of_;
   std::multimap<CommitId, OpId> awaited_;  // by operations
-  Watchers watchers_;                      // peers
-  std::list<Push> pushes_;
+  std::unique_ptr<Watches> watches_;       // null before the first
 
   std::optional<TimePoint> expiry_due_;
   std::map<std::string_view, Quota> notices_;

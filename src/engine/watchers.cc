@@ -44,12 +44,6 @@ std::optional<TimePoint> Watchers::next_timeout() const {
   return std::get<TimePoint>(*ends_.begin());
 }
 
-void Watchers::clear() {
-  by_key_.clear();
-  by_peer_.clear();
-  ends_.clear();
-}
-
 std::vector<Watchers::Watcher> Watchers::of(const Key& key) const {
   std::vector<Watcher> out;
   for (auto it = by_key_.lower_bound({key, PublicKey{}});

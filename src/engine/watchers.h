@@ -40,7 +40,6 @@ class Watchers {
   // Ends those whose lease is over. `next_timeout` tells when that is next.
   void expire(TimePoint now);
   std::optional<TimePoint> next_timeout() const;
-  void clear();
 
   // Those of a key, by public key.
   std::vector<Watcher> of(const Key& key) const;

@@ -1,9 +1,22 @@
 // Watches, from both ends: peers that watch keys at this node, and this node's own operations that
 // watch keys at peers.
+#include <algorithm>
+
 #include "engine/engine.h"
 #include "wire/codec.h"
 
 namespace kadmos {
+namespace {
+
+// Those of a key; a copy, since telling one may end it.
+std::vector<OpId> of(const std::multimap<Key, OpId>& ops, const Key& key) {
+  std::vector<OpId> out;
+  const auto [first, last] = ops.equal_range(key);
+  for (auto it = first; it != last; ++it) out.push_back(it->second);
+  return out;
+}
+
+}  // namespace
 
 wire::Body Engine::serve_watch(Now now, const Peer& from, std::uint64_t request,
                                const wire::Watch& watch) {
@@ -11,11 +24,11 @@ wire::Body Engine::serve_watch(Now now, const Peer& from, std::uint64_t request,
   using wire::FailureCode;
   if (config_.client) return Failure{FailureCode::refused, "a client holds no replicas"};
   if (watch.lease_s == 0) {
-    watchers_.end(watch.key, from.contact.key);
+    if (watches_) watches_->peers.end(watch.key, from.contact.key);
     return wire::Watching{};
   }
   const TimePoint until = now.at + std::chrono::seconds(watch.lease_s);
-  if (!watchers_.add(watch.key, from.contact.key, request, until)) {
+  if (!watches().peers.add(watch.key, from.contact.key, request, until)) {
     ++stats_.watches_refused;
     return Failure{FailureCode::busy, "too many watches"};
   }
@@ -29,10 +42,10 @@ wire::Body Engine::serve_watch(Now now, const Peer& from, std::uint64_t request,
 
 // Newer versions of these became durable here: whoever watches one is told.
 void Engine::on_newer(Now now, const std::vector<Key>& keys) {
-  if (watchers_.size() == 0 && watching_.empty()) return;
+  if (!watches_) return;
   for (const Key& key : keys) {
-    std::vector<Watchers::Watcher> peers = watchers_.of(key);
-    const std::vector<OpId> ops = watching(key);
+    std::vector<Watchers::Watcher> peers = watches_->peers.of(key);
+    const std::vector<OpId> ops = of(watches_->ours, key);
     if (peers.empty() && ops.empty()) continue;
     auto held = store_.find(now, key);
     if (!held || !*held) continue;
@@ -40,29 +53,29 @@ void Engine::on_newer(Now now, const std::vector<Key>& keys) {
       running_.at(op).operation->on_version(now, (*held)->record);
       drive(now, op);
     }
-    if (!peers.empty()) pushes_.push_back({std::move((*held)->record), std::move(peers)});
+    if (!peers.empty()) watches_->pushes.push_back({std::move((*held)->record), std::move(peers)});
   }
 }
 
 // One frame after the other, as they are taken: many watchers of a large record cost the memory of
 // one.
 std::optional<Outgoing> Engine::poll_push() {
-  if (pushes_.empty()) return std::nullopt;
-  Push& push = pushes_.front();
+  if (!watches_ || watches_->pushes.empty()) return std::nullopt;
+  Push& push = watches_->pushes.front();
   const Watchers::Watcher to = push.to.back();
   push.to.pop_back();
   const bool last = push.to.empty();
   Bytes frame = wire::encode(
       wire::Message{to.request, wire::Update{last ? std::move(push.record) : push.record}});
-  if (last) pushes_.pop_front();
+  if (last) watches_->pushes.pop_front();
   ++stats_.updates_sent;
   return Transmit{Contact{to.peer, {}}, std::move(frame)};
 }
 
 void Engine::on_update(Now now, const Peer& from, const wire::Update& update) {
   bool asked = false;
-  if (!watching_.empty()) {  // or a stranger could have us hash for nothing
-    for (const OpId op : watching(key_of(update.record))) {
+  if (watches_ && !watches_->ours.empty()) {  // or a stranger could have us hash for nothing
+    for (const OpId op : of(watches_->ours, key_of(update.record))) {
       asked |= running_.at(op).operation->on_update(now, from.contact.key, update.record);
       drive(now, op);
     }
@@ -70,11 +83,28 @@ void Engine::on_update(Now now, const Peer& from, const wire::Update& update) {
   ++(asked ? stats_.updates_received : stats_.updates_unsolicited);
 }
 
-std::vector<OpId> Engine::watching(const Key& key) const {
-  std::vector<OpId> out;
-  const auto [first, last] = watching_.equal_range(key);
-  for (auto it = first; it != last; ++it) out.push_back(it->second);
-  return out;
+// A connection broke: what came over it comes no more, and what went over it is in vain.
+void Engine::lose_watches(Now now, const PublicKey& peer) {
+  watches_->peers.forget(peer);
+  std::vector<OpId> ops;
+  for (const auto& [key, op] : watches_->ours) ops.push_back(op);
+  for (const OpId op : ops) {
+    running_.at(op).operation->on_unreachable(now, peer);
+    drive(now, op);
+  }
+}
+
+void Engine::begin_watch(const Key& key, OpId op) { watches().ours.emplace(key, op); }
+
+void Engine::end_watch(const Key& key, OpId op) {
+  const auto [first, last] = watches_->ours.equal_range(key);
+  watches_->ours.erase(
+      std::find_if(first, last, [&](const auto& entry) { return entry.second == op; }));
+}
+
+Engine::Watches& Engine::watches() {
+  if (!watches_) watches_ = std::make_unique<Watches>(config_.limits);
+  return *watches_;
 }
 
 }  // namespace kadmos

@@ -140,14 +140,14 @@ TEST_CASE("a source that is moved goes on") {
 TEST_CASE("beyond its capacity a stream loses the oldest and counts it") {
   StreamSource<int> source(3);
   auto stream = source.stream();
-  for (int i = 1; i <= 1000; ++i) source.put(i);
-  CHECK(stream.missed() == 997);
-  CHECK(item_of(stream.next()) == 998);
-  CHECK(item_of(stream.next()) == 999);
-  CHECK(item_of(stream.next()) == 1000);
-  source.put(1001);
-  CHECK(item_of(stream.next()) == 1001);
-  CHECK(stream.missed() == 997);
+  for (int i = 1; i <= 1'000'000; ++i) source.put(i);
+  CHECK(stream.missed() == 999'997);
+  CHECK(item_of(stream.next()) == 999'998);
+  CHECK(item_of(stream.next()) == 999'999);
+  CHECK(item_of(stream.next()) == 1'000'000);
+  source.put(1'000'001);
+  CHECK(item_of(stream.next()) == 1'000'001);
+  CHECK(stream.missed() == 999'997);
 }
 
 TEST_CASE("dropping a stream cancels what it stood for once") {
