@@ -47,6 +47,12 @@ class Id {
   Id keep(int bits, bool rest = false) const;
 
   std::uint64_t top() const { return words_[0]; }
+  // The XOR of all its 64-bit words: tells keys apart that share a long prefix.
+  std::uint64_t fold() const {
+    std::uint64_t out = 0;
+    for (const std::uint64_t word : words_) out ^= word;
+    return out;
+  }
 
   // The XOR distance, itself a 512-bit number.
   friend Id operator^(const Id& a, const Id& b) {

@@ -50,9 +50,15 @@ struct Probe {
 };
 using Action = std::variant<Ask, Probe>;
 
+// What a comparison with a neighbour came to: it has all that this node has in these ranges.
+struct Synced {
+  std::vector<KeyRange> ranges;
+};
+
 // Result<void> is how an operation ends that gives items.
 using OpResult =
-    std::variant<Result<Closest>, Result<Receipt>, Result<Found>, Result<Pong>, Result<void>>;
+    std::variant<Result<Closest>, Result<Receipt>, Result<Found>, Result<Pong>, Result<Synced>,
+                 Result<void>>;
 using OpItem = std::variant<Update>;
 
 class Operation {

@@ -207,6 +207,12 @@ Result<std::optional<StoredRecord>> RecordStore::newest(Now now, const Key& key)
   return found;
 }
 
+std::optional<Record> RecordStore::to_hand_over(Now now, const Key& key) const {
+  auto found = find(now, key);
+  if (!found || !*found || (*found)->expiry <= now.wall + config_.clock_skew) return std::nullopt;
+  return std::move((*found)->record);
+}
+
 Result<std::optional<StoredRecord>> RecordStore::present(const Key& key) const {
   const auto it = pending_.find(key);
   if (it != pending_.end()) return it->second.record;

@@ -79,6 +79,15 @@ class RecordStore {
   void expire(Now now, std::size_t budget);
   std::optional<WallTime> next_expiry() const { return next_expiry_; }
 
+  // What another node should hold as well: the record as find gives it, unless clocks that differ by
+  // as much as they may could call it expired.
+  std::optional<Record> to_hand_over(Now now, const Key& key) const;
+  // As in Storage: what is durable, expired or not.
+  RangeDigest digest(const KeyRange& range) const { return storage_.digest(range); }
+  std::vector<Version> versions(const KeyRange& range, std::size_t n) const {
+    return storage_.versions(range, n);
+  }
+
   // Up to n keys after `after` in key order, and those of own records.
   std::vector<Key> keys_after(const std::optional<Key>& after, std::size_t n) const;
   std::vector<Key> own_keys() const;

@@ -203,6 +203,13 @@ class Decoder {
   bool record(Record& out);
   bool record_or_nil(std::optional<Record>& out) { return in_.take_nil() || record(out.emplace()); }
   bool failure(Failure& out);
+  bool range(KeyRange& out);
+  bool compare(Compare& out);
+  bool versions(Versions& out);
+  bool compared(Compared& out);
+  bool wanted(Wanted& out);
+  // An index into a list of `most`, from `least` on; `least` becomes the next.
+  bool index(std::uint64_t most, std::uint64_t& least, std::uint64_t& out);
 
   // Whether the array just begun has so many fields after its type.
   bool fields(std::size_t n) {
@@ -274,6 +281,14 @@ bool Decoder::body(Message& out) {
       return fields(3) && request(out) && key(watch.key) &&
              uint({"lease", Kind::uint, 0, kMaxLease}, watch.lease_s);
     }
+    case Type::compare:
+      return fields(2) && request(out) && compare(out.body.emplace<Compare>());
+    case Type::versions:
+      return fields(4) && request(out) && versions(out.body.emplace<Versions>());
+    case Type::compared:
+      return fields(2) && request(out) && compared(out.body.emplace<Compared>());
+    case Type::wanted:
+      return fields(2) && request(out) && wanted(out.body.emplace<Wanted>());
     case Type::pong:
       out.body.emplace<Pong>();
       return fields(1) && request(out);
@@ -419,6 +434,88 @@ bool Decoder::record(Record& out) {
   out.expiry = WallTime(std::chrono::milliseconds(expiry));
   return (tombstone || bytes({"value", Kind::bin, 0, limits_.value_bytes}, out.value)) &&
          (content || bytes("signature", out.signature));
+}
+
+bool Decoder::range(KeyRange& out) {
+  ByteView prefix;
+  if (!uint({"bits", Kind::uint, 0, Id::kBits}, out.bits)) return false;
+  const std::size_t size = prefix_bytes(out.bits);
+  if (!bytes({"prefix", Kind::bin, size, size}, prefix)) return false;
+  ByteArray<Id::kBytes> whole{};
+  std::ranges::copy(prefix, whole.begin());
+  out.prefix = *Id::from_bytes(whole);
+  return out.prefix.keep(out.bits) == out.prefix ||
+         in_.fail("prefix: bits set beyond its " + std::to_string(out.bits));
+}
+
+bool Decoder::compare(Compare& out) {
+  std::size_t count = 0;
+  if (!uint({"parts", Kind::array, 1, Compare::kMost}, count)) return false;
+  for (; count > 0; --count) {
+    Value triple;
+    Compare::Part& part = out.parts.emplace_back();
+    if (!(in_.take({"part", Kind::array, 3, 3}, triple) && range(part.range) &&
+          uint({"fingerprint", Kind::uint, 0, kAny}, part.fingerprint))) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool Decoder::versions(Versions& out) {
+  ByteView list;
+  if (!range(out.range) ||
+      !bytes({"versions", Kind::bin, 0, Versions::kMost * kHeldBytes}, list)) {
+    return false;
+  }
+  if (list.size() % kHeldBytes != 0) {
+    return in_.fail("versions: " + std::to_string(list.size()) + " bytes, must be a multiple of " +
+                    std::to_string(kHeldBytes));
+  }
+  const auto word = [&] {
+    std::uint64_t number = 0;
+    for (const Byte byte : list.first(8)) number = number << 8 | byte;
+    list = list.subspan(8);
+    return number;
+  };
+  while (!list.empty()) {
+    Versions::Held& held = out.held.emplace_back();
+    for (std::uint64_t* field : {&held.tag, &held.sequence, &held.fingerprint}) *field = word();
+  }
+  return true;
+}
+
+bool Decoder::index(std::uint64_t most, std::uint64_t& least, std::uint64_t& out) {
+  if (least == most) return in_.fail("index: more than there are");
+  if (!uint({"index", Kind::uint, least, most - 1}, out)) return false;
+  least = out + 1;
+  return true;
+}
+
+bool Decoder::compared(Compared& out) {
+  std::size_t count = 0;
+  std::uint64_t least = 0;
+  if (!uint({"differences", Kind::array, 0, Compare::kMost}, count)) return false;
+  for (; count > 0; --count) {
+    Value pair;
+    Compared::Difference& one = out.differences.emplace_back();
+    if (!(in_.take({"difference", Kind::array, 2, 2}, pair) &&
+          index(Compare::kMost, least, one.part) &&
+          uint({"records", Kind::uint, 0, kAny}, one.records))) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool Decoder::wanted(Wanted& out) {
+  std::size_t count = 0;
+  std::uint64_t least = 0;
+  if (!uint({"wanted", Kind::array, 0, Versions::kMost}, count)) return false;
+  for (; count > 0; --count) {
+    if (!index(Versions::kMost, least, out.held.emplace_back())) return false;
+  }
+  return true;
 }
 
 bool Decoder::failure(Failure& out) {

@@ -57,6 +57,21 @@ class Encoder {
     bin(m.key.bytes());
     uint(m.lease_s);
   }
+  void operator()(const Compare& m) {
+    array(m.parts.size());
+    for (const Compare::Part& part : m.parts) {
+      array(3);
+      range(part.range);
+      uint(part.fingerprint);
+    }
+  }
+  void operator()(const Versions& m) {
+    range(m.range);
+    packer_.pack_bin(static_cast<std::uint32_t>(m.held.size() * kHeldBytes));
+    for (const Versions::Held& held : m.held) {
+      for (const std::uint64_t word : {held.tag, held.sequence, held.fingerprint}) fixed(word);
+    }
+  }
   void operator()(const Pong&) {}
   void operator()(const Nodes& m) {
     contacts(m.contacts);
@@ -65,6 +80,18 @@ class Encoder {
   void operator()(const Stored& m) {
     uint(static_cast<std::uint64_t>(m.status));
     uint(m.sequence);
+  }
+  void operator()(const Compared& m) {
+    array(m.differences.size());
+    for (const Compared::Difference& difference : m.differences) {
+      array(2);
+      uint(difference.part);
+      uint(difference.records);
+    }
+  }
+  void operator()(const Wanted& m) {
+    array(m.held.size());
+    for (const std::uint64_t held : m.held) uint(held);
   }
   void operator()(const Failure& m) {
     uint(static_cast<std::uint64_t>(m.code));
@@ -112,6 +139,16 @@ class Encoder {
   }
 
  private:
+  void range(const KeyRange& r) {
+    uint(static_cast<std::uint64_t>(r.bits));
+    bin(ByteView(r.prefix.bytes()).first(prefix_bytes(r.bits)));
+  }
+  // Eight bytes, big-endian.
+  void fixed(std::uint64_t word) {
+    std::array<char, 8> bytes;
+    for (std::size_t i = 0; i < 8; ++i) bytes[i] = static_cast<char>(word >> (56 - 8 * i));
+    sink_.write(bytes.data(), bytes.size());
+  }
   void time(WallTime when) {
     const auto ms = static_cast<std::uint64_t>(when.time_since_epoch().count());
     check(ms <= kMaxTime);
@@ -160,7 +197,8 @@ constexpr Head kHeads[] = {{Type::ping, 2},      {Type::find_node, 3}, {Type::fi
                            {Type::store, 3},     {Type::pong, 2},      {Type::nodes, 4},
                            {Type::stored, 4},    {Type::failure, 4},   {Type::find_providers, 4},
                            {Type::providers, 5}, {Type::watch, 4},     {Type::watching, 4},
-                           {Type::update, 3}};
+                           {Type::update, 3},    {Type::compare, 3},   {Type::versions, 5},
+                           {Type::compared, 3},  {Type::wanted, 3}};
 static_assert(std::size(kHeads) == std::variant_size_v<Body>);
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "kadmos/contact.h"
+#include "kadmos/range.h"
 #include "kadmos/record.h"
 
 namespace kadmos::wire {
@@ -55,6 +56,30 @@ struct Watch {
   std::uint32_t lease_s = 0;  // at most kMaxLease; 0: no longer
   friend bool operator==(const Watch&, const Watch&) = default;
 };
+// What the asker holds in some ranges of keys: which of them differ?
+struct Compare {
+  static constexpr std::size_t kMost = 64;
+  struct Part {
+    KeyRange range;
+    std::uint64_t fingerprint = 0;  // as in RangeDigest
+    friend bool operator==(const Part&, const Part&) = default;
+  };
+  std::vector<Part> parts;  // 1 to kMost
+  friend bool operator==(const Compare&, const Compare&) = default;
+};
+// All that the asker holds in one range: what of it is wanted? What it lacks comes as stores.
+struct Versions {
+  static constexpr std::size_t kMost = 64;
+  struct Held {
+    std::uint64_t tag = 0;  // Key::fold()
+    std::uint64_t sequence = 0;
+    std::uint64_t fingerprint = 0;
+    friend bool operator==(const Held&, const Held&) = default;
+  };
+  KeyRange range;
+  std::vector<Held> held;  // up to kMost
+  friend bool operator==(const Versions&, const Versions&) = default;
+};
 
 // ---- Replies
 struct Pong {
@@ -78,6 +103,21 @@ struct Watching {
   std::optional<Record> record;
   std::uint32_t lease_s = 0;
   friend bool operator==(const Watching&, const Watching&) = default;
+};
+// To compare: which parts differ, and how many records the replica holds there.
+struct Compared {
+  struct Difference {
+    std::uint64_t part = 0;  // from 0 on, ascending
+    std::uint64_t records = 0;
+    friend bool operator==(const Difference&, const Difference&) = default;
+  };
+  std::vector<Difference> differences;
+  friend bool operator==(const Compared&, const Compared&) = default;
+};
+// To versions: which of the asker's the replica wants.
+struct Wanted {
+  std::vector<std::uint64_t> held;  // from 0 on, ascending
+  friend bool operator==(const Wanted&, const Wanted&) = default;
 };
 enum class FailureCode : std::uint8_t {
   busy = 1,     // at a bound; try later
@@ -107,14 +147,16 @@ struct Update {
 };
 
 using Body = std::variant<Ping, FindNode, FindValue, Store, Pong, Nodes, Stored, Failure,
-                          FindProviders, Providers, Watch, Watching, Update>;
+                          FindProviders, Providers, Watch, Watching, Update, Compare, Versions,
+                          Compared, Wanted>;
 
 inline bool is_request(const Body& body) {
   return std::visit(
       []<class T>(const T&) {
         return (std::is_same_v<T, Ping> || std::is_same_v<T, FindNode> ||
                 std::is_same_v<T, FindValue> || std::is_same_v<T, Store> ||
-                std::is_same_v<T, FindProviders> || std::is_same_v<T, Watch>);
+                std::is_same_v<T, FindProviders> || std::is_same_v<T, Watch> ||
+                std::is_same_v<T, Compare> || std::is_same_v<T, Versions>);
       },
       body);
 }

@@ -77,6 +77,15 @@ inline std::vector<std::pair<std::string, Message>> sample_messages() {
       {"find-providers", {301, FindProviders{key_of(content), {}}}},
       {"providers", {301, Providers{{}, {announcement}, true}}},
       {"find-providers-after", {302, FindProviders{key_of(content), last_half(announcement)}}},
+      {"compare",
+       {303,
+        Compare{{{KeyRange::around(key_of(content), 12), fingerprint(key_of(content), content)},
+                 {KeyRange{}, 0}}}}},
+      {"compared", {303, Compared{{{0, 1}}}}},
+      {"versions",
+       {304, Versions{KeyRange::around(key_of(content), 12),
+                      {{key_of(content).fold(), 0, fingerprint(key_of(content), content)}}}}},
+      {"wanted", {304, Wanted{{0}}}},
       {"failure", {70'001, Failure{FailureCode::busy, "too many stores"}}},
       {"watch", {9, Watch{key_of(owned), 120}}},
       {"watching", {9, Watching{{}, 120}}},
@@ -92,7 +101,7 @@ class MessageMaker {
 
   Message message() {
     Message out{number(), {}};
-    switch (prng_.below(13)) {
+    switch (prng_.below(17)) {
       case 0:
         out.body = Ping{};
         break;
@@ -133,6 +142,27 @@ class MessageMaker {
       case 12:
         out.body = Update{record()};
         break;
+      case 13: {
+        Compare compare{std::vector<Compare::Part>(1 + prng_.below(Compare::kMost))};
+        for (auto& part : compare.parts) part = {range(), number()};
+        out.body = std::move(compare);
+        break;
+      }
+      case 14: {
+        Versions versions{range(), std::vector<Versions::Held>(prng_.below(9))};
+        for (auto& held : versions.held) held = {number(), number(), number()};
+        out.body = std::move(versions);
+        break;
+      }
+      case 15: {
+        Compared compared;
+        for (const auto i : indexes()) compared.differences.push_back({i, number()});
+        out.body = std::move(compared);
+        break;
+      }
+      case 16:
+        out.body = Wanted{indexes()};
+        break;
     }
     return out;
   }
@@ -152,6 +182,17 @@ class MessageMaker {
  private:
   // Of any length in bits, so that every encoded size of an integer comes up.
   std::uint64_t number() { return prng_.next() >> prng_.below(64); }
+  KeyRange range() {
+    return KeyRange::around(prng_.id(), static_cast<int>(prng_.below(Id::kBits + 1)));
+  }
+  // Ascending, out of 64.
+  std::vector<std::uint64_t> indexes() {
+    std::vector<std::uint64_t> out;
+    for (std::uint64_t i = 0; i < 64; ++i) {
+      if (prng_.chance(100'000)) out.push_back(i);
+    }
+    return out;
+  }
   Bytes bytes(std::size_t size) {
     Bytes out(size);
     for (Byte& b : out) b = static_cast<Byte>(prng_.next());
