@@ -133,8 +133,7 @@ void Inspection::look_for_convergence() {
     if (!name.acked || name.acked->quorum == 0) continue;
     // A set may leave out a near node that was slow, which a round of replication makes good;
     // rounds are up to a fifth late.
-    const auto later =
-        name.acks.upper_bound(world_.now() - 6 * scenario_.config.replicate_interval / 5);
+    const auto later = name.acks.upper_bound(world_.now() - 6 * scenario_.config.sync_interval / 5);
     if (later == name.acks.begin()) continue;
     const std::uint64_t settled = std::prev(later)->second;
     if (std::ranges::none_of(crowd_.up(), [&](NodeIndex i) { return holds(i, name, settled); })) {

@@ -53,7 +53,7 @@ Scenario swarm_scenario(std::uint64_t seed) {
   out.config.k = kReplicas[prng.below(std::size(kReplicas))];
   // Upkeep as fast as the trouble, so that little of the time is waiting.
   out.config.refresh_interval = minutes(10);
-  out.config.replicate_interval = minutes(10);
+  out.config.sync_interval = minutes(10);
   out.config.republish_interval = minutes(30);
   out.duration = whole_seconds(prng, minutes(5), minutes(20));
   out.calm = minutes(25);

@@ -235,7 +235,7 @@ std::vector<Setting> make_settings() {
   add(length("config.ttl", "lifetime of records", KADMOS_AT(config.ttl)));
   add(length("config.refresh_interval", "of a bucket without lookups",
              KADMOS_AT(config.refresh_interval)));
-  add(length("config.replicate_interval", "of held records", KADMOS_AT(config.replicate_interval)));
+  add(length("config.sync_interval", "of held records", KADMOS_AT(config.sync_interval)));
   add(length("config.republish_interval", "of own records", KADMOS_AT(config.republish_interval)));
   add(length("config.rpc_timeout", "after which a request has failed",
              KADMOS_AT(config.rpc_timeout)));
@@ -436,7 +436,7 @@ Result<void> validate(const Scenario& scenario) {
   if (scenario.config.slow_floor > scenario.config.slow_cap) {
     return wrong_setting("config.slow_floor is above config.slow_cap");
   }
-  for (const auto interval : {scenario.config.refresh_interval, scenario.config.replicate_interval,
+  for (const auto interval : {scenario.config.refresh_interval, scenario.config.sync_interval,
                               scenario.config.republish_interval}) {
     if (interval < std::chrono::seconds(1)) {
       return wrong_setting("config: an interval of upkeep must be at least 1s");

@@ -81,7 +81,7 @@ struct Config {
 
   // Upkeep. Every period is jittered by up to a fifth.
   Duration refresh_interval = std::chrono::hours(1);    // a bucket without a lookup this long
-  Duration replicate_interval = std::chrono::hours(1);  // held records to the closest nodes
+  Duration sync_interval = std::chrono::hours(1);       // held records with each neighbour's
   Duration republish_interval = std::chrono::hours(6);  // own records, signed anew
   Duration bootstrap_backoff = std::chrono::milliseconds(500);  // doubles up to the next
   Duration bootstrap_backoff_max = std::chrono::seconds(60);

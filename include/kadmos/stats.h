@@ -23,7 +23,9 @@ namespace kadmos {
   X(records_unreadable, "reads of the storage that failed, or found damage")       \
   X(equivocations, "one owner, one name, one sequence, two values")                \
   X(replicas_repaired, "stale or missing replicas mended after a get")             \
-  X(replicas_sent, "held records sent to closer nodes by upkeep")                  \
+  X(syncs, "comparisons with neighbours of what both hold")                        \
+  X(replicas_sent, "held records sent to neighbours that lacked them")             \
+  X(hand_overs_dropped, "records a neighbour lacks, not sent: too many wait")      \
   X(republished, "own records signed anew and set")                                \
   X(contacts_excess, "replies with more contacts than allowed, cut")               \
   X(contacts_evicted, "dead contacts removed from the table")                      \

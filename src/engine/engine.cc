@@ -40,6 +40,7 @@ Engine::Engine(const Identity& identity, Config config, Storage& storage, Contac
       env_{config_, identity_, endpoints_, has_way_in_, book_,
            table_,  suspects_, store_,     stats_,      prng_},
       upkeep_(config_, identity.id(), table_, store_, has_way_in_, prng_),
+      sync_plan_(config_, table_, store_, stats_, prng_),
       rpcs_(prng_.next() >> 16) {}
 
 // ---- inputs
@@ -51,6 +52,7 @@ OpId Engine::start(Now now, Request request, Duration timeout) {
     purpose = Running::Purpose::user_join;
     if (join->bootstrap.empty()) join->bootstrap = ways_in();
     upkeep_.begin(now.at);
+    sync_plan_.begin(now.at);
   }
   auto operation = std::visit([&](auto& r) { return make_operation(env_, std::move(r)); }, request);
   if (closed_ || running_.size() >= config_.limits.operations) {
@@ -268,6 +270,7 @@ std::optional<TimePoint> Engine::next_timeout() const {
   if (!wakes_.empty()) consider(wakes_.begin()->first);
   if (watches_) consider(watches_->peers.next_timeout());
   consider(upkeep_.next_timeout());
+  consider(sync_plan_.next_timeout());
   consider(expiry_due_);
   return next;
 }
@@ -370,6 +373,9 @@ void Engine::finish(Now now, OpId id, OpResult result) {
       upkeep_.on_republish_ended();
       if (ok) ++stats_.republished;
       return;
+    case Running::Purpose::sync:
+      on_synced(result);
+      return;
     case Running::Purpose::enter:
     case Running::Purpose::user_join:
       upkeep_.on_join_ended(now.at, ok);
@@ -426,8 +432,6 @@ void Engine::run_upkeep(Now now) {
                            ? meeting()
                            : make_operation(env_, FindNodeRequest{search->target});
       begin(now, std::move(operation), Running::Purpose::search, config_.operation_timeout);
-    } else if (const auto* held = std::get_if<Upkeep::Replicate>(&*job)) {
-      replicate(now, held->key);
     } else {
       republish(now, std::get<Upkeep::Republish>(*job).key);
     }
@@ -455,22 +459,13 @@ void Engine::republish(Now now, const Key& key) {
         Running::Purpose::republish, config_.operation_timeout);
 }
 
-void Engine::replicate(Now now, const Key& key) {
-  const auto held = store_.find(now, key);
-  if (!held || !*held) return;
-  const auto k = static_cast<std::size_t>(config_.k);
-  for (const ContactRef contact : table_.closest_healthy(key, k)) {
-    ++stats_.replicas_sent;
-    ask(now, 0, Ask{ContactHold(book_, contact), wire::Store{(*held)->record}}, true);
-  }
-}
-
 // What follows from any input: contacts to check, upkeep that fell due, records that expired.
 void Engine::settle(Now now) {
   while (const auto contact = table_.poll_check()) {
     ask(now, 0, Ask{ContactHold(book_, *contact), wire::Ping{}});
   }
   run_upkeep(now);
+  run_sync(now);
   expiry_due_.reset();
   const auto expiry = store_.next_expiry();
   if (!expiry) return;
@@ -483,7 +478,7 @@ void Engine::settle(Now now) {
 
 // ---- requests of ours
 
-void Engine::ask(Now now, OpId op, Ask request, bool replicates) {
+void Engine::ask(Now now, OpId op, Ask request, bool wanted) {
   if (rpcs_.size() >= config_.limits.pending_rpcs) {
     ++stats_.pending_full;
     if (op != 0) {
@@ -502,8 +497,8 @@ void Engine::ask(Now now, OpId op, Ask request, bool replicates) {
   pending.fail_at = std::max(now.at + config_.rpc_timeout, pending.slow_at);
   pending.known = table_.find(request.to.id()).has_value();
   pending.store = store;
-  pending.replicates = replicates;
-  if (replicates) upkeep_.on_replica_sent();
+  pending.wanted = wanted;
+  if (wanted) sync_plan_.on_sent();
   const std::uint64_t id = rpcs_.add(std::move(pending));
   outgoing_.emplace_back(
       Transmit{*request.to, wire::encode(wire::Message{id, std::move(request.request)})});
@@ -544,7 +539,7 @@ void Engine::probe_ended(Now now, const Bootstrap& where, const Result<Peer>& pe
 void Engine::fail(Now now, const Rpcs::Pending& request, Outcome outcome,
                   const std::string& detail) {
   ++stats_.requests_failed;
-  if (request.replicates) upkeep_.on_replica_ended();
+  if (request.wanted) sync_plan_.on_send_ended();
   const auto it = running_.find(request.op);
   if (it == running_.end()) return;
   it->second.operation->on_failed(now, request.peer, outcome, detail);
@@ -593,7 +588,7 @@ void Engine::on_reply(Now now, const Peer& from, const wire::Message& message) {
     return;
   }
   ++stats_.replies_received;
-  if (pending->replicates) upkeep_.on_replica_ended();
+  if (pending->wanted) sync_plan_.on_send_ended();
   const Duration elapsed = now.at - pending->sent;
   // A store waits for a disk too, a stranger may have had to be dialled first, and if it took
   // longer than a request can, this process stood still.
@@ -628,6 +623,7 @@ void Engine::on_contact(Now now, const Peer& from, bool answered,
     if (seen == RoutingTable::Seen::group_full) ++stats_.group_full;
     if (seen == RoutingTable::Seen::added) {
       former_.remove_if([&](const Contact& one) { return one.key == contact->key; });
+      sync_plan_.on_newcomer(now.at, contact);
     }
     return;
   }

@@ -22,6 +22,7 @@
 #include "base/prng.h"
 #include "base/rtt.h"
 #include "engine/rpcs.h"
+#include "engine/sync_plan.h"
 #include "engine/upkeep.h"
 #include "engine/watchers.h"
 #include "kadmos/config.h"
@@ -96,7 +97,7 @@ class Engine {
     std::unique_ptr<Operation> operation;
     TimePoint deadline{};
     std::optional<TimePoint> wake{};  // when it wants to be told the time
-    enum class Purpose : std::uint8_t { user, user_join, enter, search, republish } purpose{};
+    enum class Purpose : std::uint8_t { user, user_join, enter, search, republish, sync } purpose{};
   };
   struct Quota {
     TimePoint renewed{};
@@ -134,11 +135,21 @@ class Engine {
   void look_at_the_clock(Now now);
   void run_upkeep(Now now);
   void republish(Now now, const Key& key);
-  void replicate(Now now, const Key& key);
   void settle(Now now);
 
+  // comparing with neighbours (sync.cc)
+  void run_sync(Now now);
+  void sync_with_next(Now now);
+  std::vector<Id> known_ids() const;
+  bool sync_with(Now now, const Contact& peer, const std::vector<Id>& known);
+  void begin_sync(Now now, const Contact& peer, std::vector<KeyRange> ranges);
+  void look_for_strays(Now now, const std::vector<Key>& keys);
+  void on_synced(const OpResult& result);
+  wire::Body serve_compare(const wire::Compare& compare) const;
+  wire::Body serve_versions(const Peer& from, const wire::Versions& theirs);
+
   // requests of ours (engine.cc)
-  void ask(Now now, OpId op, Ask ask, bool replicates = false);
+  void ask(Now now, OpId op, Ask ask, bool wanted = false);
   void probe(OpId op, const Bootstrap& where);
   void probe_ended(Now now, const Bootstrap& where, const Result<Peer>& peer);
   void fail(Now now, const Rpcs::Pending& request, Outcome outcome, const std::string& detail);
@@ -151,7 +162,6 @@ class Engine {
   // requests of peers (serve.cc)
   void serve(Now now, const Peer& from, const wire::Message& message);
   wire::Nodes closest_for(const Peer& from, const Id& target) const;
-  bool is_replica(const Peer& peer, const Key& key) const;
   std::optional<wire::Body> serve_store(Now now, const Peer& from, std::uint64_t request,
                                         const Record& record);
   wire::Body serve_watch(Now now, const Peer& from, std::uint64_t request,
@@ -182,6 +192,8 @@ class Engine {
   RecordStore store_;
   OpEnv env_;
   Upkeep upkeep_;
+  SyncPlan sync_plan_;
+  std::optional<Id> synced_;  // how far the neighbour compared with last is
   Rpcs rpcs_;
   CrowdRtt any_rtt_;  // of all peers together: the guess for one never measured
 

@@ -31,8 +31,8 @@ class Rpcs {
     bool slow = false;
     bool postponed = false;
     bool store = false;
-    bool known = false;       // a contact of the table when it was asked
-    bool replicates = false;  // sent by upkeep
+    bool known = false;   // a contact of the table when it was asked
+    bool wanted = false;  // a record its peer asked for in a comparison
   };
   struct Due {
     Pending request;

@@ -29,6 +29,10 @@ void Engine::serve(Now now, const Peer& from, const wire::Message& message) {
                             held.more};
   } else if (const auto* watch = std::get_if<wire::Watch>(&message.body)) {
     reply = serve_watch(now, from, message.request, *watch);
+  } else if (const auto* compare = std::get_if<wire::Compare>(&message.body)) {
+    reply = serve_compare(*compare);
+  } else if (const auto* versions = std::get_if<wire::Versions>(&message.body)) {
+    reply = serve_versions(from, *versions);
   } else {
     reply = serve_store(now, from, message.request, std::get<wire::Store>(message.body).record);
   }
@@ -46,13 +50,6 @@ wire::Nodes Engine::closest_for(const Peer& from, const Id& target) const {
     nodes.contacts.push_back(contact);
   }
   return nodes;
-}
-
-// Whether a peer is one of the k closest to a key that this node knows.
-bool Engine::is_replica(const Peer& peer, const Key& key) const {
-  const auto closest = table_.closest_healthy(key, static_cast<std::size_t>(config_.k));
-  return std::ranges::any_of(
-      closest, [&](ContactRef ref) { return book_.contact(ref).key == peer.contact.key; });
 }
 
 // The reply, or nothing if it has to wait for the commit.
@@ -85,9 +82,6 @@ std::optional<wire::Body> Engine::serve_store(Now now, const Peer& from, std::ui
         "two values for " + key.short_hex() + " with sequence " + std::to_string(record.sequence));
   }
   using Status = RecordStore::Status;
-  // Only one of the closest is likely to know the other replicas.
-  const bool taken = verdict.status == Status::accepted || verdict.status == Status::extended;
-  if (taken && is_replica(from, key)) upkeep_.on_stored(now.at, key);
   wire::Stored stored{wire::StoreStatus::durable, verdict.sequence};
   switch (verdict.status) {
     case Status::accepted:

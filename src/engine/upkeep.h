@@ -7,16 +7,13 @@
 //   the same moment miss each other at first, and the sides of a partition forget each other;
 // - refresh: a lookup in each bucket that had none for the refresh interval or at all (Kademlia,
 //   section 2.3);
-// - replicate: offer each held record to the k closest nodes, unless another of them stored it here
-//   within the last interval, and so everywhere (section 2.5);
 // - republish: sign own records anew and set them, so that they live as long as their node runs.
 //
-// Lookups run one at a time. Records go in small batches, and no more are sent while many await an
-// answer, so a large store is spread over the time and over what the network bears.
+// Lookups run one at a time, and few records are republished at once. What keeps the replicas alike
+// is in sync_plan.h.
 #pragma once
 
 #include <list>
-#include <map>
 #include <optional>
 #include <variant>
 
@@ -33,13 +30,10 @@ class Upkeep {
   struct Search {
     Id target;
   };
-  struct Replicate {
-    Key key;
-  };
   struct Republish {
     Key key;
   };
-  using Job = std::variant<Enter, Search, Replicate, Republish>;
+  using Job = std::variant<Enter, Search, Republish>;
 
   // All referenced things must outlive it. `has_way_in`: there is a way in to try while the table
   // is empty.
@@ -62,29 +56,16 @@ class Upkeep {
   void on_join_ended(TimePoint now, bool ok);
   // The Search given last has ended.
   void on_search_ended() { searching_ = false; }
-  // A store of a Replicate was sent, and later answered or lost.
-  void on_replica_sent() { ++replicating_; }
-  void on_replica_ended() { --replicating_; }
   // A Republish has ended.
   void on_republish_ended() { --republishing_; }
-  // Another replica stored `key` here: it looks after the others this time.
-  void on_stored(TimePoint now, const Key& key);
 
   std::optional<Job> poll(TimePoint now);
   std::optional<TimePoint> next_timeout() const;
 
  private:
-  // A pass over records in key order, a batch a tick.
-  struct Round {
-    TimePoint next{};  // when the next batch, or the next round, is due
-    bool running = false;
-    std::optional<Key> cursor;
-    std::list<Key> batch;
-  };
-
   bool can_search() const { return !searching_ && !table_.empty(); }
   std::optional<Job> poll_search(TimePoint now);
-  std::optional<Key> poll_round(TimePoint now, Round& round, Duration interval, bool own);
+  std::optional<Key> poll_republish(TimePoint now);
 
   const Config& config_;
   Id self_;
@@ -101,10 +82,8 @@ class Upkeep {
   TimePoint next_meeting_{};
   Duration meeting_pause_{};
   int republishing_ = 0;
-  int replicating_ = 0;
-  Round replicate_;
-  Round republish_;
-  std::map<Key, TimePoint> stored_at_;  // of the current interval only
+  TimePoint next_republish_{};
+  std::list<Key> republish_;  // of the round under way
 };
 
 }  // namespace kadmos

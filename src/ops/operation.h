@@ -56,9 +56,8 @@ struct Synced {
 };
 
 // Result<void> is how an operation ends that gives items.
-using OpResult =
-    std::variant<Result<Closest>, Result<Receipt>, Result<Found>, Result<Pong>, Result<Synced>,
-                 Result<void>>;
+using OpResult = std::variant<Result<Closest>, Result<Receipt>, Result<Found>, Result<Pong>,
+                              Result<Synced>, Result<void>>;
 using OpItem = std::variant<Update>;
 
 class Operation {

@@ -45,13 +45,19 @@ struct PublishRequest {
   bool own = true;
 };
 
+// Make `peer` and this node hold the same in `ranges`; none inside another.
+struct SyncRequest {
+  Contact peer;
+  std::vector<KeyRange> ranges;
+};
+
 // Every version of a key from now on, as items; it ends only when it is cancelled, or cannot begin.
 struct WatchRequest {
   Key key;
 };
 
 using Request = std::variant<JoinRequest, FindNodeRequest, PingRequest, GetRequest, SetRequest,
-                             PublishRequest, WatchRequest>;
+                             PublishRequest, SyncRequest, WatchRequest>;
 
 // `env` must outlive the operation. One file a verb implements these.
 std::unique_ptr<Operation> make_operation(const OpEnv& env, JoinRequest request);
@@ -61,5 +67,6 @@ std::unique_ptr<Operation> make_operation(const OpEnv& env, GetRequest request);
 std::unique_ptr<Operation> make_operation(const OpEnv& env, SetRequest request);
 std::unique_ptr<Operation> make_operation(const OpEnv& env, PublishRequest request);
 std::unique_ptr<Operation> make_operation(const OpEnv& env, WatchRequest request);
+std::unique_ptr<Operation> make_operation(const OpEnv& env, SyncRequest request);
 
 }  // namespace kadmos

@@ -14,18 +14,28 @@ struct Place {
 class Search {
  public:
   Search(const Keeper& a, const Keeper& b, std::span<const Id> others, std::size_t most)
-      : a_{a, counts(a.id, b.id, others)}, b_{b, counts(b.id, a.id, others)}, most_(most) {
-    const Place start{0, static_cast<int>(others.size()) + 1};
+      : a_{a, {}}, b_{b, {}}, most_(most) {
+    a_.count(b.id);
+    b_.count(a.id);
+    Place start{0, 1};
+    for (const Id& other : others) {
+      if (other == a.id || other == b.id) continue;
+      a_.count(other);
+      b_.count(other);
+      ++start.unclear;
+    }
     if (visit(KeyRange{}, start, start)) out_.assign(1, KeyRange{});
   }
   std::vector<KeyRange> take() { return std::move(out_); }
 
  private:
-  using Counts = std::array<int, Id::kBits + 1>;  // of nodes that share just so many leading bits
   struct Side {
     const Keeper& keeper;
-    Counts sharing;
+    std::array<int, Id::kBits> sharing{};  // how many others share just so many leading bits
 
+    void count(const Id& other) {
+      ++sharing[static_cast<std::size_t>(shared_prefix(keeper.id, other))];
+    }
     Place narrowed(Place place, int bit, bool one) const {
       const int there = sharing[static_cast<std::size_t>(bit)];
       place.unclear -= there;
@@ -36,13 +46,6 @@ class Search {
     bool surely_out(const Place& place) const { return place.nearer >= keeper.k; }
   };
 
-  static Counts counts(const Id& id, const Id& partner, std::span<const Id> others) {
-    Counts out{};
-    ++out[static_cast<std::size_t>(shared_prefix(id, partner))];
-    for (const Id& other : others) ++out[static_cast<std::size_t>(shared_prefix(id, other))];
-    return out;
-  }
-
   // Whether both keep all of the range; if not, the parts they do keep have been added.
   bool visit(const KeyRange& range, const Place& a, const Place& b) {
     if (a_.surely_out(a) || b_.surely_out(b) || out_.size() >= most_) return false;
@@ -51,7 +54,8 @@ class Search {
     bool whole = true;
     for (const bool one : {false, true}) {
       const KeyRange half = range.half(one);
-      const bool kept = visit(half, a_.narrowed(a, range.bits, one), b_.narrowed(b, range.bits, one));
+      const bool kept =
+          visit(half, a_.narrowed(a, range.bits, one), b_.narrowed(b, range.bits, one));
       if (kept) out_.push_back(half);
       whole = whole && kept;
     }
@@ -59,8 +63,8 @@ class Search {
     return whole;
   }
 
-  const Side a_;
-  const Side b_;
+  Side a_;
+  Side b_;
   const std::size_t most_;
   std::vector<KeyRange> out_;
 };

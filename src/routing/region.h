@@ -1,6 +1,6 @@
-// Which keys two nodes both keep. A node keeps a key if it is among the k nearest to it, so what two
-// nodes share is a set of ranges: all keys that begin with the same bits as long as, for both, too
-// few nodes can be nearer.
+// Which keys two nodes both keep. A node keeps a key if it is among the k nearest to it, so what
+// two nodes share is a set of ranges: all keys that begin with the same bits as long as, for both,
+// too few nodes can be nearer.
 #pragma once
 
 #include <span>
@@ -17,10 +17,10 @@ struct Keeper {
 };
 
 // The ranges, in key order and none inside another, of the keys to which `a` is one of the a.k
-// nearest and `b` one of the b.k nearest, of a, b and `others` (neither of them inside); up to
+// nearest and `b` one of the b.k nearest, of a, b and `others` (which may name them too); up to
 // `most`. Whoever is in a subtree that splits off from a node's path to a key is nearer to the key
-// than this node if the key lies in that subtree, and farther if not; so all that counts is how many
-// there are for each length of prefix. O(others + ranges * bits).
+// than this node if the key lies in that subtree, and farther if not; so all that counts is how
+// many there are for each length of prefix. O(others + ranges * bits).
 std::vector<KeyRange> shared_ranges(const Keeper& a, const Keeper& b, std::span<const Id> others,
                                     std::size_t most);
 

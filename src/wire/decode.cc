@@ -464,8 +464,7 @@ bool Decoder::compare(Compare& out) {
 
 bool Decoder::versions(Versions& out) {
   ByteView list;
-  if (!range(out.range) ||
-      !bytes({"versions", Kind::bin, 0, Versions::kMost * kHeldBytes}, list)) {
+  if (!range(out.range) || !bytes({"versions", Kind::bin, 0, Versions::kMost * kHeldBytes}, list)) {
     return false;
   }
   if (list.size() % kHeldBytes != 0) {

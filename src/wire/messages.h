@@ -146,9 +146,9 @@ struct Update {
   friend bool operator==(const Update&, const Update&) = default;
 };
 
-using Body = std::variant<Ping, FindNode, FindValue, Store, Pong, Nodes, Stored, Failure,
-                          FindProviders, Providers, Watch, Watching, Update, Compare, Versions,
-                          Compared, Wanted>;
+using Body =
+    std::variant<Ping, FindNode, FindValue, Store, Pong, Nodes, Stored, Failure, FindProviders,
+                 Providers, Watch, Watching, Update, Compare, Versions, Compared, Wanted>;
 
 inline bool is_request(const Body& body) {
   return std::visit(

@@ -1,4 +1,4 @@
-// What an engine does without being asked: enter, meet, refresh, replicate, republish.
+// What an engine does without being asked: enter, meet, refresh, republish.
 #include <doctest/doctest.h>
 
 #include "support/drive.h"
@@ -249,71 +249,6 @@ TEST_CASE("upkeep runs one lookup at a time") {
   }
   CHECK(most == 1);
   CHECK(net.stats(a).operations_done >= 3);
-}
-
-TEST_CASE("held records are offered to the closest nodes once an interval") {
-  Member f;
-  f.store(f.content());
-  f.net.sent.clear();
-  f.net.run_for(minutes(47));
-  CHECK(f.stores() == 0);
-  f.net.run_for(minutes(100));  // past a first round, perhaps skipped, and a second
-  CHECK(f.net.sent_of<wire::Store>(f.a, f.b).size() >= 1);
-  CHECK(f.net.sent_of<wire::Store>(f.a, f.c).size() >= 1);
-  CHECK(f.net.stats(f.a).replicas_sent == f.stores());
-  CHECK(f.stores() <= 4);
-}
-
-TEST_CASE("a record that somebody stored here lately is left to them") {
-  Member f;
-  const Record record = f.content();
-  f.net.run_for(minutes(30));
-  f.store(record);
-  f.net.run_for(minutes(50));  // the first round is over
-  CHECK(f.stores() == 0);
-  SUBCASE("time and again") {
-    f.net.run_for(minutes(10));
-    f.store(record);
-    f.net.run_for(minutes(55));
-    CHECK(f.stores() == 0);
-  }
-  SUBCASE("until they stop") {
-    f.net.run_for(minutes(65));
-    CHECK(f.stores() == 2);
-  }
-}
-
-TEST_CASE("a large store is offered in batches") {
-  Member f;
-  for (int i = 0; i < 40; ++i) f.store(f.content(std::to_string(i)));
-  f.net.sent.clear();
-  std::size_t most = 0;
-  f.net.run_for(minutes(75));  // stored before the first round: skipped or not, the second is not
-  while (f.stores() == 0) f.net.run_for(milliseconds(10));
-  for (int i = 0; i < 30; ++i) {
-    const std::size_t before = f.stores();
-    f.net.run_for(milliseconds(10));
-    most = std::max(most, f.stores() - before);
-  }
-  CHECK(f.stores() == 80);
-  CHECK(most <= 32);
-}
-
-TEST_CASE("no more is offered while many offers await an answer") {
-  Member f;
-  for (int i = 0; i < 100; ++i) f.store(f.content(std::to_string(i)));
-  f.net.sent.clear();
-  f.net.on_send = [](const Drive::Sent& one) -> std::optional<Duration> {
-    return std::holds_alternative<wire::Store>(one.message.body) ? seconds(3) : seconds(0);
-  };
-  std::uint64_t most = 0;
-  for (int i = 0; i < 150 * 60; ++i) {  // two rounds
-    f.net.run_for(seconds(1));
-    most = std::max(most, f.net.stats(f.a).rpcs_pending);
-  }
-  CHECK(most >= 64);
-  CHECK(most <= 68);
-  CHECK(f.stores() >= 200);
 }
 
 TEST_CASE("a client offers nothing to others but keeps its own records alive") {

@@ -44,26 +44,11 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE("whom upkeep leaves a record to is remembered for as many records as a node may hold") {
-  Config config;
-  config.limits.records = 2;
-  Fixture f(config);
-  std::vector<Key> keys;
-  for (int i = 0; i < 4; ++i) {
-    keys.push_back(key_of(f.add(i)));
-    f.upkeep.on_stored(kStart + hours(1), keys.back());
-  }
-  std::vector<Key> left(keys.begin() + 2, keys.end());
-  std::sort(left.begin(), left.end());
-  CHECK(f.jobs<Upkeep::Replicate>(kStart + std::chrono::minutes(73)) == left);
-}
-
 TEST_CASE("few own records are given to be republished at once") {
   Fixture f(Config{});
   FailingStorage& storage = f.storage;
   storage.on_committed(
       [&](CommitId id, const Result<void>& result) { f.store.on_committed(id, result); });
-  f.config.replicate_interval = hours(1000);
   for (int i = 0; i < 20; ++i) {
     const Record record = records::content(std::to_string(i));
     f.store.offer({kStart, records::kNoon}, key_of(record), record, true, 0);
@@ -77,8 +62,7 @@ TEST_CASE("few own records are given to be republished at once") {
     if (auto* republish = std::get_if<Upkeep::Republish>(&*job)) given.push_back(republish->key);
   }
   CHECK(given.size() == 8);
-  REQUIRE(f.upkeep.next_timeout());
-  CHECK(*f.upkeep.next_timeout() > due);
+  CHECK_FALSE(f.upkeep.next_timeout());
   while (given.size() < 20) {
     f.upkeep.on_republish_ended();
     CHECK(*f.upkeep.next_timeout() <= due);

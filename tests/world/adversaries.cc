@@ -236,7 +236,7 @@ TEST_CASE("of two values with one sequence all replicas come to keep the same") 
     return out;
   };
   for (const Key& key : plot.conspiracy->equivocated()) REQUIRE(versions(key).size() == 2);
-  plot.world.run_for(3 * plot.scenario.config.replicate_interval);
+  plot.world.run_for(3 * plot.scenario.config.sync_interval);
   for (const Key& key : plot.conspiracy->equivocated()) {
     std::set<std::string> read;
     for (int i = 0; i < 10; ++i) {
@@ -256,7 +256,7 @@ TEST_CASE("a simulation with adversaries holds the honest to their promises and 
     scenario.filled = filled;
     scenario.duration = minutes(5);
     scenario.calm = minutes(20);
-    scenario.config.refresh_interval = scenario.config.replicate_interval = minutes(8);
+    scenario.config.refresh_interval = scenario.config.sync_interval = minutes(8);
     scenario.workload.lookups = scenario.workload.gets = 60;
     scenario.workload.sets = 12;
     scenario.workload.keys = 10;

@@ -1,0 +1,100 @@
+// The plan of comparing: with whom this node compares what they both hold, and when. Pure, like
+// Upkeep: it is polled for the jobs that are due, and the engine carries them out.
+//
+// - Each neighbour that keeps keys this node keeps too is compared with once an interval, one after
+//   the other; each does the same, so any two meet twice, and what one of k replicas lacks is
+//   noticed soon after by the first of the others to come by.
+// - A newcomer among the neighbours is compared with after a short pause, to hand it what it should
+//   hold; the pauses differ, so that one does the work and the others find it done.
+// - Once an interval each record is looked at: if this node is no longer one of the k nearest, the
+//   nearest is asked whether it has the record, until that was so once. Whoever is one of the
+//   nearest goes on from there. The record stays to its expiry, in case this node comes back into
+//   its place.
+// - What a peer asked for in a comparison is sent to it.
+//
+// Nothing is due while no record is held, and little goes on at once.
+#pragma once
+
+#include <list>
+#include <map>
+#include <optional>
+#include <set>
+#include <variant>
+#include <vector>
+
+#include "base/contact_book.h"
+#include "base/prng.h"
+#include "kadmos/config.h"
+#include "routing/routing_table.h"
+#include "store/record_store.h"
+
+namespace kadmos {
+
+class SyncPlan {
+ public:
+  struct Neighbour {};  // the next of them
+  struct Newcomer {
+    ContactHold contact;
+  };
+  struct Look {
+    std::vector<Key> keys;
+  };
+  struct Send {
+    Key key;
+    ContactHold to;
+  };
+  using Job = std::variant<Neighbour, Newcomer, Look, Send>;
+
+  // All referenced things must outlive it.
+  SyncPlan(const Config& config, const RoutingTable& table, const RecordStore& store, Stats& stats,
+           Prng& prng)
+      : config_(config), table_(table), store_(store), stats_(stats), prng_(prng) {}
+
+  // The node begins to take part; before, nothing is due.
+  void begin(TimePoint now);
+  // A contact entered the table.
+  void on_newcomer(TimePoint now, ContactHold contact);
+  // A peer wants to be sent what is held of `key`. Beyond a bound it is not; the next comparison
+  // finds it lacking again.
+  void on_wanted(const Key& key, const ContactHold& by);
+  // A comparison began, or ended.
+  void on_begun() { ++running_; }
+  void on_ended() { --running_; }
+  // A Send was sent, or answered or lost.
+  void on_sent() { ++sending_; }
+  void on_send_ended() { --sending_; }
+  // Of a key looked at: one of its nearest has it; whether that was so; this node keeps it (again).
+  void on_handed_over(const Key& key) { handed_over_.insert(key); }
+  bool handed_over(const Key& key);
+  void on_kept(const Key& key) { handed_over_.erase(key); }
+
+  // How many of the contacts nearest to this node may keep what it keeps.
+  std::size_t neighbours() const;
+
+  std::optional<Job> poll(TimePoint now);
+  std::optional<TimePoint> next_timeout() const;
+
+ private:
+  bool idle() const;
+  Duration pace() const;
+  std::vector<Key> next_keys(TimePoint now);
+
+  const Config& config_;
+  const RoutingTable& table_;
+  const RecordStore& store_;
+  Stats& stats_;
+  Prng& prng_;
+
+  bool begun_ = false;
+  TimePoint next_neighbour_{};
+  TimePoint next_look_{};
+  std::optional<Key> looked_at_;  // the last key of the round under way
+  std::multimap<TimePoint, ContactHold> newcomers_;
+  std::list<Send> wanted_;
+  int running_ = 0;
+  int sending_ = 0;
+  std::set<Key> handed_over_;  // of this round and, unless looked at yet, of the one before
+  std::set<Key> still_so_;     // those of them that were looked at in this round
+};
+
+}  // namespace kadmos
