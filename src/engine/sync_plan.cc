@@ -1,6 +1,7 @@
 #include "engine/sync_plan.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace kadmos {
 namespace {
@@ -34,6 +35,11 @@ void SyncPlan::on_wanted(const Key& key, const ContactHold& by) {
     return;
   }
   wanted_.push_back({key, by});
+}
+
+void SyncPlan::on_handed_over(const Key& key) {
+  handed_over_.insert(key);
+  still_so_.insert(key);
 }
 
 bool SyncPlan::handed_over(const Key& key) {
@@ -78,6 +84,7 @@ std::optional<SyncPlan::Job> SyncPlan::poll(TimePoint now) {
 }
 
 std::vector<Key> SyncPlan::next_keys(TimePoint now) {
+  if (!looked_at_) handed_over_ = std::exchange(still_so_, {});
   auto keys = store_.keys_after(looked_at_, kBatch);
   if (keys.size() == kBatch) {
     looked_at_ = keys.back();
@@ -85,8 +92,6 @@ std::vector<Key> SyncPlan::next_keys(TimePoint now) {
   } else {
     looked_at_.reset();
     next_look_ = now + prng_.jittered(config_.sync_interval);
-    handed_over_ = std::move(still_so_);
-    still_so_.clear();
   }
   return keys;
 }

@@ -64,7 +64,7 @@ class SyncPlan {
   void on_sent() { ++sending_; }
   void on_send_ended() { --sending_; }
   // Of a key looked at: one of its nearest has it; whether that was so; this node keeps it (again).
-  void on_handed_over(const Key& key) { handed_over_.insert(key); }
+  void on_handed_over(const Key& key);
   bool handed_over(const Key& key);
   void on_kept(const Key& key) { handed_over_.erase(key); }
 
@@ -93,8 +93,8 @@ class SyncPlan {
   std::list<Send> wanted_;
   int running_ = 0;
   int sending_ = 0;
-  std::set<Key> handed_over_;  // of this round and, unless looked at yet, of the one before
-  std::set<Key> still_so_;     // those of them that were looked at in this round
+  std::set<Key> handed_over_;  // forgotten at the start of a round, unless seen since the last one
+  std::set<Key> still_so_;     // those seen
 };
 
 }  // namespace kadmos

@@ -182,10 +182,10 @@ TEST_CASE("codec: what is no array of a message is refused") {
 
 TEST_CASE("codec: a type that is unknown or of another type is refused") {
   check_all({
-      {"92 05 07", "type: 5 is no message"},
+      {"92 0a 07", "type: 10 is no message"},
       {"92 00 07", "type: 0 is no message"},
       {"95 00 01 c401 6e 90 c2", "type: 0 is no message"},
-      {"92 25 07", "type: 37 is no message"},
+      {"92 2f 07", "type: 47 is no message"},
       {"92 cd0101 07", "type: 257 is no message"},
       {"92 cfffffffffffffffff 07", "type: 18446744073709551615 is no message"},
       {"92 ff 07", "type: signed integer 0, must be uint 0..18446744073709551615"},
