@@ -1,5 +1,6 @@
 #include "simulations/disk.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -60,6 +61,11 @@ std::unique_ptr<Storage> Disk::mount() {
   return std::make_unique<MountedDisk>(*this);
 }
 
+std::optional<StoredRecord> Disk::record(const Key& key) const {
+  auto found = durable_->find(key).value();
+  return found && found->record.type != RecordType::floor ? std::move(found) : std::nullopt;
+}
+
 void Disk::wipe() {
   durable_ = make_memory_storage();
   durable_->on_committed([this](CommitId id, Result<void> result) {
@@ -73,7 +79,7 @@ void Disk::unmount() {
 }
 
 void Disk::commit(Commit commit) {
-  if (latency_ == Duration::zero() && pending_.empty() && !failing_)
+  if (latency_ == Duration::zero() && pending_.empty() && !failing_ && !full_)
     return durable_->commit(std::move(commit));
   const std::uint64_t number = next_++;
   pending_.push_back({number, std::move(commit)});
@@ -85,6 +91,12 @@ void Disk::deliver(const Event& event) {
   if (pending_.empty() || pending_.front().number != event.number) return;  // lost in a crash
   Commit commit = std::move(pending_.front().commit);
   pending_.pop_front();
+  ++finished_;
+  const auto grows = [](const Write& write) { return write.record.has_value(); };
+  if (full_ && std::ranges::any_of(commit.writes, grows)) {
+    listener_(commit.id, Error(Errc::busy, "the virtual disk is full"));
+    return;
+  }
   if (failing_) {
     listener_(commit.id, Error(Errc::storage_failed, "the virtual disk fails"));
     return;

@@ -5,6 +5,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 
 #include "kadmos/seams.h"
 #include "simulations/event_queue.h"
@@ -24,8 +25,14 @@ class Disk {
   void wipe();
   // What is durable, process or not.
   const Storage& contents() const { return *durable_; }
+  // What a reader would find there.
+  std::optional<StoredRecord> record(const Key& key) const;
   // Every write from now on fails (or works again).
   void set_failing(bool on) { failing_ = on; }
+  // It has no room for more than erasures (or has some again).
+  void set_full(bool on) { full_ = on; }
+  // How many writes have become durable or failed.
+  std::uint64_t finished() const { return finished_; }
 
   // The event `committed` is due.
   void deliver(const Event& event);
@@ -43,6 +50,8 @@ class Disk {
   NodeIndex self_;
   Duration latency_;
   bool failing_ = false;
+  bool full_ = false;
+  std::uint64_t finished_ = 0;
   std::unique_ptr<Storage> durable_;
   std::list<Pending> pending_;
   std::uint64_t next_ = 0;

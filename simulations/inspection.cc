@@ -55,8 +55,8 @@ void Inspection::look_into_nodes() {
 }
 
 bool Inspection::holds(NodeIndex i, const Ledger::Name& name, std::uint64_t sequence) const {
-  const auto held = world_.disk(i).contents().find(name.key);
-  return held && *held && (*held)->record.sequence >= sequence;
+  const auto held = world_.disk(i).record(name.key);
+  return held && held->record.sequence >= sequence;
 }
 
 std::size_t Inspection::holders_in_place(const Ledger::Name& name, std::uint64_t sequence) const {

@@ -245,8 +245,8 @@ void Users::on_set(OperationId id, const Result<Receipt>& result) {
     if (!crowd_.is_up(i)) continue;  // it may have lost its disk since
     const Stats stats = world_.node(i).stats();
     if (stats.records_evicted + stats.records_expired > 0) continue;  // or its place
-    const auto held = world_.disk(i).contents().find(entry.key);
-    if (!held || !*held || (*held)->record.sequence < version.sequence) {
+    const auto held = world_.disk(i).record(entry.key);
+    if (!held || held->record.sequence < version.sequence) {
       violate_("receipts are honest", text(op) + ": node " + std::to_string(i) +
                                           " is said to hold it durably and does not");
     }
@@ -307,8 +307,8 @@ bool Users::is_within_reach(const Ledger::Name& name, std::uint64_t sequence,
       crowd_.closest_of_all(name.key, static_cast<std::size_t>(scenario_.config.k));
   const auto lacking = std::ranges::count_if(closest, [&](NodeIndex i) {
     if (!crowd_.is_up(i) || world_.paused(i)) return true;  // an adversary, or it stands still
-    const auto held = world_.disk(i).contents().find(name.key);
-    return not_heard(i, asked) || !held || !*held || (*held)->record.sequence < sequence;
+    const auto held = world_.disk(i).record(name.key);
+    return not_heard(i, asked) || !held || held->record.sequence < sequence;
   });
   return lacking < read_quorum(static_cast<int>(closest.size()));
 }
@@ -323,8 +323,8 @@ void Users::check_missing(const Operation& op, const Error& error) {
       crowd_.closest_in_place(entry.key, static_cast<std::size_t>(scenario_.config.k));
   int gone = 0;
   for (const NodeIndex i : op.acked->replicas) {
-    const auto held = world_.disk(i).contents().find(entry.key);
-    const bool holds = held && *held && (*held)->record.sequence >= op.acked->sequence;
+    const auto held = world_.disk(i).record(entry.key);
+    const bool holds = held && held->record.sequence >= op.acked->sequence;
     // An adversary may say that it keeps it, and be as good as gone.
     const bool there = crowd_.is_up(i) && !world_.paused(i) && !not_heard(i, error.asked);
     if (!holds || !there || std::ranges::find(closest, i) == closest.end()) ++gone;

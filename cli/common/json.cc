@@ -55,6 +55,8 @@ std::string_view name_of(RecordType type) {
       return "tombstone";
     case RecordType::provider:
       return "provider";
+    case RecordType::floor:
+      return "floor";
   }
   return "unknown";
 }

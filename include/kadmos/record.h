@@ -22,6 +22,8 @@ enum class RecordType : std::uint8_t {
   owned = 2,      // signed by `owner`; a higher sequence replaces a lower one
   tombstone = 3,  // an owned record that says "deleted"; its value is empty
   provider = 4,   // an announcement: its owner has what belongs to the key that is its name
+  floor = 5,      // what a storage keeps of an owned record that expired, and nobody sends: its
+                  // owner, its sequence and, as the value, its digest
 };
 
 struct Record {
@@ -73,6 +75,9 @@ std::optional<Announcement> announced(const Record& record);
 // then, for one sequence with different contents (equivocation), the larger digest; then the later
 // expiry. `equal` means neither adds anything.
 std::strong_ordering order(const Record& a, const Record& b);
+
+// The 64 bytes that settle it between contents of one sequence.
+ByteArray<64> digest(const Record& record);
 
 // Whether a and b have one sequence but different contents: their owner equivocated.
 bool equivocates(const Record& a, const Record& b);

@@ -110,14 +110,17 @@ struct Commit {
 };
 
 struct StorageUsage {
-  std::size_t records = 0;
-  std::size_t bytes = 0;  // as stored_bytes counts
+  std::size_t records = 0;  // floors aside
+  std::size_t bytes = 0;    // as stored_bytes counts; of floors too
+  std::size_t floors = 0;
 };
 
 // What a record weighs against Limits::record_bytes, wherever it is kept: its value, its name and a
 // fixed overhead for keys, signature and indexes.
 inline constexpr std::size_t kRecordOverhead = 512;
 inline std::size_t stored_bytes(const Record& record) {
+  // Has no signature, but a digest; so that no record that expires takes more room than before.
+  if (record.type == RecordType::floor) return kRecordOverhead;
   return record.value.size() + record.name.size() + kRecordOverhead;
 }
 
@@ -128,8 +131,11 @@ struct Outline {
   std::uint64_t group = 0;
   PublicKey owner;        // all zero: content
   std::size_t bytes = 0;  // as stored_bytes counts
+  bool floor = false;
 };
 
+// Keeps records, and floors: they are found, outlined, listed by expiry and among the farthest, and
+// nowhere else.
 class Storage {
  public:
   virtual ~Storage() = default;
@@ -157,7 +163,8 @@ class Storage {
   virtual std::optional<WallTime> next_expiry() const = 0;
   // The keys of own records, in key order.
   virtual std::vector<Key> own_keys() const = 0;
-  // Up to n keys of records that are not own, the farthest from `id` by XOR first.
+  // Up to n keys of what is not own: floors first, then records, the farthest from `id` by XOR
+  // first.
   virtual std::vector<Key> farthest(const Id& id, std::size_t n) const = 0;
   // How many records (content has no owner), and how many stored by peers of a group (0: none).
   virtual std::size_t count_of_owner(const PublicKey& owner) const = 0;

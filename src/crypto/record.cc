@@ -10,6 +10,8 @@
 //   digest      = SHA-512("kadmos:version:1" || u8 type || value)   (settles equivocations)
 #include "kadmos/record.h"
 
+#include <algorithm>
+
 #include "crypto/sha512.h"
 
 namespace kadmos {
@@ -39,12 +41,8 @@ Bytes signed_bytes(const Record& record, std::string_view network) {
   return out;
 }
 
-Sha512::Digest digest_of(const Record& record) {
-  const Byte type = static_cast<Byte>(record.type);
-  return Sha512("kadmos:version:1").add({&type, 1}).add(record.value).digest();
-}
-
 bool same_contents(const Record& a, const Record& b) {
+  if (a.type == RecordType::floor || b.type == RecordType::floor) return digest(a) == digest(b);
   return a.type == b.type && a.value == b.value;
 }
 
@@ -66,6 +64,8 @@ std::string_view malformed(const Record& record) {
     case RecordType::provider:
       if (!announced(record)) return "it is no well-formed announcement";
       return record.sequence == 0 ? "its sequence is 0" : std::string_view{};
+    case RecordType::floor:
+      break;
   }
   return "its type is unknown";
 }
@@ -110,9 +110,19 @@ Result<void> verify(const Record& record, const Key& key, std::string_view netwo
   return {};
 }
 
+ByteArray<64> digest(const Record& record) {
+  ByteArray<64> out{};
+  if (record.type == RecordType::floor) {
+    std::copy_n(record.value.begin(), std::min(record.value.size(), out.size()), out.begin());
+    return out;
+  }
+  const Byte type = static_cast<Byte>(record.type);
+  return Sha512("kadmos:version:1").add({&type, 1}).add(record.value).digest();
+}
+
 std::strong_ordering order(const Record& a, const Record& b) {
   if (a.sequence != b.sequence) return a.sequence <=> b.sequence;
-  if (!same_contents(a, b)) return digest_of(a) <=> digest_of(b);
+  if (!same_contents(a, b)) return digest(a) <=> digest(b);
   return a.expiry <=> b.expiry;
 }
 

@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "store/index.h"
 
 namespace kadmos {
 namespace {
@@ -447,8 +448,8 @@ std::size_t Database::Lmdb::end_of_pages() const {
   return (info.me_last_pgno + 1) * page_bytes();
 }
 
-// The most that these commits may add to the file; nothing if they only erase, which uses what was
-// set aside before.
+// The most that these commits may add to the file; nothing if they only erase, or leave floors,
+// which uses what was set aside before.
 std::size_t Database::Lmdb::growth(std::span<const Commit> commits) const {
   const std::size_t page = page_bytes();
   std::size_t pages = 0;
@@ -456,7 +457,7 @@ std::size_t Database::Lmdb::growth(std::span<const Commit> commits) const {
   for (const Commit& commit : commits) {
     for (const Write& write : commit.writes) {
       pages += kPagesAWrite;
-      if (!write.record) continue;
+      if (!write.record || is_floor(*write.record)) continue;
       pages += stored_bytes(write.record->record) / page + 1;
       erases_only = false;
     }

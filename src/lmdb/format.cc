@@ -3,15 +3,18 @@
 #include <algorithm>
 #include <array>
 
+#include "store/index.h"
+
 namespace kadmos {
 
 Standing standing_of(const Key& key, const StoredRecord& record) {
-  const bool content = record.record.type == RecordType::content;
+  const PublicKey* owner = owner_of(record);
   return {.expiry = record.expiry,
           .group = record.group,
-          .owner = content ? PublicKey{} : record.record.owner,
+          .owner = owner == nullptr ? PublicKey{} : *owner,
           .bytes = stored_bytes(record.record),
           .own = record.own,
+          .floor = is_floor(record),
           .sequence = record.record.sequence,
           .fingerprint = fingerprint(key, record.record)};
 }
@@ -138,7 +141,7 @@ std::optional<StoredRecord> parse_record(const Key& key, ByteView row) {
   Reader in(*content);
   StoredRecord out;
   const std::uint64_t type = in.number(1);
-  if (type < 1 || type > 4) return std::nullopt;
+  if (type < 1 || type > 5) return std::nullopt;
   out.record.type = static_cast<RecordType>(type);
   out.own = in.number(1) != 0;
   out.group = in.number(8);
@@ -164,7 +167,7 @@ ByteArray<72> expiry_key(WallTime expiry, const Key& key) {
 
 Bytes expiry_row(ByteView expiry_key, const Standing& standing) {
   Writer out(kExpiryRow);
-  out.add(standing.own ? 1 : 0, 1);
+  out.add(standing.floor ? 2 : standing.own ? 1 : 0, 1);
   out.add(standing.group, 8);
   out.add(standing.owner.bytes);
   out.add(standing.bytes, 8);
@@ -180,7 +183,9 @@ std::optional<std::pair<Key, Standing>> parse_expiry(ByteView expiry_key, ByteVi
   Standing out;
   out.expiry = time_of(Reader(expiry_key).number(8));
   Reader in(*content);
-  out.own = in.number(1) != 0;
+  const std::uint64_t kind = in.number(1);
+  out.own = kind == 1;
+  out.floor = kind == 2;
   out.group = in.number(8);
   in.into(out.owner.bytes);
   out.bytes = in.number(8);

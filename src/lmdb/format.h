@@ -7,10 +7,12 @@
 //              type (1) own (1) group (8) kept until (8) expiry (8) sequence (8)
 //              owner (32) signature (64) name's length (2) name value checksum (8)
 //   by expiry  kept until (8) key (64)
-//              own (1) group (8) owner (32) weight (8) sequence (8) fingerprint (8) checksum (8)
+//              own (0, 1; 2: a floor) (1) group (8) owner (32) weight (8) sequence (8) fingerprint
+//              (8) checksum (8)
 //
 // Numbers are big-endian; times are milliseconds since 1970 with the sign bit turned over, so that
-// their bytes sort as they do. Content has zeros for owner and signature.
+// their bytes sort as they do. Content has zeros for owner and signature; floors have no owner in
+// the second table.
 #pragma once
 
 #include <optional>
@@ -28,9 +30,10 @@ inline constexpr std::uint32_t kFormat = 2;
 struct Standing {
   WallTime expiry{};
   std::uint64_t group = 0;
-  PublicKey owner;  // all zero: content
+  PublicKey owner;  // all zero: content, or a floor
   std::uint64_t bytes = 0;
   bool own = false;
+  bool floor = false;
   std::uint64_t sequence = 0;
   std::uint64_t fingerprint = 0;
 
@@ -40,6 +43,7 @@ Standing standing_of(const Key& key, const StoredRecord& record);
 inline const PublicKey* owner_of(const Standing& kept) {
   return kept.owner == PublicKey{} ? nullptr : &kept.owner;
 }
+inline bool is_floor(const Standing& kept) { return kept.floor; }
 inline std::size_t bytes_of(const Standing& kept) { return kept.bytes; }
 inline Version version_of(const Key& key, const Standing& kept) {
   return {key, kept.sequence, kept.fingerprint};

@@ -4,6 +4,9 @@
 // to store. One that fails, is slow or says busy is replaced by the next nearest, for which the
 // walk goes on a little further out; not for ever, since a record that so many refuse is refused.
 // It ends when every node asked has answered, slow ones aside once w have made it durable.
+//
+// Nodes may know of a newer version that no walk finds, since it expired there. If they keep a new
+// version from its quorum it is signed once more, with the lowest sequence that so many would take.
 #include <algorithm>
 #include <map>
 
@@ -15,6 +18,9 @@
 
 namespace kadmos {
 namespace {
+
+// Nobody writes a name so often.
+constexpr std::uint64_t kMostRaise = std::uint64_t{1} << 32;
 
 class SetOp final : public Operation {
  public:
@@ -44,7 +50,7 @@ class SetOp final : public Operation {
 
   void start(Now now) override {
     walk_.start(now);
-    if (new_version_) look_here(now);
+    if (new_version_) look_here();
   }
 
   std::optional<Action> poll_action(Now now) override {
@@ -129,6 +135,10 @@ class SetOp final : public Operation {
     // Those too slow to wait for are waited for if there is no quorum without them.
     const bool late = slow_ > 0 || walk_.lookup().slow_count() > 0;
     if (good_ < write_quorum(target_) && late) return std::nullopt;
+    if (good_ < write_quorum(target_) && raise_sequence()) {
+      sign_and_store(now);
+      return poll_result(now);
+    }
     if (good_ >= write_quorum(target_)) return OpResult(Result<Receipt>(receipt(now)));
     return OpResult(Result<Receipt>(missed(now, Errc::quorum_not_met)));
   }
@@ -168,11 +178,7 @@ class SetOp final : public Operation {
     if (alive && storing_) pool_.push_back(from);
   }
 
-  void look_here(Now now) {
-    if (auto held = env_.store.newest(now, key_); held && *held) {
-      highest_ = std::max(highest_, (*held)->record.sequence);
-    }
-  }
+  void look_here() { highest_ = std::max(highest_, env_.store.last_sequence(key_)); }
 
   void begin_storing(Now now) {
     storing_ = true;
@@ -180,10 +186,14 @@ class SetOp final : public Operation {
     for (const ContactRef contact : walk_.lookup().answered(env_.config.limits.shortlist)) {
       pool_.emplace_back(env_.book, contact);
     }
-    const bool member = !env_.config.client;
     target_ = walk_.target();
+    if (new_version_) look_here();  // another set of this node may have come first
+    sign_and_store(now);
+  }
+
+  void sign_and_store(Now now) {
+    const bool member = !env_.config.client;
     if (new_version_) {
-      look_here(now);  // another set of this node may have come first
       record_.sequence = highest_ + 1;
       record_.expiry = now.wall + ttl_;
       sign(record_, owner_, env_.config.network);
@@ -192,6 +202,22 @@ class SetOp final : public Operation {
     const bool near =
         member && (pool_.size() <= last || closer(key_, env_.identity.id(), pool_[last].id()));
     store_locally(now, near);
+  }
+
+  // Whether a higher sequence would make the quorum; then everybody is to be asked again. What less
+  // than a quorum claims to hold does not count, nor what would use the sequences up: any peer can
+  // claim any.
+  bool raise_sequence() {
+    const auto needed = static_cast<std::size_t>(write_quorum(target_) - good_);
+    if (!new_version_ || std::exchange(raised_, true) || claims_.size() < needed) return false;
+    std::ranges::sort(claims_);
+    const std::uint64_t claim = claims_[needed - 1];
+    if (claim < record_.sequence || claim - record_.sequence > kMostRaise) return false;
+    highest_ = claim;
+    next_ = 0;
+    good_ = superseded_ = 0;
+    log_ = {};
+    return true;
   }
 
   // An own record is kept here in any case, to be republished; it counts if this node is a replica.
@@ -215,7 +241,10 @@ class SetOp final : public Operation {
     const Outcome outcome = verdict.status == Status::superseded ? Outcome::superseded
                             : verdict.status == Status::busy     ? Outcome::busy
                                                                  : Outcome::refused;
-    if (outcome == Outcome::superseded) ++superseded_;
+    if (outcome == Outcome::superseded) {
+      ++superseded_;
+      claims_.push_back(verdict.sequence);
+    }
     log_.ended(now.at, self.id(), outcome, verdict.detail).sequence = verdict.sequence;
   }
 
@@ -232,6 +261,7 @@ class SetOp final : public Operation {
       case wire::StoreStatus::superseded:
         outcome = Outcome::superseded;
         ++superseded_;
+        claims_.push_back(reply.sequence);
         break;
     }
     log_.ended(now.at, from, outcome).sequence = reply.sequence;
@@ -295,6 +325,8 @@ class SetOp final : public Operation {
   int slow_ = 0;
   int good_ = 0;  // durable or extended
   int superseded_ = 0;
+  std::vector<std::uint64_t> claims_;  // the sequences of those versions
+  bool raised_ = false;                // the sequence, because of them
   AskLog log_;
 };
 

@@ -1,9 +1,9 @@
 // What a storage answers from memory: its keys in order, by expiry and by ownness, and the counts.
 // Memory storage keeps the records themselves here, the one on disk only what it must know of each.
 //
-// `Kept` has the members expiry, own and group, and the functions owner_of(kept) (null for
-// content), bytes_of(kept) (as stored_bytes counts) and version_of(key, kept). No unordered
-// containers: order is part of the answers.
+// `Kept` has the members expiry, own and group, and the functions owner_of(kept) (null for content
+// and floors), bytes_of(kept) (as stored_bytes counts), is_floor(kept) and version_of(key, kept).
+// No unordered containers: order is part of the answers.
 #pragma once
 
 #include <algorithm>
@@ -19,8 +19,10 @@
 
 namespace kadmos {
 
+inline bool is_floor(const StoredRecord& kept) { return kept.record.type == RecordType::floor; }
 inline const PublicKey* owner_of(const StoredRecord& kept) {
-  return kept.record.type == RecordType::content ? nullptr : &kept.record.owner;
+  const bool content = kept.record.type == RecordType::content;
+  return content || is_floor(kept) ? nullptr : &kept.record.owner;
 }
 inline std::size_t bytes_of(const StoredRecord& kept) { return stored_bytes(kept.record); }
 inline Version version_of(const Key& key, const StoredRecord& kept) {
@@ -44,7 +46,7 @@ class RecordIndex {
   std::vector<Key> farthest(const Id& id, std::size_t n) const;
   std::size_t count_of_owner(const PublicKey& owner) const { return count(of_owner_, owner); }
   std::size_t count_of_group(std::uint64_t group) const { return count(of_group_, group); }
-  StorageUsage usage() const { return {own_.size() + others_.size(), bytes_}; }
+  StorageUsage usage() const { return {own_.size() + others_.size(), bytes_, floors_.size()}; }
   RangeDigest digest(const KeyRange& range) const;
   std::vector<Version> versions(const KeyRange& range, std::size_t n) const;
 
@@ -62,14 +64,16 @@ class RecordIndex {
     const auto it = counts.find(of);
     return it == counts.end() ? 0 : it->second;
   }
+  Map& map_of(const Kept& kept) { return kept.own ? own_ : is_floor(kept) ? floors_ : others_; }
   void count_in(const Kept& kept);
   bool erase_from(Map& map, const Key& key);
   void forget_digests(const Key& key);
-  void collect_farthest(Iterator first, Iterator last, const Id& id, std::size_t n,
-                        std::vector<Key>& out) const;
+  static void collect_farthest(const Map& map, Iterator first, Iterator last, const Id& id,
+                               std::size_t n, std::vector<Key>& out);
 
   Map own_;
   Map others_;
+  Map floors_;
   std::set<Iterator, Earlier> by_expiry_;
   std::map<PublicKey, std::size_t> of_owner_;
   std::map<std::uint64_t, std::size_t> of_group_;
@@ -91,8 +95,9 @@ class IndexedStorage : public Storage {
     const Kept* kept = index_.find(key);
     if (kept == nullptr) return std::nullopt;
     const PublicKey* owner = owner_of(*kept);
-    return Outline{kept->expiry, kept->own, kept->group, owner == nullptr ? PublicKey{} : *owner,
-                   bytes_of(*kept)};
+    return Outline{kept->expiry,    kept->own,
+                   kept->group,     owner == nullptr ? PublicKey{} : *owner,
+                   bytes_of(*kept), is_floor(*kept)};
   }
   std::vector<Key> keys_after(const std::optional<Key>& after, std::size_t n) const override {
     return index_.keys_after(after, n);
@@ -131,7 +136,7 @@ void RecordIndex<Kept>::load(std::vector<std::pair<Key, Kept>> entries) {
   order.reserve(entries.size());
   for (auto& [key, kept] : entries) {
     count_in(kept);
-    Map& map = kept.own ? own_ : others_;
+    Map& map = map_of(kept);
     order.push_back(map.emplace_hint(map.end(), key, std::move(kept)));
   }
   std::sort(order.begin(), order.end(), Earlier());
@@ -141,10 +146,10 @@ void RecordIndex<Kept>::load(std::vector<std::pair<Key, Kept>> entries) {
 template <class Kept>
 void RecordIndex<Kept>::write(const Key& key, std::optional<Kept> kept) {
   forget_digests(key);
-  if (!erase_from(others_, key)) erase_from(own_, key);
+  if (!erase_from(others_, key) && !erase_from(own_, key)) erase_from(floors_, key);
   if (!kept) return;
   count_in(*kept);
-  Map& map = kept->own ? own_ : others_;
+  Map& map = map_of(*kept);
   by_expiry_.insert(map.emplace(key, *std::move(kept)).first);
 }
 
@@ -174,7 +179,7 @@ bool RecordIndex<Kept>::erase_from(Map& map, const Key& key) {
 
 template <class Kept>
 const Kept* RecordIndex<Kept>::find(const Key& key) const {
-  for (const Map* map : {&others_, &own_}) {
+  for (const Map* map : {&others_, &own_, &floors_}) {
     if (const auto it = map->find(key); it != map->end()) return &it->second;
   }
   return nullptr;
@@ -222,8 +227,10 @@ std::vector<Key> RecordIndex<Kept>::own_keys() const {
 template <class Kept>
 std::vector<Key> RecordIndex<Kept>::farthest(const Id& id, std::size_t n) const {
   std::vector<Key> out;
-  if (n > 0 && !others_.empty()) {
-    collect_farthest(others_.begin(), std::prev(others_.end()), id, n, out);
+  for (const Map* map : {&floors_, &others_}) {
+    if (!map->empty()) {
+      collect_farthest(*map, map->begin(), std::prev(map->end()), id, n, out);
+    }
   }
   return out;
 }
@@ -285,8 +292,8 @@ void RecordIndex<Kept>::forget_digests(const Key& key) {
 // whose bit differs from the id's is all of it farther than the other half, so it goes first. Each
 // step descends at least one bit: 512 at worst, about log2 of the keys when those are hashes.
 template <class Kept>
-void RecordIndex<Kept>::collect_farthest(Iterator first, Iterator last, const Id& id, std::size_t n,
-                                         std::vector<Key>& out) const {
+void RecordIndex<Kept>::collect_farthest(const Map& map, Iterator first, Iterator last,
+                                         const Id& id, std::size_t n, std::vector<Key>& out) {
   if (out.size() >= n) return;
   if (first == last) {
     out.push_back(first->first);
@@ -295,13 +302,13 @@ void RecordIndex<Kept>::collect_farthest(Iterator first, Iterator last, const Id
   const int bit = shared_prefix(first->first, last->first);
   Id start_of_ones = last->first;
   for (int i = bit + 1; i < Id::kBits; ++i) start_of_ones.set_bit(i, false);
-  const Iterator ones = others_.lower_bound(start_of_ones);
+  const Iterator ones = map.lower_bound(start_of_ones);
   if (id.bit(bit)) {
-    collect_farthest(first, std::prev(ones), id, n, out);
-    collect_farthest(ones, last, id, n, out);
+    collect_farthest(map, first, std::prev(ones), id, n, out);
+    collect_farthest(map, ones, last, id, n, out);
   } else {
-    collect_farthest(ones, last, id, n, out);
-    collect_farthest(first, std::prev(ones), id, n, out);
+    collect_farthest(map, ones, last, id, n, out);
+    collect_farthest(map, first, std::prev(ones), id, n, out);
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/plant.h"
+#include "store/index.h"
 
 namespace kadmos {
 namespace {
@@ -27,10 +28,18 @@ bool announces(const Record& record, const Key& key) {
   return record.type == RecordType::provider && Id::from_bytes(record.name) == key;
 }
 
+bool is_there(Now now, const StoredRecord& kept) {
+  return !is_floor(kept) && kept.expiry > now.wall;
+}
+
 Outline outline_of(const StoredRecord& kept) {
-  const bool content = kept.record.type == RecordType::content;
-  return {kept.expiry, kept.own, kept.group, content ? PublicKey{} : kept.record.owner,
-          stored_bytes(kept.record)};
+  const PublicKey* owner = owner_of(kept);
+  return {kept.expiry,
+          kept.own,
+          kept.group,
+          owner == nullptr ? PublicKey{} : *owner,
+          stored_bytes(kept.record),
+          is_floor(kept)};
 }
 
 }  // namespace
@@ -56,7 +65,7 @@ Verdict RecordStore::judge(Now now, const Key& key, const Record& record, bool o
   if (record.value.size() > limits.value_bytes || record.name.size() > limits.name_bytes) {
     return verdict(Status::refused, "larger than a record may be");
   }
-  if (const auto known = outline(key); known && known->expiry <= now.wall) drop(key);
+  if (const auto known = outline(key); known && known->expiry <= now.wall) drop(now, key);
   auto found = present(key);
   const bool damaged = !found && found.error().code == Errc::verification_failed;
   if (!found && !damaged) return verdict(Status::busy, found.error().text());
@@ -66,6 +75,16 @@ Verdict RecordStore::judge(Now now, const Key& key, const Record& record, bool o
   StoredRecord fresh{record, std::min(record.expiry, cap), own, own ? 0 : group};
   if (!held) return admit(now, key, std::move(fresh), held);
 
+  if (is_floor(*held)) {
+    const bool equivocation = equivocates(record, held->record);
+    if (order(record, held->record) < 0 && !planted(Plant::accept_older)) {
+      return {Status::superseded, commit_of(key), held->record.sequence, equivocation,
+              "a newer version was held and has expired"};
+    }
+    Verdict out = admit(now, key, std::move(fresh), std::nullopt);
+    out.equivocation = equivocation;
+    return out;
+  }
   fresh.own = own || held->own;
   fresh.group = fresh.own ? 0 : held->group;
   const bool equivocation = equivocates(record, held->record);
@@ -141,7 +160,7 @@ bool RecordStore::make_room(Now now, const Key& key, std::size_t records, std::s
     return static_cast<std::ptrdiff_t>(stored + more) + ahead - static_cast<std::ptrdiff_t>(bound);
   };
   std::ptrdiff_t records_over =
-      excess(usage.records, records_ahead_, records, config_.limits.records);
+      excess(usage.records + usage.floors, records_ahead_, records, config_.limits.records);
   std::ptrdiff_t bytes_over = excess(usage.bytes, bytes_ahead_, bytes, config_.limits.record_bytes);
   const auto enough = [&] { return records_over <= 0 && bytes_over <= 0; };
   std::size_t left = kShed;
@@ -159,16 +178,22 @@ bool RecordStore::make_room(Now now, const Key& key, std::size_t records, std::s
   if (enough()) return true;
   for (const Key& candidate : storage_.expired(now.wall, pending_.size() + 1 + kShed)) {
     if (enough() || left == 0) break;
-    if (take(candidate)) drop(candidate);
+    if (!take(candidate)) continue;
+    if (!storage_.outline(candidate)->floor) ++stats_.records_expired;
+    write(candidate, std::nullopt);  // a floor would be the next to go
   }
-  std::vector<Key> victims;
+  std::vector<std::pair<Key, bool>> victims;  // and whether it is a floor
   for (const Key& candidate : storage_.farthest(self_, pending_.size() + 1 + left)) {
-    if (enough() || left == 0 || !closer(self_, key, candidate)) break;
-    if (take(candidate)) victims.push_back(candidate);
+    if (enough() || left == 0) break;
+    const auto known = storage_.outline(candidate);
+    if (!known->floor && !closer(self_, key, candidate)) break;
+    if (take(candidate)) victims.emplace_back(candidate, known->floor);
   }
   if (!enough() && left > 0) return false;
-  for (const Key& victim : victims) write(victim, std::nullopt);
-  stats_.records_evicted += victims.size();
+  for (const auto& [victim, floor] : victims) {
+    write(victim, std::nullopt);
+    if (!floor) ++stats_.records_evicted;
+  }
   return enough();
 }
 
@@ -181,29 +206,53 @@ bool RecordStore::disk_takes_more(Now now, const Key& key) {
   next_try_ = now.at + kFullPause;
   std::size_t shed = 0;
   for (const Key& candidate : storage_.farthest(self_, pending_.size() + kShedByDisk)) {
-    if (shed == kShedByDisk || !closer(self_, key, candidate)) break;
+    const bool floor = storage_.outline(candidate)->floor;
+    if (shed == kShedByDisk || (!floor && !closer(self_, key, candidate))) break;
     if (pending_.contains(candidate)) continue;
     write(candidate, std::nullopt);
-    ++stats_.records_evicted;
+    if (!floor) ++stats_.records_evicted;
     ++shed;
   }
   return shed == 0;
 }
 
-void RecordStore::drop(const Key& key) {
-  write(key, std::nullopt);
-  ++stats_.records_expired;
+void RecordStore::drop(Now now, const Key& key) {
+  if (const auto known = outline(key); known && !known->floor) ++stats_.records_expired;
+  write(key, floor_of(now, key));
+}
+
+std::optional<StoredRecord> RecordStore::floor_of(Now now, const Key& key) const {
+  const auto known = outline(key);
+  if (!known || known->owner == PublicKey{}) return std::nullopt;  // content, or a floor
+  const auto held = present(key);
+  if (!held || !*held) return std::nullopt;
+  const Record& record = (*held)->record;
+  const bool named = record.type == RecordType::owned || record.type == RecordType::tombstone;
+  if (!named || record.sequence <= 1) return std::nullopt;
+  StoredRecord out;
+  out.record.type = RecordType::floor;
+  out.record.owner = record.owner;
+  out.record.sequence = record.sequence;
+  const auto content = digest(record);
+  out.record.value.assign(content.begin(), content.end());
+  out.expiry = now.wall + config_.ttl_max + config_.clock_skew;
+  return out;
+}
+
+std::uint64_t RecordStore::last_sequence(const Key& key) const {
+  const auto held = present(key);
+  return held && *held ? (*held)->record.sequence : 0;
 }
 
 Result<std::optional<StoredRecord>> RecordStore::find(Now now, const Key& key) const {
   auto found = read(key);
-  if (found && *found && (*found)->expiry <= now.wall) return std::optional<StoredRecord>();
+  if (found && *found && !is_there(now, **found)) return std::optional<StoredRecord>();
   return found;
 }
 
 Result<std::optional<StoredRecord>> RecordStore::newest(Now now, const Key& key) const {
   auto found = present(key);
-  if (found && *found && (*found)->expiry <= now.wall) return std::optional<StoredRecord>();
+  if (found && *found && !is_there(now, **found)) return std::optional<StoredRecord>();
   return found;
 }
 
@@ -266,7 +315,7 @@ void RecordStore::expire(Now now, std::size_t budget) {
   for (const Key& key : storage_.expired(now.wall, budget + pending_.size())) {
     if (budget == 0) break;
     if (pending_.contains(key)) continue;
-    drop(key);
+    drop(now, key);
     --budget;
   }
 }

@@ -40,6 +40,10 @@ class RecordStore {
   // All referenced things must outlive the store.
   RecordStore(const Config& config, const Id& self, Storage& storage, Stats& stats);
 
+  // An owned record or tombstone of a sequence above 1 that expires leaves a floor for ttl_max +
+  // clock_skew: no older version comes back for so long, though it may live longer. For readers
+  // nothing is there. Floors go first when room is needed.
+  //
   // Offers a verified record for `key`. `group`: the address group of the peer that stores it, 0 if
   // no cap applies; a newer version stays with the group (and the ownness) of the first.
   //
@@ -61,6 +65,8 @@ class RecordStore {
   Result<std::optional<StoredRecord>> find(Now now, const Key& key) const;
   // As find, but the version being committed if there is one: what the next offer is held against.
   Result<std::optional<StoredRecord>> newest(Now now, const Key& key) const;
+  // The highest sequence known of a name, if its record expired too; 0 if none.
+  std::uint64_t last_sequence(const Key& key) const;
 
   // Up to n announcements of `key`, durable and unexpired at `now`, in the order of their keys; the
   // first one after the one whose key ends in `after`, or the first of all. What cannot be read is
@@ -129,8 +135,9 @@ class RecordStore {
   std::string over_caps(const StoredRecord& fresh) const;
   bool make_room(Now now, const Key& key, std::size_t records, std::size_t bytes);
   bool disk_takes_more(Now now, const Key& key);
-  // Erases it, expired.
-  void drop(const Key& key);
+  // Erases what expired, or leaves a floor.
+  void drop(Now now, const Key& key);
+  std::optional<StoredRecord> floor_of(Now now, const Key& key) const;
   // The newest version written, expired or not, reported or not.
   Result<std::optional<StoredRecord>> present(const Key& key) const;
   Result<std::optional<StoredRecord>> read(const Key& key) const;

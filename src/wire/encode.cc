@@ -170,6 +170,7 @@ class Encoder {
     }
   }
   void record(const Record& r) {
+    check(r.type != RecordType::floor);
     const bool content = r.type == RecordType::content;
     const bool tombstone = r.type == RecordType::tombstone;
     array(content ? 3 : tombstone ? 6 : 7);

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "disk/tap.h"
+#include "store/record_store.h"
 #include "support/storage_model.h"
 #include "tests/e2e/support.h"
 
@@ -150,6 +151,53 @@ TEST_CASE_FIXTURE(Fixture, "what was committed is there when the storage is open
   CHECK(value_at(kC) == "nothing");
   CHECK(storage->own_keys() == std::vector<Key>{kA});
   CHECK(storage->next_expiry() == records::kNoon);
+}
+
+TEST_CASE_FIXTURE(Fixture, "on disk an older version does not come back after a restart either") {
+  const Identity alice = records::identity(1);
+  const Record older = records::owned(alice, "n", 1, "older", records::kNoon + 10h);
+  Config config;
+  Stats stats;
+  Now now{TimePoint{}, records::kNoon};
+  open();
+  std::optional<RecordStore> store;
+  const auto begin = [&] {
+    store.emplace(config, Id{}, *storage, stats);
+    storage->on_committed([&](CommitId id, const Result<void>& result) {
+      CHECK(result.ok());
+      store->on_committed(id, result);
+      reported.emplace_back(id, "");
+    });
+  };
+  const auto make_durable = [&] {
+    auto commit = store->poll_commit();
+    REQUIRE(commit);
+    const std::size_t before = reported.size();
+    storage->commit(*std::move(commit));
+    while (reported.size() == before) posts.run_one();
+  };
+  begin();
+  store->offer(now, kA, records::owned(alice, "n", 2, "newer", records::kNoon + 1s), false, 0);
+  store->offer(now, kB, records::owned(alice, "m", 1, "value", records::kNoon + 10h), false, 0);
+  make_durable();
+  store->offer(now, kB, records::tombstone(alice, "m", 2, records::kNoon + 1s), false, 0);
+  make_durable();
+  now.wall += 1s;
+  store->expire(now, 9);
+  make_durable();
+  store.reset();
+  open();
+  begin();
+  CHECK(storage->usage().records == 0);
+  CHECK(storage->usage().floors == 2);
+  CHECK_FALSE(store->find(now, kA).value());
+  CHECK(store->offer(now, kA, older, false, 0).status == RecordStore::Status::superseded);
+  const Record deleted = records::owned(alice, "m", 1, "value", records::kNoon + 10h);
+  CHECK(store->offer(now, kB, deleted, false, 0).status == RecordStore::Status::superseded);
+  now.wall = *store->next_expiry();
+  store->expire(now, 9);
+  make_durable();
+  CHECK(storage->usage().floors == 0);
 }
 
 TEST_CASE_FIXTURE(Fixture, "what is queued when the storage ends is still made durable") {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/prng.h"
+#include "store/index.h"
 #include "support/failing_storage.h"
 #include "support/readable.h"
 #include "support/records.h"
@@ -41,9 +42,26 @@ class Model {
 
   Answer offer(WallTime wall, const Key& key, const Record& record, bool own, std::uint64_t group);
   void expire(WallTime wall, std::size_t budget);
+  // Erases what expired, or leaves a floor.
+  void drop(WallTime wall, const Key& key) {
+    const auto held = newest(key);
+    std::optional<StoredRecord> floor;
+    const RecordType type = held->record.type;
+    if ((type == RecordType::owned || type == RecordType::tombstone) && held->record.sequence > 1) {
+      const auto content = digest(held->record);
+      floor.emplace();
+      floor->record.type = RecordType::floor;
+      floor->record.owner = held->record.owner;
+      floor->record.sequence = held->record.sequence;
+      floor->record.value = to_bytes(content);
+      floor->expiry = wall + config_.ttl_max + config_.clock_skew;
+    }
+    write(key, floor);
+    if (type != RecordType::floor) ++expired;
+  }
   void disown(WallTime wall, const Key& key) {
     auto held = newest(key);
-    if (!held || held->expiry <= wall || !held->own) return;
+    if (!held || held->expiry <= wall || !held->own) return;  // floors are never own
     held->own = false;
     write(key, held);
   }
@@ -116,8 +134,9 @@ class Model {
 };
 
 bool Model::capped(const StoredRecord& fresh) const {
-  const auto of_owner = total(
-      [&](const StoredRecord& r) { return std::int64_t{r.record.owner == fresh.record.owner}; });
+  const auto of_owner = total([&](const StoredRecord& r) {
+    return std::int64_t{!is_floor(r) && r.record.owner == fresh.record.owner};
+  });
   const auto of_group =
       total([&](const StoredRecord& r) { return std::int64_t{r.group == fresh.group}; });
   const bool owned = fresh.record.type != RecordType::content;
@@ -142,16 +161,19 @@ bool Model::make_room(WallTime wall, const Key& key, std::int64_t more_records,
   std::sort(dead.begin(), dead.end());
   for (const auto& [expiry, k] : dead) {
     if (fits(records(), bytes())) return true;
+    if (!is_floor(durable.at(k))) ++expired;
     write(k, std::nullopt);
-    ++expired;
   }
 
   std::vector<Key> candidates;
   for (const auto& [k, r] : durable) {
-    if (!r.own && !pending(k) && (k ^ self_) > (key ^ self_)) candidates.push_back(k);
+    if (r.own || pending(k)) continue;
+    if ((is_floor(r) && k != key) || (k ^ self_) > (key ^ self_)) candidates.push_back(k);
   }
-  std::sort(candidates.begin(), candidates.end(),
-            [&](const Key& a, const Key& b) { return (a ^ self_) > (b ^ self_); });
+  std::sort(candidates.begin(), candidates.end(), [&](const Key& a, const Key& b) {
+    return std::pair(is_floor(durable.at(a)), a ^ self_) >
+           std::pair(is_floor(durable.at(b)), b ^ self_);
+  });
   std::int64_t freed_records = 0;
   std::int64_t freed_bytes = 0;
   std::size_t needed = 0;
@@ -160,8 +182,10 @@ bool Model::make_room(WallTime wall, const Key& key, std::int64_t more_records,
     ++freed_records;
     freed_bytes += static_cast<std::int64_t>(stored_bytes(durable.at(candidates[needed++]).record));
   }
-  for (std::size_t i = 0; i < needed; ++i) write(candidates[i], std::nullopt);
-  evicted += needed;
+  for (std::size_t i = 0; i < needed; ++i) {
+    if (!is_floor(durable.at(candidates[i]))) ++evicted;
+    write(candidates[i], std::nullopt);
+  }
   return true;
 }
 
@@ -171,10 +195,11 @@ Answer Model::offer(WallTime wall, const Key& key, const Record& record, bool ow
   if (record.value.size() > config_.limits.value_bytes) return {Status::refused};
   auto held = newest(key);
   if (held && held->expiry <= wall) {
-    write(key, std::nullopt);
-    ++expired;
-    held.reset();
+    drop(wall, key);
+    held = newest(key);
   }
+  const std::optional<StoredRecord> floor = held && is_floor(*held) ? held : std::nullopt;
+  if (floor) held.reset();
   StoredRecord fresh{record, std::min(record.expiry, wall + config_.ttl_max + config_.clock_skew),
                      own || (held && held->own), held ? held->group : group};
   if (fresh.own) fresh.group = 0;
@@ -191,14 +216,22 @@ Answer Model::offer(WallTime wall, const Key& key, const Record& record, bool ow
     }
     answer.equivocation = true;
   }
+  if (floor && floor->record.sequence == record.sequence) {
+    answer.equivocation = digest(floor->record) != digest(record);
+  }
+  if (floor && std::pair(record.sequence, digest(record)) <
+                   std::pair(floor->record.sequence, digest(floor->record))) {
+    return {Status::superseded, floor->record.sequence, answer.equivocation};
+  }
   if (held && order(record, held->record) < 0) {
     return {Status::superseded, held->record.sequence, answer.equivocation};
   }
   if (!fresh.own) {
     const auto size = static_cast<std::int64_t>(stored_bytes(record));
-    const auto grows = held ? size - static_cast<std::int64_t>(stored_bytes(held->record)) : size;
+    const auto& taken = held ? held : floor;
+    const auto grows = taken ? size - static_cast<std::int64_t>(stored_bytes(taken->record)) : size;
     if ((!held && capped(fresh)) ||
-        !make_room(wall, key, held ? 0 : 1, std::max<std::int64_t>(0, grows))) {
+        !make_room(wall, key, taken ? 0 : 1, std::max<std::int64_t>(0, grows))) {
       return {Status::busy, 0, answer.equivocation};
     }
   }
@@ -213,8 +246,7 @@ void Model::expire(WallTime wall, std::size_t budget) {
   }
   std::sort(dead.begin(), dead.end());
   for (std::size_t i = 0; i < std::min(budget, dead.size()); ++i) {
-    write(dead[i].second, std::nullopt);
-    ++expired;
+    drop(wall, dead[i].second);
   }
 }
 
@@ -244,7 +276,7 @@ struct Options {
 
 // What must hold whatever the model says: no bound is ever passed.
 void check_bounds(const Storage& storage, const Limits& limits) {
-  REQUIRE(storage.usage().records <= limits.records);
+  REQUIRE(storage.usage().records + storage.usage().floors <= limits.records);
   REQUIRE(storage.usage().bytes <= limits.record_bytes);
   for (std::uint64_t i = 1; i < 4; ++i) {
     REQUIRE(storage.count_of_owner(readable::key(i)) <= limits.records_per_owner);
@@ -277,6 +309,7 @@ void run(std::uint64_t seed, Options options) {
 
   Now now{TimePoint{}, records::kNoon};
   std::uint64_t accepted = 0;
+  std::size_t floors = 0;
   for (int step = 0; step < 1500; ++step) {
     const std::uint64_t n = prng.below(30);
     const Key key = Prng(n).id();
@@ -325,7 +358,7 @@ void run(std::uint64_t seed, Options options) {
 
     const auto newest = *store.newest(now, key);
     auto expected = model.newest(key);
-    if (expected && expected->expiry <= now.wall) expected.reset();
+    if (expected && (is_floor(*expected) || expected->expiry <= now.wall)) expected.reset();
     REQUIRE(newest.has_value() == expected.has_value());
     if (newest) {
       REQUIRE(newest->record == expected->record);
@@ -334,7 +367,11 @@ void run(std::uint64_t seed, Options options) {
       REQUIRE(newest->group == expected->group);
     }
     std::vector<Key> keys;
-    for (const auto& entry : model.durable) keys.push_back(entry.first);
+    for (const auto& [one, held] : model.durable) {
+      if (!is_floor(held)) keys.push_back(one);
+    }
+    REQUIRE(storage.usage().floors == model.durable.size() - keys.size());
+    floors = std::max(floors, storage.usage().floors);
     REQUIRE(store.keys_after(std::nullopt, 99) == keys);
     REQUIRE(stats.records_evicted == model.evicted);
     REQUIRE(stats.records_expired == model.expired);
@@ -342,6 +379,7 @@ void run(std::uint64_t seed, Options options) {
   }
   // A run that is refused everything, or is never full, proves nothing.
   CHECK(accepted > 100);
+  CHECK(floors > 0);
   CHECK(stats.records_busy > 0);
   CHECK(stats.records_evicted > 0);
   CHECK(stats.records_expired > 0);

@@ -14,6 +14,7 @@
 
 #include "base/prng.h"
 #include "kadmos/seams.h"
+#include "store/index.h"
 #include "support/readable.h"
 #include "support/records.h"
 
@@ -33,6 +34,12 @@ inline StoredRecord random_record(Prng& prng) {
   out.expiry = records::kNoon + std::chrono::milliseconds(prng.below(60));
   out.own = prng.chance(250'000);
   out.group = prng.below(4);
+  if (prng.chance(150'000)) {
+    out.record.type = RecordType::floor;
+    out.record.owner = readable::key(1 + prng.below(4));
+    out.own = false;
+    out.group = 0;
+  }
   return out;
 }
 
@@ -60,7 +67,12 @@ inline void compare_lists(const Storage& storage, const Model& model, Prng& prng
   std::vector<Key> later;
   std::vector<Key> own;
   std::vector<Key> others;
+  std::vector<Key> floors;
   for (const auto& [key, record] : model) {
+    if (is_floor(record)) {
+      floors.push_back(key);
+      continue;
+    }
     all.push_back(key);
     if (key > after) later.push_back(key);
     (record.own ? own : others).push_back(key);
@@ -70,9 +82,11 @@ inline void compare_lists(const Storage& storage, const Model& model, Prng& prng
   CHECK(storage.own_keys() == own);
 
   const Id id = prng.chance(500'000) ? prng.id() : after;
-  std::sort(others.begin(), others.end(),
-            [&](const Key& a, const Key& b) { return (a ^ id) > (b ^ id); });
-  CHECK(storage.farthest(id, n) == first(others, n));
+  const auto farther = [&](const Key& a, const Key& b) { return (a ^ id) > (b ^ id); };
+  std::sort(others.begin(), others.end(), farther);
+  std::sort(floors.begin(), floors.end(), farther);
+  floors.insert(floors.end(), others.begin(), others.end());
+  CHECK(storage.farthest(id, n) == first(floors, n));
 }
 
 inline void compare_expiry(const Storage& storage, const Model& model, Prng& prng) {
@@ -96,7 +110,7 @@ inline void compare_digests(const Storage& storage, const Model& model, Prng& pr
   RangeDigest digest;
   std::vector<Version> versions;
   for (const auto& [key, stored] : model) {
-    if (shared_prefix(key, range.prefix) < range.bits) continue;
+    if (is_floor(stored) || shared_prefix(key, range.prefix) < range.bits) continue;
     versions.push_back({key, stored.record.sequence, fingerprint(key, stored.record)});
     ++digest.records;
     digest.fingerprint ^= versions.back().fingerprint;
@@ -110,15 +124,18 @@ inline void compare_digests(const Storage& storage, const Model& model, Prng& pr
 inline void compare_counts(const Storage& storage, const Model& model) {
   for (std::uint64_t i = 1; i < 6; ++i) {
     const PublicKey owner = readable::key(i);
-    CHECK(storage.count_of_owner(owner) ==
-          count_if(model, [&](const StoredRecord& r) { return r.record.owner == owner; }));
+    CHECK(storage.count_of_owner(owner) == count_if(model, [&](const StoredRecord& r) {
+            return !is_floor(r) && r.record.owner == owner;
+          }));
     CHECK(storage.count_of_group(i) ==
           count_if(model, [&](const StoredRecord& r) { return r.group == i; }));
   }
   CHECK(storage.count_of_group(0) == 0);
   std::size_t bytes = 0;
   for (const auto& entry : model) bytes += stored_bytes(entry.second.record);
-  CHECK(storage.usage().records == model.size());
+  const std::size_t floors = count_if(model, [](const StoredRecord& r) { return is_floor(r); });
+  CHECK(storage.usage().floors == floors);
+  CHECK(storage.usage().records == model.size() - floors);
   CHECK(storage.usage().bytes == bytes);
 }
 

@@ -27,6 +27,10 @@ struct Setting {
     net.raw_answer = [this](const Drive::Sent& one) -> std::optional<wire::Body> {
       if (const auto* store = std::get_if<wire::Store>(&one.message.body)) {
         stored.push_back(store->record);
+        const auto floor = floors.find(one.to);
+        if (floor != floors.end() && store->record.sequence <= floor->second) {
+          return Stored{StoreStatus::superseded, floor->second};
+        }
         const auto it = answers.find(one.to);
         if (it != answers.end()) return it->second;
         return Stored{StoreStatus::durable, store->record.sequence};
@@ -72,6 +76,7 @@ struct Setting {
   std::vector<Host> peers;
   std::map<Host, Record> held;
   std::map<Host, std::optional<wire::Body>> answers;
+  std::map<Host, std::uint64_t> floors;  // takes nothing up to this sequence
   std::vector<Record> stored;
 };
 
@@ -302,6 +307,52 @@ TEST_CASE("a set that lost to a newer version is not ok and asks nobody more") {
     CHECK(one.outcome == Outcome::superseded);
     CHECK(one.sequence == 12);
   }
+}
+
+TEST_CASE("a set is signed anew above versions that expired where no walk finds them") {
+  Setting f;
+  for (std::size_t i = 0; i < 4; ++i) f.floors[f.peer(i)] = i == 3 ? 7 : 5;
+  const auto receipt = f.set();
+  REQUIRE(receipt.ok());
+  CHECK(receipt->sequence == 6);
+  CHECK(receipt->durable == 3);
+  CHECK(receipt->replicas.size() == 4);
+  CHECK(f.stored.size() == 8);
+  CHECK(verify(f.stored.back(), f.key, records::kNetwork).ok());
+}
+
+TEST_CASE("nobody can use up the sequences of a name by claiming high ones") {
+  Setting f;
+  SUBCASE("too few") {
+    f.floors[f.peer(0)] = 1'000'000;
+    const auto receipt = f.set();
+    REQUIRE(receipt.ok());
+    CHECK(receipt->sequence == 1);
+  }
+  SUBCASE("too high") {
+    for (const Host peer : f.peers) f.floors[peer] = std::uint64_t{1} << 40;
+    CHECK_FALSE(f.set().ok());
+    for (const Record& one : f.stored) CHECK(one.sequence == 1);
+  }
+}
+
+TEST_CASE("a name can be set again by others of its owner after it expired on the replicas") {
+  Drive net;
+  Config client = Drive::config();
+  client.client = true;
+  const std::vector<Host> nodes = net.add_many(5);
+  const Host a = net.add(client);
+  for (const Host node : nodes) net.meet(a, node);
+  for (int i = 0; i < 3; ++i) {
+    SetRequest request = net.set("name", std::to_string(i));
+    request.ttl = hours(1);
+    request.own = false;
+    REQUIRE(net.run<Receipt>(a, std::move(request)).ok());
+  }
+  net.run_for(hours(2));
+  const auto again = net.run<Receipt>(a, net.set("name", "again"));
+  REQUIRE(again.ok());
+  CHECK(again->sequence == 4);
 }
 
 TEST_CASE("a slow replica is replaced and not waited for once w are durable") {

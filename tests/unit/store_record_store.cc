@@ -410,7 +410,7 @@ TEST_CASE_FIXTURE(Fixture, "after a failed commit expiry waits for one that succ
 }
 
 TEST_CASE_FIXTURE(Fixture, "a record may come anew after the one before it expired") {
-  put(kA, owned(alice, "n", 5, "five", kNoon + 1s), true);
+  put(kA, owned(alice, "n", 1, "one", kNoon + 1s), true);
   now.wall += 2s;
   CHECK(put(kA, owned(alice, "n", 1, "one"), false, 7) == Status::accepted);
   const auto held = *store.find(now, kA);
@@ -419,6 +419,115 @@ TEST_CASE_FIXTURE(Fixture, "a record may come anew after the one before it expir
   CHECK(held->group == 7);
   CHECK(store.usage().records == 1);
   CHECK(stats.records_expired == 1);
+}
+
+// ---- Floors
+
+TEST_CASE_FIXTURE(Fixture,
+                  "an older version that lives longer does not come back after the newer expired") {
+  const Record older = owned(alice, "n", 1, "older", kNoon + 10h);
+  put(kA, older, true);
+  put(kA, owned(alice, "n", 2, "newer", kNoon + 1s), true);
+  now.wall += 1s;
+  SUBCASE("offered before it was erased") {}
+  SUBCASE("offered later") {
+    store.expire(now, 9);
+    settle();
+    CHECK(stats.records_expired == 1);
+  }
+  const auto verdict = offer(kA, older);
+  CHECK(verdict.status == Status::superseded);
+  CHECK(verdict.sequence == 2);
+  settle();
+  CHECK(!holds(kA));
+  CHECK(!*store.newest(now, kA));
+  CHECK(store.last_sequence(kA) == 2);
+  CHECK(store.keys_after(std::nullopt, 9).empty());
+  CHECK(store.own_keys().empty());
+  CHECK(store.usage().records == 0);
+  CHECK(store.usage().floors == 1);
+  CHECK(storage.count_of_owner(alice.public_key()) == 0);
+  CHECK(put(kA, owned(alice, "n", 3, "newest")) == Status::accepted);
+  CHECK(value(kA) == "newest");
+  CHECK(store.usage().floors == 0);
+  CHECK(stats.records_expired == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a deleted name does not come back when its tombstone has expired") {
+  put(kA, owned(alice, "n", 1, "value", kNoon + 10h));
+  put(kA, tombstone(alice, "n", 2, kNoon + 1s));
+  now.wall += 1s;
+  store.expire(now, 9);
+  settle();
+  CHECK(put(kA, owned(alice, "n", 1, "value", kNoon + 10h)) == Status::superseded);
+  CHECK(!holds(kA));
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "the version that expired may come back if its owner signed it for longer") {
+  Record larger = owned(alice, "n", 2, "x", kNoon + 1h);
+  Record smaller = owned(alice, "n", 2, "y", kNoon + 1h);
+  if (order(larger, smaller) < 0) std::swap(larger, smaller);
+  Record shorter = larger;
+  SUBCASE("the same") {
+    shorter.expiry = kNoon + 1s;
+    put(kA, shorter);
+    now.wall += 1s;
+    CHECK(offer(kA, smaller).status == Status::superseded);
+    CHECK(put(kA, larger) == Status::accepted);
+  }
+  SUBCASE("another that comes after it") {
+    shorter = smaller;
+    shorter.expiry = kNoon + 1s;
+    put(kA, shorter);
+    now.wall += 1s;
+    const auto verdict = offer(kA, larger);
+    CHECK(verdict.status == Status::accepted);
+    CHECK(verdict.equivocation);
+    settle();
+  }
+  CHECK(holds(kA));
+}
+
+TEST_CASE_FIXTURE(Fixture, "content and first versions leave no floor") {
+  put(kA, content("v", kNoon + 1s));
+  put(kB, owned(alice, "n", 1, "v", kNoon + 1s));
+  now.wall += 1s;
+  store.expire(now, 9);
+  settle();
+  CHECK(store.usage().floors == 0);
+  CHECK(!store.next_expiry());
+}
+
+TEST_CASE_FIXTURE(Fixture, "a floor goes when no record from before could still live") {
+  put(kA, owned(alice, "n", 2, "v", kNoon + 1s));
+  now.wall += 1s;
+  store.expire(now, 9);
+  settle();
+  CHECK(store.next_expiry() == now.wall + config.ttl_max + config.clock_skew);
+  now.wall = *store.next_expiry();
+  store.expire(now, 9);
+  settle();
+  CHECK(store.usage().floors == 0);
+  CHECK(store.usage().bytes == 0);
+  CHECK(stats.records_expired == 1);
+  CHECK(put(kA, owned(alice, "n", 1, "v", now.wall + 1h)) == Status::accepted);
+}
+
+TEST_CASE_FIXTURE(Fixture, "floors go first when room is needed and are bounded with the records") {
+  config.limits.records = 3;
+  put(kA, owned(alice, "a", 2, "v", kNoon + 1s));
+  put(kB, content("b"));
+  put(kC, content("c"));
+  now.wall += 1s;
+  store.expire(now, 9);
+  settle();
+  CHECK(store.usage().floors == 1);
+  CHECK(put(kFar, content("far")) == Status::accepted);
+  CHECK(store.usage().floors == 0);
+  CHECK(store.usage().records == 3);
+  CHECK(stats.records_evicted == 0);
+  CHECK(put(readable::id(0xff), content("farther")) == Status::busy);
 }
 
 // ---- Own records

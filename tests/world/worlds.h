@@ -31,8 +31,7 @@ inline NodeIndex any_running(const World& world, Prng& prng) {
 
 // Whether the node's disk holds the key durably (and what version).
 inline std::optional<StoredRecord> held_by(World& world, NodeIndex i, const Key& key) {
-  auto found = world.disk(i).contents().find(key);
-  return found.ok() ? *std::move(found) : std::nullopt;
+  return world.disk(i).record(key);
 }
 
 // The running nodes whose disks hold the key.
