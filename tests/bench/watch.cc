@@ -1,8 +1,9 @@
-// watch_bench [NODES [SETS]]: how soon a watcher has what was set. Starts daemons, watches a name
-// from a node of this process, kills three of the replicas that serve the watch, and sets the name
-// again and again from another node of this process; prints how long after each set was
-// acknowledged its update was there, and whether all came once and in order. Negative: before.
-// Asserts nothing.
+// watch_bench [NODES [SETS [VERSIONS]]]: how soon a watcher has what was set. Starts daemons,
+// watches a name from a node of this process, kills three of the replicas that serve the watch, and
+// sets the name again and again from another node of this process; prints how long after each set
+// was acknowledged its update was there (negative: before), and whether all came once and in order.
+// Then so many versions go through one watch, and the memory they leave behind is printed. Asserts
+// nothing.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -68,7 +69,40 @@ void print(const char* what, std::vector<Duration> times) {
              at(1));
 }
 
-int run(std::size_t nodes, int sets) {
+// What this process holds in memory.
+std::size_t resident_kib() {
+  const std::string status = e2e::read("/proc/self/status");
+  return std::stoul(status.substr(status.find("VmRSS:") + 6));
+}
+
+// One node of this process sets, and another watches it.
+void print_memory(int versions) {
+  UvLoop loop;
+  TransportOptions listening;
+  listening.listen = Endpoint::v4(127, 0, 0, 1, 0);
+  const auto setter = make_node(loop, Identity::from_seed(random_seed()), {}, listening).value();
+  Config config;
+  config.client = true;
+  config.bootstrap.push_back({setter->contact().endpoints.front(), std::nullopt});
+  const auto watcher = make_node(loop, Identity::from_seed(random_seed()), config, {}).value();
+  check(loop.run_until(watcher->join()).ok());
+  auto updates = watcher->watch(owned_key(setter->public_key(), view_of("name")));
+  while (setter->stats().watches_held == 0) {
+    check(loop.run_until(watcher->ping(config.bootstrap.front())).ok());
+  }
+  const TimePoint begin = loop.now();
+  std::size_t early = 0;
+  for (int i = 0; i < versions; ++i) {
+    check(loop.run_until(setter->set("name", view_of(std::to_string(i)))).ok());
+    check(loop.run_until(updates.next()).value()->record.sequence == std::uint64_t(i) + 1);
+    if (i == versions / 10) early = resident_kib();
+  }
+  fmt::print(
+      "{} versions through one watch, {:.0f} a second: {} KiB after a tenth, {} KiB at last\n",
+      versions, 1000 * versions / milliseconds(loop.now() - begin), early, resident_kib());
+}
+
+int run(std::size_t nodes, int sets, int versions) {
   const e2e::TempDir dir;
   std::vector<Daemon> daemons;
   for (std::size_t i = 0; i < nodes; ++i) {
@@ -133,6 +167,7 @@ int run(std::size_t nodes, int sets) {
   daemons.erase(daemons.begin(), daemons.begin() + 3);
   set_many(sets);
   report("with the three nearest replicas killed");
+  print_memory(versions);
   return 0;
 }
 
@@ -143,5 +178,6 @@ int main(int argc, char** argv) {
   const auto number = [&](int i, int otherwise) {
     return argc > i ? std::atoi(argv[i]) : otherwise;
   };
-  return kadmos::bench::run(static_cast<std::size_t>(number(1, 12)), number(2, 100));
+  return kadmos::bench::run(static_cast<std::size_t>(number(1, 12)), number(2, 100),
+                            number(3, 10'000));
 }

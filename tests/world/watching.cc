@@ -180,6 +180,57 @@ TEST_CASE("a watch goes on when all who served it are gone and others hold the n
   CHECK(watcher.sequences == one_to(2));
 }
 
+TEST_CASE("frozen replicas do not hold up a watch") {
+  World world;
+  grow(world, 40);
+  world.run_for(seconds(10));
+  const Key key = name_of(world, 3, "name");
+  set(world, 3, "name", "1");
+  std::vector<NodeIndex> frozen;
+  for (const NodeIndex i : world.closest_running(key, 5)) {
+    if (i != 3 && i != 7 && frozen.size() < 3) frozen.push_back(i);
+  }
+  SUBCASE("before it begins") {
+    for (const NodeIndex i : frozen) world.pause(i);
+    Watcher watcher(world, 7, key);
+    CHECK(world.run_until([&] { return watcher.sequences == one_to(1); }, seconds(4)));
+    set(world, 3, "name", "2");
+    CHECK(world.run_until([&] { return watcher.sequences == one_to(2); }, seconds(1)));
+  }
+  SUBCASE("while it runs") {
+    Watcher watcher(world, 7, key);
+    world.run_for(seconds(1));
+    for (const NodeIndex i : frozen) world.pause(i);
+    for (int i = 2; i <= 10; ++i) {
+      set(world, 3, "name", std::to_string(i));
+      world.run_for(seconds(20));
+      CHECK(watcher.sequences == one_to(static_cast<std::uint64_t>(i)));
+    }
+    for (const NodeIndex i : frozen) world.resume(i);
+    world.run_for(minutes(5));
+    CHECK(watcher.sequences == one_to(10));
+  }
+}
+
+TEST_CASE("a watch that was cut off has the newest version when it is back") {
+  World world;
+  grow(world, 40);
+  world.run_for(seconds(10));
+  Watcher watcher(world, 7, name_of(world, 3, "name"));
+  set(world, 3, "name", "1");
+  world.run_for(seconds(1));
+  world.network().cut(7, true);
+  for (int i = 2; i <= 5; ++i) set(world, 3, "name", std::to_string(i));
+  world.run_for(minutes(5));
+  CHECK(watcher.sequences == one_to(1));
+  world.network().cut(7, false);
+  CHECK(world.run_until([&] { return text(watcher.last) == "5"; }, minutes(3)));
+  set(world, 3, "name", "6");
+  world.run_for(seconds(1));
+  CHECK(text(watcher.last) == "6");
+  CHECK(watcher.sequences == Sequences{1, 5, 6});
+}
+
 TEST_CASE("a deletion reaches who watches") {
   World world;
   grow(world, 10);
