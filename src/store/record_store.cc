@@ -233,7 +233,7 @@ std::optional<StoredRecord> RecordStore::floor_of(Now now, const Key& key) const
   out.record.type = RecordType::floor;
   out.record.owner = record.owner;
   out.record.sequence = record.sequence;
-  const auto content = digest(record);
+  const auto content = kadmos::digest(record);
   out.record.value.assign(content.begin(), content.end());
   out.expiry = now.wall + config_.ttl_max + config_.clock_skew;
   return out;
