@@ -41,6 +41,9 @@ class MountedDisk final : public Storage {
   std::size_t count_of_group(std::uint64_t group) const override {
     return disk_.durable_->count_of_group(group);
   }
+  std::size_t count_in(const KeyRange& range, std::uint64_t group) const override {
+    return disk_.durable_->count_in(range, group);
+  }
   StorageUsage usage() const override { return disk_.durable_->usage(); }
   RangeDigest digest(const KeyRange& range) const override { return disk_.durable_->digest(range); }
   std::vector<Version> versions(const KeyRange& range, std::size_t n) const override {

@@ -137,6 +137,55 @@ Future<Json> put(Service& service, const Json& request) {
   });
 }
 
+// ---- providers
+
+Future<Json> provide(Service& service, const Json& request, bool withdraw) {
+  const auto key = key_in(service, request);
+  if (!key) return now(json_of(key.error()));
+  const ProvideOptions options{timeout_of(request)};
+  auto receipt =
+      withdraw ? service.node.unprovide(*key, options) : service.node.provide(*key, options);
+  return std::move(receipt).then([&service, key = *key](Result<Receipt> result) -> Json {
+    Json out = answer(result);
+    if (!result) return out;
+    out["key"] = key.hex();
+    out["announcement"] = result->key.hex();
+    out["owner"] = service.node.public_key().hex();
+    return out;
+  });
+}
+
+// All of them at once. Those found before it failed are worth more than why.
+Task<Json> find_providers(Service& service, Key key, FindProvidersOptions options) {
+  const auto started = SteadyClock::now();
+  auto providers = service.node.find_providers(key, options);
+  Json list = Json::array();
+  std::optional<Error> failed;
+  while (true) {
+    auto next = co_await providers.next();
+    if (!next) failed = std::move(next).error();
+    if (failed || !*next) break;
+    list.push_back(json_of(**next));
+  }
+  if (list.empty()) {
+    co_return json_of(
+        failed.value_or(Error(Errc::not_found, "no node that answered knows a provider")));
+  }
+  co_return Json{{"key", key.hex()},
+                 {"providers", std::move(list)},
+                 {"complete", !failed.has_value()},
+                 {"elapsed_ms", in_milliseconds(SteadyClock::now() - started)}};
+}
+
+Future<Json> find_providers(Service& service, const Json& request) {
+  const auto key = key_in(service, request);
+  if (!key) return now(json_of(key.error()));
+  FindProvidersOptions options;
+  options.timeout = timeout_of(request);
+  if (const auto limit = count(request, "limit")) options.limit = *limit;
+  return start(find_providers(service, *key, options));
+}
+
 Future<Json> ping(Service& service, const Json& request) {
   const auto endpoint = Endpoint::parse(text(request, "endpoint"));
   if (!endpoint) return now(invalid("an endpoint is an address and a port"));
@@ -283,6 +332,9 @@ Future<Json> dispatch(Service& service, const Json& request, Emit emit) {
   if (op == "set") return set(service, request);
   if (op == "put") return put(service, request);
   if (op == "del") return del(service, request);
+  if (op == "provide") return provide(service, request, false);
+  if (op == "unprovide") return provide(service, request, true);
+  if (op == "find_providers") return find_providers(service, request);
   if (op == "ping") return ping(service, request);
   if (op == "status") return now(status(service));
   if (op == "peers") return now(peers(service));

@@ -154,6 +154,12 @@ Json json_of(const Found& found) {
   return out;
 }
 
+Json json_of(const Provider& provider) {
+  Json out = json_of(provider.contact);
+  out["expires"] = show(provider.expiry);
+  return out;
+}
+
 Json json_of(const Stats& stats) {
   Json out = Json::object();
   stats.for_each([&](const char* name, std::uint64_t value, const char*) { out[name] = value; });

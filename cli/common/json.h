@@ -33,6 +33,7 @@ Json json_of(const Asked& asked);
 Json json_of(const Receipt& receipt);
 Json json_of(const Found& found);
 Json json_of(const Update& update);
+Json json_of(const Provider& provider);
 Json json_of(const Stats& stats);
 // {"error": {"code", "detail", …}}: what a request that failed answers.
 Json json_of(const Error& error);

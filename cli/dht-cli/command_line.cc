@@ -52,6 +52,13 @@ void check_owner(const std::string& owner) {
   }
 }
 
+void check_key(const std::string& key) {
+  if (!Key::from_hex(key)) {
+    throw UsageError(
+        fmt::format("'{}' is no key: give its 128 hexadecimal digits", printable(key)));
+  }
+}
+
 // What is parsed into, before it is understood.
 struct Raw {
   Globals globals;
@@ -67,6 +74,7 @@ struct Raw {
   std::optional<unsigned> quorum;
   std::optional<std::uint64_t> count;
   std::uint64_t min_sequence = 0;
+  std::uint64_t limit = 20;
 };
 
 using Make = std::function<Command(const Raw&)>;
@@ -114,6 +122,7 @@ class Commands {
  public:
   Commands(CLI::App& app, Raw& raw) : app_(app), raw_(raw) {
     add_records();
+    add_providers();
     add_keys();
     add_network();
     add_profiles();
@@ -229,6 +238,47 @@ Examples:
                           return DelCommand{raw.name};
                         });
     del->add_option("NAME", raw_.name, "the name")->required();
+  }
+
+  void add_providers() {
+    const auto provides = [](bool withdraw) {
+      return [withdraw](const Raw& raw) -> Command {
+        check_key(raw.name);
+        if (!raw.bootstrap.empty()) {
+          throw UsageError(
+              "it is the daemon that announces what it has, and does so anew while it runs: "
+              "without --bootstrap");
+        }
+        return ProvideCommand{raw.name, withdraw};
+      };
+    };
+    CLI::App* provide = add(app_, "provide", "Announce that the daemon has something", R"(
+Others find the daemon by the key. It announces the key anew for as long as it runs.
+
+Examples:
+  dht-cli provide $(dht-cli put @photo.jpg)
+)",
+                            provides(false));
+    provide->add_option("KEY", raw_.name, "the key of 128 digits")->required();
+    CLI::App* unprovide =
+        add(app_, "unprovide", "Take such an announcement back", "", provides(true));
+    unprovide->add_option("KEY", raw_.name, "the key of 128 digits")->required();
+    CLI::App* find = add(app_, "find-providers", "Find the nodes that announced a key", R"(
+Prints a line a node: its public key, and where it can be reached if it said so.
+
+Examples:
+  dht-cli find-providers 3f2a...
+  dht-cli find-providers 3f2a... --limit 1
+)",
+                         [](const Raw& raw) -> Command {
+                           check_key(raw.name);
+                           return FindProvidersCommand{raw.name, raw.limit};
+                         });
+    find->add_option("KEY", raw_.name, "the key of 128 digits")->required();
+    find->add_option("--limit", raw_.limit, "How many are enough; 0 for all")
+        ->capture_default_str()
+        ->check(CLI::NonNegativeNumber)
+        ->type_name("N");
   }
 
   void add_keys() {

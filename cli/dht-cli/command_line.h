@@ -49,6 +49,14 @@ struct PutCommand {
 struct DelCommand {
   std::string name;
 };
+struct ProvideCommand {
+  std::string key;
+  bool withdraw = false;
+};
+struct FindProvidersCommand {
+  std::string key;
+  std::uint64_t limit = 0;  // 0: all
+};
 struct KeyCommand {
   bool create = false;
   std::string file;
@@ -65,9 +73,9 @@ struct WhoisCommand {
   std::string owner;
 };
 
-using Command =
-    std::variant<GetCommand, WatchCommand, SetCommand, PutCommand, DelCommand, KeyCommand,
-                 StatusCommand, PeersCommand, PingCommand, WhoamiCommand, WhoisCommand>;
+using Command = std::variant<GetCommand, WatchCommand, SetCommand, PutCommand, DelCommand,
+                             ProvideCommand, FindProvidersCommand, KeyCommand, StatusCommand,
+                             PeersCommand, PingCommand, WhoamiCommand, WhoisCommand>;
 
 struct CommandLine {
   Globals globals;

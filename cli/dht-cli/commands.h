@@ -10,6 +10,8 @@ int run(Session& session, const WatchCommand& command);
 int run(Session& session, const SetCommand& command);
 int run(Session& session, const PutCommand& command);
 int run(Session& session, const DelCommand& command);
+int run(Session& session, const ProvideCommand& command);
+int run(Session& session, const FindProvidersCommand& command);
 int run(Session& session, const KeyCommand& command);
 int run(Session& session, const StatusCommand& command);
 int run(Session& session, const PeersCommand& command);

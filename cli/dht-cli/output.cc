@@ -76,6 +76,14 @@ bool write_now(ByteView bytes) {
 
 void write_line(std::string_view line) { fmt::print("{}\n", line); }
 
+std::string joined(const Json& endpoints) {
+  std::string out;
+  for (const Json& endpoint : endpoints) {
+    out += (out.empty() ? "" : ", ") + endpoint.get<std::string>();
+  }
+  return out.empty() ? "-" : out;
+}
+
 int usage(std::string_view message) {
   fmt::print(stderr, "dht-cli: {}\n", message);
   return kUsage;

@@ -17,6 +17,9 @@ void write_line(std::string_view line);
 // Bytes as they are and a newline to stdout, at once. False as write_value.
 bool write_now(ByteView bytes);
 
+// "192.0.2.1:4000, [2001:db8::1]:4000", or "-" if there is none.
+std::string joined(const Json& endpoints);
+
 // One line on stderr; gives the exit code of a command so wrong.
 int usage(std::string_view message);
 

@@ -7,18 +7,6 @@
 #include "cli/dht-cli/output.h"
 
 namespace kadmos::cli {
-namespace {
-
-std::string joined(const Json& endpoints) {
-  std::string out;
-  for (const Json& endpoint : endpoints) {
-    out += (out.empty() ? "" : ", ") + endpoint.get<std::string>();
-  }
-  return out.empty() ? "-" : out;
-}
-
-}  // namespace
-
 int run(Session& session, const StatusCommand&) {
   const Json answer = session.call({{"op", "status"}});
   if (const auto done = conclude(session.globals(), answer, "status")) return *done;

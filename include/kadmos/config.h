@@ -45,6 +45,8 @@ struct Limits {
   std::size_t record_bytes = 1024UL * 1024 * 1024;
   std::size_t records_per_owner = 100'000;
   std::size_t records_per_group = 500'000;  // by the storing peer's address group; not for local
+  std::size_t providers_per_key = 256;      // announcements of one key; who came first stays
+  std::size_t providers_per_key_and_group = 32;  // and of these by the group, as above
 
   // Watches of peers, each of one key.
   std::size_t watches = 16'384;

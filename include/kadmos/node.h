@@ -54,6 +54,15 @@ struct WatchOptions {
   std::size_t buffer = 64;
 };
 
+struct ProvideOptions {
+  std::optional<Duration> timeout;
+};
+
+struct FindProvidersOptions {
+  std::size_t limit = 20;  // the search ends when so many are found; 0: all, up to 1024
+  std::optional<Duration> timeout;
+};
+
 // The world a node lives in; it owns it.
 struct Seams {
   std::unique_ptr<Clock> clock;
@@ -107,6 +116,16 @@ class Node {
   // out. It goes on until the stream is dropped, through the loss of replicas and of the network;
   // errors: unreachable (nobody could be reached at the start), busy, closed, invalid_argument.
   Stream<Update> watch(const Key& key, WatchOptions options = {});
+  // Announces that this node has what belongs to `key`, with its endpoints (none of a client, or of
+  // an unspecified address it listens on: see Config::advertise), and does so anew while it runs.
+  // Receipt::key is that of the announcement. Errors as set.
+  Future<Receipt> provide(const Key& key, ProvideOptions options = {});
+  // Takes that back, with a withdrawal that lives for Config::ttl_max. Errors as set.
+  Future<Receipt> unprovide(const Key& key, ProvideOptions options = {});
+  // Those who announced `key`, each once, as they are found; it ends when there are enough or the
+  // nodes nearest to the key were asked. None does not prove that nobody has it. Errors: timeout,
+  // unreachable.
+  Stream<Provider> find_providers(const Key& key, FindProvidersOptions options = {});
   // The k closest live nodes to a target.
   Future<Closest> find_node(const Id& target);
   // Proves that somebody lives at an endpoint, and who.

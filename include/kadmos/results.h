@@ -77,6 +77,12 @@ struct Pong {
   Duration elapsed{};
 };
 
+// Somebody who announced that it has what belongs to a key.
+struct Provider {
+  Contact contact;    // without endpoints if it told of none and this node knows of none
+  WallTime expiry{};  // until when it said so
+};
+
 // One version of a record that is watched.
 struct Update {
   Record record;  // a tombstone says that its owner deleted it

@@ -169,6 +169,9 @@ class Storage {
   // How many records (content has no owner), and how many stored by peers of a group (0: none).
   virtual std::size_t count_of_owner(const PublicKey& owner) const = 0;
   virtual std::size_t count_of_group(std::uint64_t group) const = 0;
+  // How many records of a range, or only those of them stored by peers of `group` if it is not 0.
+  // Costs as much time as there are.
+  virtual std::size_t count_in(const KeyRange& range, std::uint64_t group) const = 0;
   virtual StorageUsage usage() const = 0;
   // What is held in a range, by its digest, and up to n versions of it in key order. A digest costs
   // O(log n) unless the range changed since it was last asked for.

@@ -18,6 +18,7 @@ namespace kadmos {
   X(records_invalid, "records that failed verification")                           \
   X(records_refused, "stores refused")                                             \
   X(records_busy, "stores answered busy because of a bound")                       \
+  X(providers_full, "announcements answered busy: their key has enough of them")   \
   X(records_evicted, "records dropped to make room")                               \
   X(records_expired, "records whose time was over")                                \
   X(records_unreadable, "reads of the storage that failed, or found damage")       \

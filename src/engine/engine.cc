@@ -244,6 +244,19 @@ void Engine::add_bootstrap(const Bootstrap& where) {
   has_way_in_ = true;
 }
 
+// The time serves as the sequence, so that nothing need be read from the network first.
+Record Engine::announce(Now now, const Key& key, bool withdrawn) {
+  Record record = announcing({key, withdrawn, withdrawn ? Endpoints() : endpoints_});
+  const auto time = static_cast<std::uint64_t>(now.wall.time_since_epoch().count());
+  last_announced_ = std::max(last_announced_ + 1, time);
+  const auto held = store_.newest(now, provider_key(key, identity_.public_key()));
+  if (held && *held) last_announced_ = std::max(last_announced_, (*held)->record.sequence + 1);
+  record.sequence = last_announced_;
+  record.expiry = now.wall + (withdrawn ? config_.ttl_max : config_.ttl);
+  sign(record, identity_, config_.network);
+  return record;
+}
+
 // ---- outputs
 
 std::optional<Outgoing> Engine::poll_outgoing() {
@@ -446,15 +459,21 @@ void Engine::republish(Now now, const Key& key) {
   }
   Record record = (*held)->record;
   const bool content = record.type == RecordType::content;
-  // A deletion has been said once its tombstone outlives what it deleted.
-  if (record.type == RecordType::tombstone ||
-      (!content && record.owner != identity_.public_key())) {
+  const auto announcement = announced(record);
+  // A deletion has been said once its tombstone outlives what it deleted; so has a withdrawal.
+  const bool said =
+      record.type == RecordType::tombstone || (announcement && announcement->withdrawn);
+  if (said || (!content && record.owner != identity_.public_key())) {
     store_.disown(now, key);
     upkeep_.on_republish_ended();
     return;
   }
-  record.expiry = now.wall + config_.ttl;
-  if (!content) sign(record, identity_, config_.network);
+  if (announcement) {
+    record = announce(now, announcement->key, false);
+  } else {
+    record.expiry = now.wall + config_.ttl;
+    if (!content) sign(record, identity_, config_.network);
+  }
   begin(now, make_operation(env_, PublishRequest{std::move(record), true}),
         Running::Purpose::republish, config_.operation_timeout);
 }

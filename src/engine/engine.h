@@ -77,6 +77,9 @@ class Engine {
   void on_committed(Now now, CommitId commit, const Result<void>& result);
   void on_timeout(Now now);  // a spurious call does nothing
   void add_bootstrap(const Bootstrap& where);
+  // What this node would say now of its having `key`, signed; for a PublishRequest. Each comes
+  // after all before, so that the last one counts.
+  Record announce(Now now, const Key& key, bool withdrawn);
   // How others reach this node, once the transport knows.
   void set_endpoints(const Endpoints& endpoints) { endpoints_ = endpoints; }
 
@@ -211,6 +214,7 @@ class Engine {
   std::multimap<CommitId, OpId> awaited_;  // by operations
   std::unique_ptr<Watches> watches_;       // null before the first
 
+  std::uint64_t last_announced_ = 0;  // sequence
   std::optional<TimePoint> expiry_due_;
   std::map<std::string_view, Quota> notices_;
   TimePoint next_expire_{};  // not before: a batch a pause, however fast the storage is

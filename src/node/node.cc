@@ -145,6 +145,17 @@ class Node::Impl final : public TransportListener {
     return launch_stream<Update>(WatchRequest{key}, Duration::max(), options.buffer);
   }
 
+  Future<Receipt> announce(const Key& key, bool withdrawn, const ProvideOptions& options) {
+    return launch<Receipt>(PublishRequest{engine_.announce(now(), key, withdrawn), true},
+                           options.timeout);
+  }
+
+  Stream<Provider> find_providers(const Key& key, const FindProvidersOptions& options) {
+    const FindProvidersRequest request{key, options.limit};
+    return launch_stream<Provider>(request, options.timeout.value_or(config().operation_timeout),
+                                   request.most());
+  }
+
   void close() {
     if (std::exchange(closed_, true)) return;
     engine_.close(now());
@@ -187,7 +198,7 @@ class Node::Impl final : public TransportListener {
 
  private:
   using Waiting = std::variant<Promise<Closest>, Promise<Receipt>, Promise<Found>, Promise<Pong>,
-                               StreamSource<Update>>;
+                               StreamSource<Update>, StreamSource<Provider>>;
 
   static Future<Receipt> refuse(Errc code, std::string detail) {
     return Future<Receipt>::resolved(Error(code, std::move(detail)));
@@ -330,6 +341,15 @@ Future<Receipt> Node::put(ByteView value, PutOptions options) { return impl_->pu
 Future<Found> Node::get(const Key& key, GetOptions options) { return impl_->get(key, options); }
 Stream<Update> Node::watch(const Key& key, WatchOptions options) {
   return impl_->watch(key, options);
+}
+Future<Receipt> Node::provide(const Key& key, ProvideOptions options) {
+  return impl_->announce(key, false, options);
+}
+Future<Receipt> Node::unprovide(const Key& key, ProvideOptions options) {
+  return impl_->announce(key, true, options);
+}
+Stream<Provider> Node::find_providers(const Key& key, FindProvidersOptions options) {
+  return impl_->find_providers(key, options);
 }
 Future<Closest> Node::find_node(const Id& target) {
   return impl_->launch<Closest>(FindNodeRequest{target}, std::nullopt);

@@ -58,7 +58,7 @@ struct Synced {
 // Result<void> is how an operation ends that gives items.
 using OpResult = std::variant<Result<Closest>, Result<Receipt>, Result<Found>, Result<Pong>,
                               Result<Synced>, Result<void>>;
-using OpItem = std::variant<Update>;
+using OpItem = std::variant<Update, Provider>;
 
 class Operation {
  public:

@@ -1,7 +1,9 @@
 // What an operation can be asked to do, and the way to make one.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -38,8 +40,8 @@ struct SetRequest {
   bool own = true;                  // keep it here and republish it
   const Identity* owner = nullptr;  // null: the node itself; else it must outlive the operation
 };
-// A record that is ready: immutable content, or an own record signed anew. `own`: keep and
-// republish it.
+// A record that is ready: immutable content, an announcement, or an own record signed anew. `own`:
+// keep and republish it.
 struct PublishRequest {
   Record record;
   bool own = true;
@@ -56,8 +58,17 @@ struct WatchRequest {
   Key key;
 };
 
+// Those who announced `key`, up to `limit` of them; 0: all, up to kMost.
+struct FindProvidersRequest {
+  static constexpr std::size_t kMost = 1024;
+  Key key;
+  std::size_t limit = 20;
+
+  std::size_t most() const { return limit == 0 ? kMost : std::min(limit, kMost); }
+};
+
 using Request = std::variant<JoinRequest, FindNodeRequest, PingRequest, GetRequest, SetRequest,
-                             PublishRequest, SyncRequest, WatchRequest>;
+                             PublishRequest, SyncRequest, WatchRequest, FindProvidersRequest>;
 
 // `env` must outlive the operation. One file a verb implements these.
 std::unique_ptr<Operation> make_operation(const OpEnv& env, JoinRequest request);
@@ -68,5 +79,6 @@ std::unique_ptr<Operation> make_operation(const OpEnv& env, SetRequest request);
 std::unique_ptr<Operation> make_operation(const OpEnv& env, PublishRequest request);
 std::unique_ptr<Operation> make_operation(const OpEnv& env, WatchRequest request);
 std::unique_ptr<Operation> make_operation(const OpEnv& env, SyncRequest request);
+std::unique_ptr<Operation> make_operation(const OpEnv& env, FindProvidersRequest request);
 
 }  // namespace kadmos

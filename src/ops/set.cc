@@ -1,9 +1,10 @@
-// set, del, put and republishing: find the closest nodes, then store on them and count. A walk
-// finds the nodes (and, for a new version, the highest sequence they hold); the record is signed;
-// the target nearest of those that answered, this node among them if it is near enough, are asked
-// to store. One that fails, is slow or says busy is replaced by the next nearest, for which the
-// walk goes on a little further out; not for ever, since a record that so many refuse is refused.
-// It ends when every node asked has answered, slow ones aside once w have made it durable.
+// set, del, put, provide, unprovide and republishing: find the closest nodes, then store on them
+// and count. A walk finds the nodes (and, for a new version, the highest sequence they hold); the
+// record is signed; the target nearest of those that answered, this node among them if it is near
+// enough, are asked to store. One that fails, is slow or says busy is replaced by the next nearest,
+// for which the walk goes on a little further out; not for ever, since a record that so many refuse
+// is refused. It ends when every node asked has answered, slow ones aside once w have made it
+// durable.
 //
 // Nodes may know of a newer version that no walk finds, since it expired there. If they keep a new
 // version from its quorum it is signed once more, with the lowest sequence that so many would take.
@@ -21,6 +22,11 @@ namespace {
 
 // Nobody writes a name so often.
 constexpr std::uint64_t kMostRaise = std::uint64_t{1} << 32;
+
+const char* verb_of(const Record& record) {
+  const auto announcement = announced(record);
+  return !announcement ? "put " : announcement->withdrawn ? "unprovide " : "provide ";
+}
 
 class SetOp final : public Operation {
  public:
@@ -42,7 +48,7 @@ class SetOp final : public Operation {
       : env_(env),
         owner_(env.identity),
         own_(request.own),
-        verb_("put "),
+        verb_(verb_of(request.record)),
         new_version_(false),
         record_(std::move(request.record)),
         key_(key_of(record_)),

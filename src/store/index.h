@@ -46,6 +46,7 @@ class RecordIndex {
   std::vector<Key> farthest(const Id& id, std::size_t n) const;
   std::size_t count_of_owner(const PublicKey& owner) const { return count(of_owner_, owner); }
   std::size_t count_of_group(std::uint64_t group) const { return count(of_group_, group); }
+  std::size_t count_in(const KeyRange& range, std::uint64_t group) const;
   StorageUsage usage() const { return {own_.size() + others_.size(), bytes_, floors_.size()}; }
   RangeDigest digest(const KeyRange& range) const;
   std::vector<Version> versions(const KeyRange& range, std::size_t n) const;
@@ -115,6 +116,9 @@ class IndexedStorage : public Storage {
   }
   std::size_t count_of_group(std::uint64_t group) const override {
     return index_.count_of_group(group);
+  }
+  std::size_t count_in(const KeyRange& range, std::uint64_t group) const override {
+    return index_.count_in(range, group);
   }
   StorageUsage usage() const override { return index_.usage(); }
   RangeDigest digest(const KeyRange& range) const override { return index_.digest(range); }
@@ -230,6 +234,18 @@ std::vector<Key> RecordIndex<Kept>::farthest(const Id& id, std::size_t n) const 
   for (const Map* map : {&floors_, &others_}) {
     if (!map->empty()) {
       collect_farthest(*map, map->begin(), std::prev(map->end()), id, n, out);
+    }
+  }
+  return out;
+}
+
+template <class Kept>
+std::size_t RecordIndex<Kept>::count_in(const KeyRange& range, std::uint64_t group) const {
+  std::size_t out = 0;
+  for (const Map* map : {&own_, &others_}) {
+    auto it = map->lower_bound(range.first());
+    for (; it != map->end() && range.contains(it->first); ++it) {
+      if (group == 0 || it->second.group == group) ++out;
     }
   }
   return out;

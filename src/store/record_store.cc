@@ -122,6 +122,17 @@ Verdict RecordStore::admit(Now now, const Key& key, StoredRecord fresh,
     if (!held) {
       if (auto full = over_caps(fresh); !full.empty()) return verdict(Status::busy, full);
     }
+    if (!taken) {
+      auto full = over_provider_caps(key, fresh);
+      if (!full.empty()) {
+        expire(now, config_.limits.providers_per_key);
+        full = over_provider_caps(key, fresh);
+      }
+      if (!full.empty()) {
+        ++stats_.providers_full;
+        return verdict(Status::busy, full);
+      }
+    }
     if (!make_room(now, key, taken ? 0 : 1, size > taken_size ? size - taken_size : 0)) {
       return verdict(Status::busy, "the store is full of records that belong here more");
     }
@@ -146,6 +157,31 @@ std::string RecordStore::over_caps(const StoredRecord& fresh) const {
   if (fresh.group != 0 && total(storage_.count_of_group(fresh.group), groups_ahead_, fresh.group) >=
                               static_cast<std::ptrdiff_t>(config_.limits.records_per_group)) {
     return "your address group has stored as much here as one may";
+  }
+  return {};
+}
+
+// The same for the caps on the announcements of one key. They all lie in one range; so may the
+// record of the key itself.
+std::string RecordStore::over_provider_caps(const Key& key, const StoredRecord& fresh) const {
+  if (fresh.record.type != RecordType::provider) return {};
+  const auto range = KeyRange::around(key, Id::kBits / 2);
+  const auto itself = Id::from_bytes(fresh.record.name);
+  const auto reaches = [&](std::size_t cap, std::uint64_t group) {
+    const auto counted = [&](const std::optional<Outline>& one) {
+      return one && !one->floor && (group == 0 || one->group == group) ? 1 : 0;
+    };
+    auto held = static_cast<std::ptrdiff_t>(storage_.count_in(range, group));
+    auto it = pending_.lower_bound(range.first());
+    for (; it != pending_.end() && range.contains(it->first); ++it) {
+      held += counted(outline(it->first)) - counted(storage_.outline(it->first));
+    }
+    if (itself) held -= counted(outline(*itself));
+    return held >= static_cast<std::ptrdiff_t>(cap);
+  };
+  if (reaches(config_.limits.providers_per_key, 0)) return "its key has enough providers here";
+  if (fresh.group != 0 && reaches(config_.limits.providers_per_key_and_group, fresh.group)) {
+    return "its key has enough providers here that your address group announced";
   }
   return {};
 }
@@ -285,11 +321,12 @@ RecordStore::Announcements RecordStore::announcements(Now now, const Key& key,
   std::fill(half, start.end(), Byte{0});  // which no id begins with
   if (after) std::ranges::copy(*after, half);
   Announcements out;
+  const auto range = KeyRange::around(key, Id::kBits / 2);
   Key last = *Id::from_bytes(start);
   while (true) {
     const std::vector<Key> keys = storage_.keys_after(last, n + 1);
     for (const Key& one : keys) {
-      if (shared_prefix(one, key) < Id::kBits / 2) return out;
+      if (!range.contains(one)) return out;
       if (out.records.size() == n) {
         out.more = true;
         return out;

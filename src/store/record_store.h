@@ -56,7 +56,10 @@ class RecordStore {
   // evict expired records first, then those farthest from the own id if they are farther than
   // `key`.
   //
-  // Counts records_refused, records_busy, records_evicted and equivocations.
+  // Of the announcements of one key those that came first stay; one more than the bounds allow is
+  // answered busy.
+  //
+  // Counts records_refused, records_busy, providers_full, records_evicted and equivocations.
   Verdict offer(Now now, const Key& key, const Record& record, bool own, std::uint64_t group);
 
   // Durable and unexpired at `now`; nothing otherwise. Storage errors are reported as they are and
@@ -133,6 +136,7 @@ class RecordStore {
   Verdict admit(Now now, const Key& key, StoredRecord fresh,
                 const std::optional<StoredRecord>& held);
   std::string over_caps(const StoredRecord& fresh) const;
+  std::string over_provider_caps(const Key& key, const StoredRecord& fresh) const;
   bool make_room(Now now, const Key& key, std::size_t records, std::size_t bytes);
   bool disk_takes_more(Now now, const Key& key);
   // Erases what expired, or leaves a floor.

@@ -75,6 +75,9 @@ class FailingStorage final : public Storage {
   std::size_t count_of_group(std::uint64_t group) const override {
     return memory_->count_of_group(group);
   }
+  std::size_t count_in(const KeyRange& range, std::uint64_t group) const override {
+    return memory_->count_in(range, group);
+  }
   StorageUsage usage() const override { return memory_->usage(); }
   RangeDigest digest(const KeyRange& range) const override { return memory_->digest(range); }
   std::vector<Version> versions(const KeyRange& range, std::size_t n) const override {

@@ -119,6 +119,13 @@ inline void compare_digests(const Storage& storage, const Model& model, Prng& pr
   const std::size_t n = prng.below(80);
   if (versions.size() > n) versions.resize(n);
   CHECK(storage.versions(range, n) == versions);
+  CHECK(storage.count_in(range, 0) == digest.records);
+  const std::uint64_t group = 1 + prng.below(5);
+  std::size_t of_group = 0;
+  for (const auto& [key, stored] : model) {
+    if (range.contains(key) && stored.group == group) ++of_group;
+  }
+  CHECK(storage.count_in(range, group) == of_group);
 }
 
 inline void compare_counts(const Storage& storage, const Model& model) {

@@ -112,3 +112,85 @@ TEST_CASE("an announcement of somebody else is refused whoever brings it") {
   CHECK(f.net.stats(f.a).records_invalid == 1);
   CHECK(f.providers(kWhat).records.empty());
 }
+
+// ---- What it announces itself
+
+namespace {
+
+// A few engines that know each other, of which the first announces.
+struct Announcing {
+  Announcing() : hosts(net.add_many(4)) { net.meet_all(hosts); }
+
+  Result<Receipt> announce(bool withdrawn = false) {
+    const Host a = hosts[0];
+    return net.run<Receipt>(a, PublishRequest{net.engine(a).announce(net.now(), kWhat, withdrawn)});
+  }
+  Key place() const { return provider_key(kWhat, net.identity(hosts[0]).public_key()); }
+  Record held_by(Host i) {
+    const auto found = *net.storage(i).find(place());
+    REQUIRE(found);
+    return found->record;
+  }
+
+  Drive net;
+  std::vector<Host> hosts;
+};
+
+}  // namespace
+
+TEST_CASE("an announcement has the time as its sequence and where its node can be reached") {
+  Announcing f;
+  const auto now = static_cast<std::uint64_t>(f.net.wall().time_since_epoch().count());
+  const auto receipt = f.announce();
+  REQUIRE(receipt.ok());
+  CHECK(receipt->key == f.place());
+  CHECK(receipt->sequence == now);
+  CHECK(receipt->durable == 4);
+  for (const Host i : f.hosts) {
+    CHECK(announced(f.held_by(i)) ==
+          Announcement{kWhat, false, f.net.contact(f.hosts[0]).endpoints});
+  }
+}
+
+TEST_CASE("announcements made in one moment come one after the other") {
+  Announcing f;
+  Engine& engine = f.net.engine(f.hosts[0]);
+  const Record first = engine.announce(f.net.now(), kWhat, false);
+  const Record second = engine.announce(f.net.now(), kWhat, true);
+  CHECK(second.sequence == first.sequence + 1);
+}
+
+TEST_CASE("an announcement comes after the one that is kept though the clock went back") {
+  Announcing f;
+  const auto first = f.announce();
+  REQUIRE(first.ok());
+  Now earlier = f.net.now();
+  earlier.wall -= std::chrono::minutes(5);
+  // As after a restart: a new engine over the same storage.
+  ContactBook book{&id_of};
+  Engine again(f.net.identity(f.hosts[0]), Drive::config(), f.net.storage(f.hosts[0]), book, 1);
+  CHECK(again.announce(earlier, kWhat, false).sequence == first->sequence + 1);
+  CHECK(again.announce(earlier, content_key(view_of("another")), false).sequence ==
+        first->sequence + 2);
+}
+
+TEST_CASE("an announcement is made anew before it expires and a withdrawal is not") {
+  Announcing f;
+  for (const Host i : f.hosts) f.net.start(i, JoinRequest{});
+  REQUIRE(f.announce().ok());
+  const Record first = f.held_by(f.hosts[1]);
+  f.net.engine(f.hosts[0]).set_endpoints(Endpoints(*Endpoint::parse("192.0.2.9:9")));
+  f.net.run_for(hours(8));
+  const Record anew = f.held_by(f.hosts[1]);
+  CHECK(anew.sequence > first.sequence);
+  CHECK(anew.expiry > first.expiry);
+  CHECK(announced(anew)->endpoints == Endpoints(*Endpoint::parse("192.0.2.9:9")));
+
+  const WallTime when = f.net.wall();
+  REQUIRE(f.announce(true).ok());
+  const Record last = f.held_by(f.hosts[1]);
+  CHECK(announced(last)->withdrawn);
+  CHECK(last.expiry == when + Drive::config().ttl_max);
+  f.net.run_for(hours(24));
+  CHECK(f.held_by(f.hosts[1]) == last);
+}

@@ -143,6 +143,8 @@ TEST_CASE("protocol.md: the limits are those of the code") {
       {"record_bytes", l.record_bytes},
       {"records_per_owner", l.records_per_owner},
       {"records_per_group", l.records_per_group},
+      {"providers_per_key", l.providers_per_key},
+      {"providers_per_key_and_group", l.providers_per_key_and_group},
       {"watches", l.watches},
       {"watches_per_peer", l.watches_per_peer},
   };
