@@ -146,6 +146,7 @@ class Engine {
   std::vector<Id> known_ids() const;
   bool sync_with(Now now, const Contact& peer, const std::vector<Id>& known);
   void begin_sync(Now now, const Contact& peer, std::vector<KeyRange> ranges);
+  bool keeps(const Key& key) const;
   void look_for_strays(Now now, const std::vector<Key>& keys);
   void on_synced(const OpResult& result);
   wire::Body serve_compare(const wire::Compare& compare) const;

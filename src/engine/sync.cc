@@ -57,8 +57,10 @@ std::vector<Id> Engine::known_ids() const {
   return out;
 }
 
-// False if the two share no keys.
+// False if the two share no keys, as far as this node can tell: whether one of many far away is
+// nearest to a key is known only among them, so that one has to compare.
 bool Engine::sync_with(Now now, const Contact& peer, const std::vector<Id>& known) {
+  if (!table_.may_know_all(id_of(peer.key))) return false;
   auto ranges =
       shared_ranges({identity_.id(), config_.k}, {id_of(peer.key), config_.k}, known, kRanges);
   if (ranges.empty()) return false;
@@ -73,16 +75,21 @@ void Engine::begin_sync(Now now, const Contact& peer, std::vector<KeyRange> rang
         kSyncTimeout);
 }
 
+// Whether this node is one of the k nearest to a key.
+bool Engine::keeps(const Key& key) const {
+  const auto k = static_cast<std::size_t>(config_.k);
+  const auto closest = table_.closest_healthy(key, k);
+  return closest.size() < k || closer(key, identity_.id(), book_.id(closest.back()));
+}
+
 // Records of which this node is no longer one of the nearest are for those who are.
 void Engine::look_for_strays(Now now, const std::vector<Key>& keys) {
-  const auto k = static_cast<std::size_t>(config_.k);
   std::map<ContactRef, std::vector<KeyRange>> strays;  // by the nearest
   for (const Key& key : keys) {
-    const auto closest = table_.closest_healthy(key, k);
-    if (closest.size() < k || closer(key, identity_.id(), book_.id(closest.back()))) {
+    if (keeps(key)) {
       sync_plan_.on_kept(key);
     } else if (!sync_plan_.handed_over(key)) {
-      strays[closest.front()].push_back(KeyRange::around(key, Id::kBits));
+      strays[table_.closest_healthy(key, 1).front()].push_back(KeyRange::around(key, Id::kBits));
     }
   }
   for (auto& [nearest, ranges] : strays) {

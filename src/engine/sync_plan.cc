@@ -67,7 +67,7 @@ std::optional<SyncPlan::Job> SyncPlan::poll(TimePoint now) {
     wanted_.pop_front();
     return job;
   }
-  if (running_ >= kRunning) return std::nullopt;
+  if (running_ >= kRunning || table_.next_refresh() <= now) return std::nullopt;
   if (!newcomers_.empty() && newcomers_.begin()->first <= now) {
     Job job = Newcomer{std::move(newcomers_.begin()->second)};
     newcomers_.erase(newcomers_.begin());
@@ -102,7 +102,8 @@ std::optional<TimePoint> SyncPlan::next_timeout() const {
   if (running_ >= kRunning) return std::nullopt;
   TimePoint next = std::min(next_neighbour_, next_look_);
   if (!newcomers_.empty()) next = std::min(next, newcomers_.begin()->first);
-  return next;
+  // While a bucket awaits its refresh there is nothing to do; its end is an occasion to look again.
+  return next < table_.next_refresh() ? std::optional(next) : std::nullopt;
 }
 
 }  // namespace kadmos

@@ -12,7 +12,9 @@
 //   its place.
 // - What a peer asked for in a comparison is sent to it.
 //
-// Nothing is due while no record is held, and little goes on at once.
+// Nothing is due while no record is held, nor while a bucket awaits its refresh: a node that has just
+// entered knows few others, and would think itself one of the nearest to every key. Little goes on at
+// once.
 #pragma once
 
 #include <list>

@@ -199,6 +199,11 @@ std::optional<ContactRef> RoutingTable::poll_check() {
   return std::nullopt;
 }
 
+bool RoutingTable::may_know_all(const Id& id) const {
+  const std::size_t index = index_of(id);
+  return index + 1 == buckets_.size() || !full(buckets_[index]);
+}
+
 bool RoutingTable::wants(const Id& id) const {
   if (id == self_ || entry(id) != nullptr) return false;
   const std::size_t at = index_of(id);

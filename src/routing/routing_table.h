@@ -63,6 +63,10 @@ class RoutingTable {
   // Used to decide whether an inbound peer is worth a dial-back.
   bool wants(const Id& id) const;
 
+  // Whether all nodes that share just as many bits with this one as `id` does may be known: their
+  // bucket has room, or would split.
+  bool may_know_all(const Id& id) const;
+
   // The entry's contact as verified; nothing if the id is not inside.
   std::optional<ContactRef> find(const Id& id) const;
   // The estimate of an entry; null if unknown or never measured. Valid until the next change.
