@@ -143,7 +143,6 @@ class Engine {
   // comparing with neighbours (sync.cc)
   void run_sync(Now now);
   void sync_with_next(Now now);
-  std::vector<Id> known_ids() const;
   bool sync_with(Now now, const Contact& peer, const std::vector<Id>& known);
   void begin_sync(Now now, const Contact& peer, std::vector<KeyRange> ranges);
   bool keeps(const Key& key) const;

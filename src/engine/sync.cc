@@ -15,11 +15,11 @@ constexpr Duration kSyncTimeout = std::chrono::minutes(5);
 }  // namespace
 
 void Engine::run_sync(Now now) {
-  while (auto job = sync_plan_.poll(now.at)) {
+  while (auto job = sync_plan_.poll(now.at, upkeep_.settled(now.at))) {
     if (std::holds_alternative<SyncPlan::Neighbour>(*job)) {
       sync_with_next(now);
     } else if (const auto* newcomer = std::get_if<SyncPlan::Newcomer>(&*job)) {
-      sync_with(now, *newcomer->contact, known_ids());
+      sync_with(now, *newcomer->contact, table_.census());
     } else if (const auto* look = std::get_if<SyncPlan::Look>(&*job)) {
       look_for_strays(now, look->keys);
     } else {
@@ -35,7 +35,7 @@ void Engine::run_sync(Now now) {
 // The neighbours from the nearest to the farthest that matters, and from the nearest again.
 void Engine::sync_with_next(Now now) {
   const Id& self = identity_.id();
-  const auto known = known_ids();
+  const auto known = table_.census();
   const auto near = table_.closest_healthy(self, sync_plan_.neighbours());
   for (const bool again : {false, true}) {
     for (const ContactRef one : near) {
@@ -46,15 +46,6 @@ void Engine::sync_with_next(Now now) {
       return;
     }
   }
-}
-
-std::vector<Id> Engine::known_ids() const {
-  std::vector<Id> out;
-  out.reserve(table_.size());
-  for (const ContactRef one : table_.closest_healthy(identity_.id(), table_.size())) {
-    out.push_back(book_.id(one));
-  }
-  return out;
 }
 
 // False if the two share no keys, as far as this node can tell: whether one of many far away is

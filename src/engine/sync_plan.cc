@@ -60,14 +60,15 @@ Duration SyncPlan::pace() const {
   return config_.sync_interval / static_cast<int>(std::max<std::size_t>(neighbours(), 1));
 }
 
-std::optional<SyncPlan::Job> SyncPlan::poll(TimePoint now) {
+std::optional<SyncPlan::Job> SyncPlan::poll(TimePoint now, bool settled) {
   if (idle()) return std::nullopt;
   if (sending_ < kSending && !wanted_.empty()) {
     Job job = std::move(wanted_.front());
     wanted_.pop_front();
     return job;
   }
-  if (running_ >= kRunning || table_.next_refresh() <= now) return std::nullopt;
+  settled_ = settled;
+  if (running_ >= kRunning || !settled_) return std::nullopt;
   if (!newcomers_.empty() && newcomers_.begin()->first <= now) {
     Job job = Newcomer{std::move(newcomers_.begin()->second)};
     newcomers_.erase(newcomers_.begin());
@@ -99,11 +100,11 @@ std::vector<Key> SyncPlan::next_keys(TimePoint now) {
 std::optional<TimePoint> SyncPlan::next_timeout() const {
   if (idle()) return std::nullopt;
   if (sending_ < kSending && !wanted_.empty()) return TimePoint{};
-  if (running_ >= kRunning) return std::nullopt;
+  // Either ends with an input, after which it is polled again.
+  if (running_ >= kRunning || !settled_) return std::nullopt;
   TimePoint next = std::min(next_neighbour_, next_look_);
   if (!newcomers_.empty()) next = std::min(next, newcomers_.begin()->first);
-  // While a bucket awaits its refresh there is nothing to do; its end is an occasion to look again.
-  return next < table_.next_refresh() ? std::optional(next) : std::nullopt;
+  return next;
 }
 
 }  // namespace kadmos

@@ -12,9 +12,9 @@
 //   its place.
 // - What a peer asked for in a comparison is sent to it.
 //
-// Nothing is due while no record is held, nor while a bucket awaits its refresh: a node that has just
-// entered knows few others, and would think itself one of the nearest to every key. Little goes on at
-// once.
+// Nothing is due while no record is held, nor while the table is not settled: a node that has just
+// entered knows few others, and would think itself one of the nearest to every key. Little goes on
+// at once.
 #pragma once
 
 #include <list>
@@ -73,7 +73,8 @@ class SyncPlan {
   // How many of the contacts nearest to this node may keep what it keeps.
   std::size_t neighbours() const;
 
-  std::optional<Job> poll(TimePoint now);
+  // `settled`: the table is as complete as it gets.
+  std::optional<Job> poll(TimePoint now, bool settled);
   std::optional<TimePoint> next_timeout() const;
 
  private:
@@ -88,6 +89,7 @@ class SyncPlan {
   Prng& prng_;
 
   bool begun_ = false;
+  bool settled_ = false;  // when it was last polled
   TimePoint next_neighbour_{};
   TimePoint next_look_{};
   std::optional<Key> looked_at_;  // the last key of the round under way

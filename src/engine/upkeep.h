@@ -59,6 +59,11 @@ class Upkeep {
   // A Republish has ended.
   void on_republish_ended() { --republishing_; }
 
+  // Neither entering nor searching, and each bucket was looked up lately.
+  bool settled(TimePoint now) const {
+    return begun_ && joining_ == 0 && !searching_ && table_.next_refresh() > now;
+  }
+
   std::optional<Job> poll(TimePoint now);
   std::optional<TimePoint> next_timeout() const;
 

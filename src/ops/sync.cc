@@ -1,8 +1,8 @@
 // sync: brings two nodes to hold the same in some ranges of keys, at the cost of what differs. The
-// digests of the ranges are compared; a range that differs is divided until both hold few records in
-// it; then the versions held there are told, and the peer says which it wants and sends what it has
-// more. One question at a time, then the stores, a few at a time. It ends well if the peer has, in
-// the end, all that this node has.
+// digests of the ranges are compared; a range that differs is divided until both hold few records
+// in it; then the versions held there are told, and the peer says which it wants and sends what it
+// has more. One question at a time, then the stores, a few at a time. It ends well if the peer has,
+// in the end, all that this node has.
 #include <deque>
 
 #include "ops/requests.h"

@@ -68,6 +68,7 @@ RoutingTable::Seen RoutingTable::on_seen(TimePoint now, ContactRef contact,
   bucket->entries.push_back({contact, {}, 0});
   if (round_trip) bucket->entries.back().rtt.add(*round_trip);
   ++size_;
+  bucket->crowded = bucket->crowded || full(*bucket);
   return Seen::added;
 }
 
@@ -113,6 +114,8 @@ void RoutingTable::split_last(TimePoint now) {
   near.entries.assign(middle, far.entries.end());
   far.entries.erase(middle, far.entries.end());
   far.due = now;
+  far.crowded = full(far);
+  near.crowded = full(near);
   buckets_.reserve(buckets_.size() + 1);  // they are few, and nodes may be many
   buckets_.push_back(std::move(near));
   find_next_due();
@@ -146,6 +149,7 @@ void RoutingTable::remove(Bucket& bucket, std::size_t at) {
   bucket.entries.erase(bucket.entries.begin() + static_cast<std::ptrdiff_t>(at));
   if (bucket.waiting.empty()) {
     --size_;
+    if (2 * bucket.entries.size() <= static_cast<std::size_t>(options_.k)) bucket.crowded = false;
   } else {
     bucket.entries.push_back({bucket.waiting.back(), {}, 0});  // takes over the reference
     bucket.waiting.pop_back();
@@ -201,7 +205,22 @@ std::optional<ContactRef> RoutingTable::poll_check() {
 
 bool RoutingTable::may_know_all(const Id& id) const {
   const std::size_t index = index_of(id);
-  return index + 1 == buckets_.size() || !full(buckets_[index]);
+  return index + 1 == buckets_.size() || !buckets_[index].crowded;
+}
+
+std::vector<Id> RoutingTable::census() const {
+  std::vector<Id> out;
+  out.reserve(size_);
+  for (const Bucket& bucket : buckets_) {
+    const std::size_t before = out.size();
+    for (const Entry& e : bucket.entries) {
+      if (e.failures == 0) out.push_back(book_.id(e.contact));
+    }
+    if (!bucket.crowded || &bucket == &buckets_.back()) continue;
+    const auto missing = static_cast<std::size_t>(options_.k) - (out.size() - before);
+    out.insert(out.end(), missing, book_.id(bucket.entries.front().contact));
+  }
+  return out;
 }
 
 bool RoutingTable::wants(const Id& id) const {

@@ -63,9 +63,13 @@ class RoutingTable {
   // Used to decide whether an inbound peer is worth a dial-back.
   bool wants(const Id& id) const;
 
-  // Whether all nodes that share just as many bits with this one as `id` does may be known: their
-  // bucket has room, or would split.
+  // Whether all nodes that share just as many bits with this one as `id` does may be known. Of a
+  // bucket that was full, until it has lost half, only some are.
   bool may_know_all(const Id& id) const;
+  // One id for each living node as far as counting goes: those of the entries that have not failed,
+  // and in place of the nodes that are missing from a bucket of which only some are known, up to k,
+  // once more the id of one of them.
+  std::vector<Id> census() const;
 
   // The entry's contact as verified; nothing if the id is not inside.
   std::optional<ContactRef> find(const Id& id) const;
@@ -109,6 +113,7 @@ class RoutingTable {
     std::vector<ContactRef> waiting;  // the replacement cache, most recently seen last
     TimePoint due{};                  // for a refresh
     Check check = Check::idle;
+    bool crowded = false;  // was full, and has not lost half since: there are more than it holds
   };
 
   std::size_t index_of(const Id& id) const;

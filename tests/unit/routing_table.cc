@@ -326,3 +326,32 @@ TEST_CASE("entries that failed once come last or not at all when health matters"
   f.see(0x01);
   CHECK(f.names(f.table.closest_healthy(readable::id(0x00), 4)) == Names{0x01, 0x02, 0x80});
 }
+
+TEST_CASE("a bucket that was full stands for more nodes than it holds until it has lost half") {
+  Fixture f({.k = 4});
+  const auto count = [&] { return f.table.census().size(); };
+  for (int first = 0x80; first <= 0x82; ++first) f.see(static_cast<std::uint8_t>(first));
+  f.see(0x40);
+  CHECK(f.table.may_know_all(readable::id(0x80)));
+  CHECK(count() == 4);
+  f.see(0x83);  // splits, and the far bucket is full at once
+  f.see(0x84);
+  REQUIRE(f.table.buckets() == 2);
+  CHECK_FALSE(f.table.may_know_all(readable::id(0x80)));
+  CHECK(f.table.may_know_all(readable::id(0x40)));
+  CHECK(count() == 5);
+  const auto lose = [&](std::uint8_t first) {
+    f.fail(first);
+    f.fail(first);
+  };
+  lose(0x84);  // waits only
+  lose(0x83);
+  REQUIRE_FALSE(f.has(0x83));
+  CHECK_FALSE(f.table.may_know_all(readable::id(0x80)));
+  CHECK(count() == 5);
+  f.fail(0x82);  // it may be dead
+  CHECK(count() == 5);
+  f.fail(0x82);
+  CHECK(f.table.may_know_all(readable::id(0x80)));
+  CHECK(count() == 3);
+}
