@@ -99,5 +99,46 @@ TEST_CASE("two halves that were parted find together again when the partition en
   CHECK(durable_replicas(world, *together) == as_set(world.closest_running(together->key, 20)));
 }
 
+TEST_CASE("what two halves wrote apart ends as one record everywhere within two intervals") {
+  World world;
+  grow(world, 60);
+  const Identity owner = world.identity(1000);  // not a node's, so nobody republishes
+  SetOptions options;
+  options.owner = &owner;
+  const auto set = [&](NodeIndex at, std::string_view name, std::string_view value) {
+    const auto receipt = world.run_until(world.node(at).set(name, view_of(value), options));
+    REQUIRE(receipt.ok());
+  };
+  set(3, "deleted", "before");
+  for (NodeIndex i = 30; i < 60; ++i) world.network().set_side(i, 1);
+  world.network().set_blocked(0, 1, true);
+  world.network().set_blocked(1, 0, true);
+  world.run_for(minutes(5));
+  set(3, "name", "one");
+  for (int i = 1; i <= 5; ++i) set(40, "name", "other " + std::to_string(i));
+  set(3, "at once", "one");
+  set(40, "at once", "other");
+  REQUIRE(world.run_until(world.node(40).del("deleted", options)).ok());
+  world.run_for(minutes(30));
+  world.network().set_blocked(0, 1, false);
+  world.network().set_blocked(1, 0, false);
+  world.run_for(2 * world.node(0).config().sync_interval);
+
+  const auto converged = [&](std::string_view name) {
+    const Key key = owned_key(owner.public_key(), view_of(name));
+    const auto holding = holders(world, key);
+    for (const NodeIndex i : world.closest_running(key, 20)) CHECK(holding.contains(i));
+    const Record record = held_by(world, *holding.begin(), key)->record;
+    for (const NodeIndex i : holding) CHECK(held_by(world, i, key)->record == record);
+    return record;
+  };
+  CHECK(text(converged("name")) == "other 5");
+  CHECK(converged("deleted").type == RecordType::tombstone);
+  CHECK(converged("at once").sequence == 1);
+  const auto found =
+      world.run_until(world.node(10).get(owned_key(owner.public_key(), view_of("deleted"))));
+  CHECK_FALSE(found.ok());
+}
+
 }  // namespace
 }  // namespace kadmos::sim
