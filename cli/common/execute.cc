@@ -108,6 +108,7 @@ SetOptions set_options(const Service& service, const Json& request) {
   options.ttl = millis(request, "ttl_ms");
   options.timeout = timeout_of(request);
   options.owner = service.owner;
+  options.if_sequence = count(request, "if_seq");
   return options;
 }
 

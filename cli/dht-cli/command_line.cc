@@ -33,6 +33,8 @@ Exit codes: 0 done, 1 error, 2 wrong usage or input, 3 not found, 4 timeout or t
 5 node or daemon unreachable, 6 verification failed.
 )";
 
+constexpr const char* kIfSeqHelp =
+    "Only if no version is newer than this sequence; 0: only if there is none";
 constexpr const char* kValueHelp =
     "the bytes themselves, - to read them from stdin, or @FILE; write -- before one that begins "
     "with a dash";
@@ -74,6 +76,7 @@ struct Raw {
   std::optional<unsigned> quorum;
   std::optional<std::uint64_t> count;
   std::uint64_t min_sequence = 0;
+  std::optional<std::uint64_t> if_sequence;
   std::uint64_t limit = 20;
 };
 
@@ -206,14 +209,16 @@ Examples:
   dht-cli set greeting hello
   dht-cli set picture @photo.jpg --ttl 2d
   tar c notes | dht-cli set notes -
+  dht-cli set counter 8 --if-seq 7      nothing if somebody set it since
 )",
                         [](const Raw& raw) -> Command {
                           check_name(raw.name);
-                          return SetCommand{raw.name, raw.value, ttl_of(raw)};
+                          return SetCommand{raw.name, raw.value, ttl_of(raw), raw.if_sequence};
                         });
     set->add_option("NAME", raw_.name, "the name, any bytes")->required();
     set->add_option("VALUE", raw_.value, kValueHelp)->required();
     set->add_option("--ttl", raw_.ttl, "How long it lives")->type_name("TIME");
+    set->add_option("--if-seq", raw_.if_sequence, kIfSeqHelp)->type_name("SEQ");
 
     CLI::App* put = add(app_, "put", "Publish bytes under their hash", R"(
 Prints the key. Nobody can change what a key leads to.
@@ -235,9 +240,10 @@ Examples:
 )",
                         [](const Raw& raw) -> Command {
                           check_name(raw.name);
-                          return DelCommand{raw.name};
+                          return DelCommand{raw.name, raw.if_sequence};
                         });
     del->add_option("NAME", raw_.name, "the name")->required();
+    del->add_option("--if-seq", raw_.if_sequence, kIfSeqHelp)->type_name("SEQ");
   }
 
   void add_providers() {

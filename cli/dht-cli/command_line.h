@@ -41,6 +41,7 @@ struct SetCommand {
   std::string name;
   std::string value;  // as written: "-" and "@FILE" are to be read
   std::optional<std::chrono::milliseconds> ttl;
+  std::optional<std::uint64_t> if_sequence;
 };
 struct PutCommand {
   std::string value;
@@ -48,6 +49,7 @@ struct PutCommand {
 };
 struct DelCommand {
   std::string name;
+  std::optional<std::uint64_t> if_sequence;
 };
 struct ProvideCommand {
   std::string key;

@@ -51,6 +51,7 @@ int run(Session& session, const SetCommand& command) {
   Json request = {
       {"op", "set"}, {"name", binary(view_of(command.name))}, {"value", binary(*value)}};
   if (command.ttl) request["ttl_ms"] = static_cast<std::uint64_t>(command.ttl->count());
+  if (command.if_sequence) request["if_seq"] = *command.if_sequence;
   const Json answer = session.call(std::move(request));
   if (const auto done = conclude(globals, answer, what)) return *done;
   if (!globals.quiet) {
@@ -76,7 +77,9 @@ int run(Session& session, const PutCommand& command) {
 int run(Session& session, const DelCommand& command) {
   const Globals& globals = session.globals();
   if (!can_sign(globals, "del")) return kUsage;
-  const Json answer = session.call({{"op", "del"}, {"name", binary(view_of(command.name))}});
+  Json request = {{"op", "del"}, {"name", binary(view_of(command.name))}};
+  if (command.if_sequence) request["if_seq"] = *command.if_sequence;
+  const Json answer = session.call(std::move(request));
   if (const auto done = conclude(globals, answer, "del " + command.name)) return *done;
   if (!globals.quiet) {
     write_line(fmt::format("deleted, sequence {}: {}", answer.at("sequence").get<std::uint64_t>(),

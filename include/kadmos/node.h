@@ -30,6 +30,10 @@ struct SetOptions {
   // Sign as this owner instead of as the node. Must outlive the operation. The node does not keep
   // the key, so it cannot republish.
   const Identity* owner = nullptr;
+  // Compare and set: only if no version is newer than this sequence, that of a get, a deletion's
+  // receipt or a conflict; 0: only if no version is known. Else Errc::conflict. A conflict with a
+  // receipt left the value on some replicas; it may become the version yet.
+  std::optional<std::uint64_t> if_sequence{};
 };
 
 struct PutOptions {
@@ -98,7 +102,8 @@ class Node {
   // Signs `value` under `name` with the next sequence and stores it on the closest nodes. Ok means
   // at least Receipt::quorum replicas made it durable. The node republishes it while it runs.
   // Errors: too_large, invalid_argument, quorum_not_met (with the receipt; some replicas may have
-  // it), timeout, unreachable (it knows of a network but is cut off, or the last one left).
+  // it), timeout, unreachable (it knows of a network but is cut off, or the last one left),
+  // conflict (see SetOptions::if_sequence).
   Future<Receipt> set(std::string_view name, ByteView value, SetOptions options = {});
   // Deletes an owned name: a signed tombstone with the next sequence, which lives for
   // Config::ttl_max unless told otherwise, to outlive what it deletes. Errors as set.

@@ -166,7 +166,7 @@ class Engine {
   void serve(Now now, const Peer& from, const wire::Message& message);
   wire::Nodes closest_for(const Peer& from, const Id& target) const;
   std::optional<wire::Body> serve_store(Now now, const Peer& from, std::uint64_t request,
-                                        const Record& record);
+                                        const wire::Store& store);
   wire::Body serve_watch(Now now, const Peer& from, std::uint64_t request,
                          const wire::Watch& watch);
   void answer(const PublicKey& peer, std::uint64_t request, wire::Body body);

@@ -34,7 +34,7 @@ void Engine::serve(Now now, const Peer& from, const wire::Message& message) {
   } else if (const auto* versions = std::get_if<wire::Versions>(&message.body)) {
     reply = serve_versions(from, *versions);
   } else {
-    reply = serve_store(now, from, message.request, std::get<wire::Store>(message.body).record);
+    reply = serve_store(now, from, message.request, std::get<wire::Store>(message.body));
   }
   if (reply) answer(from.contact.key, message.request, *std::move(reply));
 }
@@ -54,9 +54,10 @@ wire::Nodes Engine::closest_for(const Peer& from, const Id& target) const {
 
 // The reply, or nothing if it has to wait for the commit.
 std::optional<wire::Body> Engine::serve_store(Now now, const Peer& from, std::uint64_t request,
-                                              const Record& record) {
+                                              const wire::Store& store) {
   using wire::Failure;
   using wire::FailureCode;
+  const Record& record = store.record;
   if (config_.client) return Failure{FailureCode::refused, "a client holds no replicas"};
   const auto unanswered = unanswered_of_.find(from.contact.key);
   if (unanswered != unanswered_of_.end() &&
@@ -75,7 +76,8 @@ std::optional<wire::Body> Engine::serve_store(Now now, const Peer& from, std::ui
     }
   }
   const bool exempt = from.address.is_unspecified() || from.address.is_local();
-  const auto verdict = store_.offer(now, key, record, false, exempt ? 0 : from.address.group());
+  const std::uint64_t group = exempt ? 0 : from.address.group();
+  const auto verdict = store_.offer(now, key, record, false, group, store.expects);
   if (verdict.equivocation) {
     notice(
         now, Notice::Level::warning, "equivocation",

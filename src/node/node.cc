@@ -3,6 +3,7 @@
 // call any verb, and may destroy the node.
 #include "kadmos/node.h"
 
+#include <limits>
 #include <map>
 #include <utility>
 
@@ -108,11 +109,15 @@ class Node::Impl final : public TransportListener {
                                          " bytes; at most " + std::to_string(limits.name_bytes));
     }
     if (auto error = check_value(value, options.ttl)) return Future<Receipt>::resolved(*error);
+    // A conditional set may take two.
+    if (options.if_sequence.value_or(0) > std::numeric_limits<std::uint64_t>::max() - 2) {
+      return refuse(Errc::invalid_argument, "no version can follow such a sequence");
+    }
     // A deletion must outlive what it deletes.
     const auto ttl = tombstone ? config().ttl_max : config().ttl;
     return launch<Receipt>(
         SetRequest{to_bytes(name), to_bytes(value), tombstone, options.ttl.value_or(ttl),
-                   !options.ttl.has_value(), options.owner},
+                   !options.ttl.has_value(), options.owner, options.if_sequence},
         options.timeout);
   }
 

@@ -39,6 +39,7 @@ struct SetRequest {
   std::chrono::milliseconds ttl{};
   bool own = true;                  // keep it here and republish it
   const Identity* owner = nullptr;  // null: the node itself; else it must outlive the operation
+  std::optional<std::uint64_t> if_sequence{};  // only as the successor of this one
 };
 // A record that is ready: immutable content, an announcement, or an own record signed anew. `own`:
 // keep and republish it.

@@ -8,6 +8,11 @@
 //
 // Nodes may know of a newer version that no walk finds, since it expired there. If they keep a new
 // version from its quorum it is signed once more, with the lowest sequence that so many would take.
+//
+// A set that expects a sequence stores under that condition: of several that expect the same only
+// one can get a quorum. The others may have reached a few replicas first, with a version of the
+// same sequence that would win by its digest. Whoever sees one stores its value once more, under
+// the next sequence, before it answers.
 #include <algorithm>
 #include <map>
 
@@ -37,6 +42,7 @@ class SetOp final : public Operation {
         own_(request.own && request.owner == nullptr),
         verb_(request.tombstone ? "del " : "set "),
         new_version_(true),
+        expects_(request.if_sequence),
         key_(owned_key(owner_.public_key(), request.name)),
         walk_(env, key_, env.config.k, wire::FindValue{key_}) {
     record_.type = request.tombstone ? RecordType::tombstone : RecordType::owned;
@@ -70,7 +76,7 @@ class SetOp final : public Operation {
     log_.asked(now.at, peer);
     in_flight_.emplace(peer.id(), false);
     ++waiting_;
-    return Action(Ask{peer, wire::Store{record_}});
+    return Action(Ask{peer, wire::Store{record_, condition()}});
   }
 
   void on_answer(Now now, const ContactHold& from, const wire::Body& reply) override {
@@ -134,19 +140,26 @@ class SetOp final : public Operation {
       if (walk_.cut_off()) {
         return OpResult(Result<Receipt>(walk_.nobody(name())));
       }
+      if (new_version_) look_here();  // another set of this node may have come first
+      // Of a version that expired only the replicas may know.
+      if (expects_ && highest_ > 0 && highest_ != *expects_) {
+        return OpResult(Result<Receipt>(walk_.error(
+            Errc::conflict, name(), instead_of_expected(highest_) + "; nothing was stored")));
+      }
       begin_storing(now);
     }
     const bool more = next_ < pool_.size() || !walk_.lookup().done();
     if (waiting_ > 0 || (more && lacking() > 0)) return std::nullopt;
+    if (stands()) return OpResult(Result<Receipt>(acknowledge(now)));
     // Those too slow to wait for are waited for if there is no quorum without them.
     const bool late = slow_ > 0 || walk_.lookup().slow_count() > 0;
-    if (good_ < write_quorum(target_) && late) return std::nullopt;
-    if (good_ < write_quorum(target_) && raise_sequence()) {
+    if (late) return std::nullopt;
+    if (sign_again()) {
       sign_and_store(now);
       return poll_result(now);
     }
-    if (good_ >= write_quorum(target_)) return OpResult(Result<Receipt>(receipt(now)));
-    return OpResult(Result<Receipt>(missed(now, Errc::quorum_not_met)));
+    const bool conflict = expects_ && superseded_ > spare();
+    return OpResult(Result<Receipt>(missed(now, conflict ? Errc::conflict : Errc::quorum_not_met)));
   }
 
   OpResult end(Now now, Errc code) override {
@@ -154,7 +167,7 @@ class SetOp final : public Operation {
       return Result<Receipt>(walk_.error(
           code, name(), "ended before the closest nodes were found; nothing was stored"));
     }
-    if (good_ >= write_quorum(target_)) return Result<Receipt>(receipt(now));
+    if (stands()) return Result<Receipt>(acknowledge(now));
     return Result<Receipt>(missed(now, code));
   }
 
@@ -193,7 +206,7 @@ class SetOp final : public Operation {
       pool_.emplace_back(env_.book, contact);
     }
     target_ = walk_.target();
-    if (new_version_) look_here();  // another set of this node may have come first
+    if (expects_) highest_ = *expects_;
     sign_and_store(now);
   }
 
@@ -210,26 +223,55 @@ class SetOp final : public Operation {
     store_locally(now, near);
   }
 
-  // Whether a higher sequence would make the quorum; then everybody is to be asked again. What less
-  // than a quorum claims to hold does not count, nor what would use the sequences up: any peer can
-  // claim any.
-  bool raise_sequence() {
-    const auto needed = static_cast<std::size_t>(write_quorum(target_) - good_);
-    if (!new_version_ || std::exchange(raised_, true) || claims_.size() < needed) return false;
-    std::ranges::sort(claims_);
-    const std::uint64_t claim = claims_[needed - 1];
-    if (claim < record_.sequence || claim - record_.sequence > kMostRaise) return false;
-    highest_ = claim;
+  // Of the stores: what a replica may hold. Nobody comes between, the second time either.
+  std::optional<std::uint64_t> condition() const {
+    return expects_ ? std::optional(record_.sequence - 1) : std::nullopt;
+  }
+  // How many replicas may do without it.
+  int spare() const { return target_ - write_quorum(target_); }
+  // A replica has another version of the sequence expected next.
+  bool rivalled() const {
+    return expects_ && !again_ && std::ranges::count(claims_, record_.sequence) > 0;
+  }
+  bool stands() const { return good_ >= write_quorum(target_) && !rivalled(); }
+
+  // Whether a higher sequence would make the quorum, or outdo rivals; then everybody is to be asked
+  // again, once.
+  bool sign_again() {
+    if (!new_version_ || again_) return false;
+    if (expects_) {
+      if (good_ < write_quorum(target_)) return false;
+      highest_ = record_.sequence;
+    } else if (const auto claim = sequence_to_exceed()) {
+      highest_ = *claim;
+    } else {
+      return false;
+    }
+    again_ = true;
     next_ = 0;
     good_ = superseded_ = 0;
+    claims_.clear();
     log_ = {};
     return true;
   }
 
-  // An own record is kept here in any case, to be republished; it counts if this node is a replica.
+  // What less than a quorum claims to hold does not count, nor what would use the sequences up: any
+  // peer can claim any.
+  std::optional<std::uint64_t> sequence_to_exceed() {
+    const auto needed = static_cast<std::size_t>(write_quorum(target_) - good_);
+    if (claims_.size() < needed) return std::nullopt;
+    std::ranges::sort(claims_);
+    const std::uint64_t claim = claims_[needed - 1];
+    if (claim < record_.sequence || claim - record_.sequence > kMostRaise) return std::nullopt;
+    return claim;
+  }
+
+  // An own record is kept here in any case, to be republished, unless it may come to a conflict; it
+  // counts if this node is a replica.
   void store_locally(Now now, bool counts) {
-    if (!counts && !own_) return;
-    const auto verdict = env_.store.offer(now, key_, record_, own_, 0);
+    const bool own = own_ && !expects_;
+    if (!counts && !own) return;
+    const auto verdict = env_.store.offer(now, key_, record_, own, 0, condition());
     if (!counts) return;
     const ContactHold self(env_.book, env_.self());
     log_.asked(now.at, self);
@@ -282,6 +324,11 @@ class SetOp final : public Operation {
     in_flight_.erase(stored);
   }
 
+  Receipt acknowledge(Now now) {
+    if (expects_ && own_) env_.store.offer(now, key_, record_, true, 0);
+    return receipt(now);
+  }
+
   Receipt receipt(Now now) const {
     Receipt out;
     out.key = key_;
@@ -296,11 +343,23 @@ class SetOp final : public Operation {
     return out;
   }
 
-  Error missed(Now now, Errc code) const {
+  // "sequence 7 was found where 5 was expected".
+  std::string instead_of_expected(std::uint64_t found) const {
+    return "sequence " + std::to_string(found) + " was found where " + std::to_string(*expects_) +
+           " was expected";
+  }
+
+  Error missed(Now now, Errc code) {
     Receipt what = receipt(now);
-    std::string detail = "durable on " + std::to_string(what.durable) + " of " +
-                         std::to_string(what.target) + " nodes, " + std::to_string(what.quorum) +
-                         " needed";
+    std::string detail;
+    if (code == Errc::conflict) {
+      // Some may claim too much, as many as may fail.
+      std::ranges::sort(claims_);
+      const auto at = claims_.size() - 1 - static_cast<std::size_t>(spare());
+      detail = instead_of_expected(claims_[at]) + "; ";
+    }
+    detail += "durable on " + std::to_string(what.durable) + " of " + std::to_string(what.target) +
+              " nodes, " + std::to_string(what.quorum) + " needed";
     if (superseded_ > 0) detail += "; " + std::to_string(superseded_) + " hold a newer version";
     Error error(code, std::move(detail));
     error.operation = name();
@@ -315,6 +374,7 @@ class SetOp final : public Operation {
   bool own_;
   std::string verb_;
   bool new_version_;
+  std::optional<std::uint64_t> expects_;
   Record record_;
   Key key_;
   Walk walk_;
@@ -332,7 +392,7 @@ class SetOp final : public Operation {
   int good_ = 0;  // durable or extended
   int superseded_ = 0;
   std::vector<std::uint64_t> claims_;  // the sequences of those versions
-  bool raised_ = false;                // the sequence, because of them
+  bool again_ = false;                 // signed once more, because of them
   AskLog log_;
 };
 

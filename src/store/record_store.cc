@@ -50,8 +50,8 @@ RecordStore::RecordStore(const Config& config, const Id& self, Storage& storage,
 }
 
 Verdict RecordStore::offer(Now now, const Key& key, const Record& record, bool own,
-                           std::uint64_t group) {
-  Verdict out = judge(now, key, record, own, group);
+                           std::uint64_t group, std::optional<std::uint64_t> expects) {
+  Verdict out = judge(now, key, record, own, group, expects);
   if (out.status == Status::refused) ++stats_.records_refused;
   if (out.status == Status::busy) ++stats_.records_busy;
   if (out.equivocation) ++stats_.equivocations;
@@ -59,7 +59,7 @@ Verdict RecordStore::offer(Now now, const Key& key, const Record& record, bool o
 }
 
 Verdict RecordStore::judge(Now now, const Key& key, const Record& record, bool own,
-                           std::uint64_t group) {
+                           std::uint64_t group, std::optional<std::uint64_t> expects) {
   const Limits& limits = config_.limits;
   if (record.expiry <= now.wall) return verdict(Status::refused, "expired");
   if (record.value.size() > limits.value_bytes || record.name.size() > limits.name_bytes) {
@@ -75,8 +75,12 @@ Verdict RecordStore::judge(Now now, const Key& key, const Record& record, bool o
   StoredRecord fresh{record, std::min(record.expiry, cap), own, own ? 0 : group};
   if (!held) return admit(now, key, std::move(fresh), held);
 
+  const bool equivocation = equivocates(record, held->record);
+  if (expects && held->record.sequence > *expects) {
+    return {Status::superseded, commit_of(key), held->record.sequence, equivocation,
+            "a newer version than expected is known"};
+  }
   if (is_floor(*held)) {
-    const bool equivocation = equivocates(record, held->record);
     if (order(record, held->record) < 0 && !planted(Plant::accept_older)) {
       return {Status::superseded, commit_of(key), held->record.sequence, equivocation,
               "a newer version was held and has expired"};
@@ -87,7 +91,6 @@ Verdict RecordStore::judge(Now now, const Key& key, const Record& record, bool o
   }
   fresh.own = own || held->own;
   fresh.group = fresh.own ? 0 : held->group;
-  const bool equivocation = equivocates(record, held->record);
   if (record.sequence == held->record.sequence && !equivocation)
     return refresh(now, key, *held, fresh);
   if (order(record, held->record) < 0 && !planted(Plant::accept_older)) {

@@ -24,7 +24,7 @@ class RecordStore {
     accepted,    // newer than what was held, or the first: durable with `commit`
     extended,    // the version held, now to live longer (durable with `commit`), or as long already
                  // (`commit` empty, unless the same version is still being committed)
-    superseded,  // a newer version is held; nothing changes
+    superseded,  // a newer version is held (than expected, if that was said); nothing changes
     refused,     // never: expired, or too large
     busy,        // a bound is reached, the disk is full or cannot be read; what is held stays
   };
@@ -59,8 +59,12 @@ class RecordStore {
   // Of the announcements of one key those that came first stay; one more than the bounds allow is
   // answered busy.
   //
+  // `expects`: any version known with a higher sequence supersedes the offer, floors and what is
+  // being committed included. So does the very version offered: two may say the same.
+  //
   // Counts records_refused, records_busy, providers_full, records_evicted and equivocations.
-  Verdict offer(Now now, const Key& key, const Record& record, bool own, std::uint64_t group);
+  Verdict offer(Now now, const Key& key, const Record& record, bool own, std::uint64_t group,
+                std::optional<std::uint64_t> expects = std::nullopt);
 
   // Durable and unexpired at `now`; nothing otherwise. Storage errors are reported as they are and
   // counted in records_unreadable. A record that is damaged is told of once: it is erased with the
@@ -88,8 +92,8 @@ class RecordStore {
   void expire(Now now, std::size_t budget);
   std::optional<WallTime> next_expiry() const { return next_expiry_; }
 
-  // What another node should hold as well: the record as find gives it, unless clocks that differ by
-  // as much as they may could call it expired.
+  // What another node should hold as well: the record as find gives it, unless clocks that differ
+  // by as much as they may could call it expired.
   std::optional<Record> to_hand_over(Now now, const Key& key) const;
   // As in Storage: what is durable, expired or not.
   RangeDigest digest(const KeyRange& range) const { return storage_.digest(range); }
@@ -131,7 +135,8 @@ class RecordStore {
     std::vector<Change> changes;
   };
 
-  Verdict judge(Now now, const Key& key, const Record& record, bool own, std::uint64_t group);
+  Verdict judge(Now now, const Key& key, const Record& record, bool own, std::uint64_t group,
+                std::optional<std::uint64_t> expects);
   Verdict refresh(Now now, const Key& key, const StoredRecord& held, const StoredRecord& offered);
   Verdict admit(Now now, const Key& key, StoredRecord fresh,
                 const std::optional<StoredRecord>& held);

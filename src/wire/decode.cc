@@ -274,8 +274,12 @@ bool Decoder::body(Message& out) {
       return fields(2) && request(out) && key(out.body.emplace<FindNode>().target);
     case Type::find_value:
       return fields(2) && request(out) && key(out.body.emplace<FindValue>().key);
-    case Type::store:
-      return fields(2) && request(out) && record(out.body.emplace<Store>().record);
+    case Type::store: {
+      auto& store = out.body.emplace<Store>();
+      return fields(3) && request(out) && record(store.record) &&
+             (in_.take_nil() ||
+              uint({"sequence expected", Kind::uint, 0, kAny}, store.expects.emplace()));
+    }
     case Type::watch: {
       auto& watch = out.body.emplace<Watch>();
       return fields(3) && request(out) && key(watch.key) &&

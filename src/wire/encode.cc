@@ -52,7 +52,10 @@ class Encoder {
   void operator()(const Ping&) {}
   void operator()(const FindNode& m) { bin(m.target.bytes()); }
   void operator()(const FindValue& m) { bin(m.key.bytes()); }
-  void operator()(const Store& m) { record(m.record); }
+  void operator()(const Store& m) {
+    record(m.record);
+    uint_or_nil(m.expects);
+  }
   void operator()(const Watch& m) {
     bin(m.key.bytes());
     uint(m.lease_s);
@@ -162,6 +165,13 @@ class Encoder {
       endpoints(contact.endpoints);
     }
   }
+  void uint_or_nil(const std::optional<std::uint64_t>& value) {
+    if (value) {
+      uint(*value);
+    } else {
+      packer_.pack_nil();
+    }
+  }
   void record_or_nil(const std::optional<Record>& r) {
     if (r) {
       record(*r);
@@ -195,7 +205,7 @@ struct Head {
   std::size_t arity;
 };
 constexpr Head kHeads[] = {{Type::ping, 2},      {Type::find_node, 3}, {Type::find_value, 3},
-                           {Type::store, 3},     {Type::pong, 2},      {Type::nodes, 4},
+                           {Type::store, 4},     {Type::pong, 2},      {Type::nodes, 4},
                            {Type::stored, 4},    {Type::failure, 4},   {Type::find_providers, 4},
                            {Type::providers, 5}, {Type::watch, 4},     {Type::watching, 4},
                            {Type::update, 3},    {Type::compare, 3},   {Type::versions, 5},

@@ -41,6 +41,8 @@ struct FindValue {
 };
 struct Store {
   Record record;
+  // Only where no version with a higher sequence than this is known.
+  std::optional<std::uint64_t> expects{};
   friend bool operator==(const Store&, const Store&) = default;
 };
 // Announcements of a key; from the smallest key of an announcement, or from the one after that

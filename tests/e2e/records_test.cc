@@ -103,6 +103,38 @@ TEST_CASE("what was set anew is got anew and what was deleted is not found") {
   CHECK(net[2].cli({"get", "x", "--owner", owner}).out == "three");
 }
 
+TEST_CASE("set and del with --if-seq do so only if no version is newer") {
+  Network net(3);
+  const std::string owner = net[0].key();
+  const auto value = [&] { return net[2].cli({"get", "x", "--owner", owner}).out; };
+  const auto conflicts = [&](const Strings& arguments, const std::string& found) {
+    const Ran ran = net[0].cli(arguments);
+    CHECK(ran.code == 1);
+    CHECK(ran.out.empty());
+    CHECK(is_one_line(ran.err));
+    CHECK_MESSAGE(ran.err.find("sequence " + found + " was found") != std::string::npos, ran.err);
+  };
+  CHECK(net[0].cli({"set", "x", "one", "--if-seq", "0"}).code == 0);
+  conflicts({"set", "x", "again", "--if-seq", "0"}, "1");
+  CHECK(net[0].cli({"set", "x", "two", "--if-seq", "1"}).code == 0);
+  conflicts({"set", "x", "behind", "--if-seq", "1"}, "2");
+  conflicts({"set", "x", "ahead", "--if-seq", "3"}, "2");
+  conflicts({"del", "x", "--if-seq", "1"}, "2");
+  CHECK(value() == "two");
+  CHECK(net[0].cli({"del", "x", "--if-seq", "2"}).code == 0);
+  CHECK(net[2].cli({"get", "x", "--owner", owner}).code == 3);
+  conflicts({"set", "x", "reborn", "--if-seq", "0"}, "3");
+  CHECK(net[0].cli({"set", "x", "reborn", "--if-seq", "3"}).code == 0);
+  CHECK(value() == "reborn");
+
+  const Ran json = net[0].cli({"--json", "set", "x", "late", "--if-seq", "3"});
+  CHECK(json.code == 1);
+  CHECK(json.json().at("error").at("code") == "conflict");
+  CHECK_FALSE(json.json().at("error").contains("receipt"));
+  CHECK(net[0].cli({"set", "x", "no", "--if-seq", "18446744073709551615"}).code == 2);
+  CHECK(net[0].cli({"set", "x", "no", "--if-seq", "-1"}).code == 2);
+}
+
 TEST_CASE("a network of one node works") {
   Network net(1);
   CHECK(net[0].cli({"set", "x", "alone"}).code == 0);

@@ -72,7 +72,7 @@ inline std::vector<std::pair<std::string, Message>> sample_messages() {
       {"find-value", {300, FindValue{key_of(content)}}},
       {"nodes-record", {300, Nodes{{}, content}}},
       {"store", {70'000, Store{owned}}},
-      {"store-tombstone", {70'001, Store{sample_record(RecordType::tombstone)}}},
+      {"store-tombstone", {70'001, Store{sample_record(RecordType::tombstone), 1}}},
       {"stored", {70'000, Stored{StoreStatus::durable, 1}}},
       {"find-providers", {301, FindProviders{key_of(content), {}}}},
       {"providers", {301, Providers{{}, {announcement}, true}}},
@@ -112,7 +112,8 @@ class MessageMaker {
         out.body = FindValue{prng_.id()};
         break;
       case 3:
-        out.body = Store{record()};
+        out.body = Store{record(), {}};
+        if (prng_.chance(500'000)) std::get<Store>(out.body).expects = number();
         break;
       case 4:
         out.body = Pong{};

@@ -33,6 +33,8 @@ struct Serving {
     return records::owned(owner, "name", sequence, value, net.wall() + hours(1));
   }
 
+  Key key() const { return owned_key(owner.public_key(), view_of("name")); }
+
   Drive net;
   Host a;
   Host b;
@@ -180,6 +182,53 @@ TEST_CASE("being superseded by a version that is not durable yet is not said bef
   REQUIRE(answers.size() == 2);
   CHECK(answers[0].message.body == wire::Body(Stored{StoreStatus::durable, 5}));
   CHECK(answers[1].message.body == wire::Body(Stored{StoreStatus::superseded, 5}));
+}
+
+TEST_CASE("a store that expects a sequence is taken only where none follows that one") {
+  Serving f;
+  const auto store = [&](std::uint64_t sequence, std::string_view value, std::uint64_t expects) {
+    return f.ask(wire::Store{f.owned(sequence, value), expects});
+  };
+  CHECK(store(1, "first", 0) == stored(StoreStatus::durable, 1));
+  SUBCASE("the version expected is held") {
+    CHECK(store(2, "second", 1) == stored(StoreStatus::durable, 2));
+  }
+  SUBCASE("an older one is: this replica missed some") {
+    CHECK(store(9, "ninth", 8) == stored(StoreStatus::durable, 9));
+  }
+  SUBCASE("another one of the same sequence is, whatever their digests") {
+    for (const std::string value : {"a", "b", "c", "d", "e", "f"}) {
+      CHECK(store(1, value, 0) == stored(StoreStatus::superseded, 1));
+    }
+    CHECK(text_of(f.net.storage(f.a).find(f.key())->value().record.value) == "first");
+  }
+  SUBCASE("a newer one than expected is, though the one offered is newer still") {
+    CHECK(store(5, "fifth", 0) == stored(StoreStatus::superseded, 1));
+  }
+  SUBCASE("the record itself is, which may be that of another who said the same") {
+    CHECK(store(1, "first", 0) == stored(StoreStatus::superseded, 1));
+  }
+}
+
+TEST_CASE("of stores that expect the same sequence one is taken before any is durable") {
+  Serving f;
+  f.net.storage(f.a).pump_at_most = 0;
+  CHECK_FALSE(f.ask(wire::Store{f.owned(1, "one"), 0}));
+  CHECK_FALSE(f.ask(wire::Store{f.owned(1, "two"), 0}));
+  f.net.sent.clear();
+  f.net.commit(f.a);
+  const auto answers = f.net.sent_of<Stored>(f.a, f.b);
+  REQUIRE(answers.size() == 2);
+  CHECK(answers[0].message.body == wire::Body(Stored{StoreStatus::durable, 1}));
+  CHECK(answers[1].message.body == wire::Body(Stored{StoreStatus::superseded, 1}));
+}
+
+TEST_CASE("what expired and is remembered supersedes a store that expects an older one") {
+  Serving f;
+  f.store(f.owned(5, "value"));
+  f.net.run_for(hours(2));
+  CHECK(f.ask(wire::Store{f.owned(6, "next"), 4}) == stored(StoreStatus::superseded, 5));
+  CHECK(f.ask(wire::Store{f.owned(6, "next"), 5}) == stored(StoreStatus::durable, 6));
 }
 
 TEST_CASE("a record that fails verification is refused and held against its peer") {

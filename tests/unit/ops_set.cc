@@ -27,6 +27,11 @@ struct Setting {
     net.raw_answer = [this](const Drive::Sent& one) -> std::optional<wire::Body> {
       if (const auto* store = std::get_if<wire::Store>(&one.message.body)) {
         stored.push_back(store->record);
+        expected.push_back(store->expects);
+        const auto rival = rivals.find(one.to);
+        if (rival != rivals.end() && store->expects && rival->second > *store->expects) {
+          return Stored{StoreStatus::superseded, rival->second};
+        }
         const auto floor = floors.find(one.to);
         if (floor != floors.end() && store->record.sequence <= floor->second) {
           return Stored{StoreStatus::superseded, floor->second};
@@ -55,6 +60,11 @@ struct Setting {
   Record version(std::uint64_t sequence) const {
     return records::owned(net.identity(a), "name", sequence, "before", net.wall() + hours(1));
   }
+  Result<Receipt> set_if(std::uint64_t sequence) {
+    SetRequest request = net.set("name", "value");
+    request.if_sequence = sequence;
+    return net.run<Receipt>(a, request);
+  }
   Result<Receipt> set() { return net.run<Receipt>(a, net.set("name", "value")); }
   Host peer(std::size_t place) const { return peers[place]; }
   void lose_stores_to(const std::vector<Host>& lost) {
@@ -77,7 +87,9 @@ struct Setting {
   std::map<Host, Record> held;
   std::map<Host, std::optional<wire::Body>> answers;
   std::map<Host, std::uint64_t> floors;  // takes nothing up to this sequence
+  std::map<Host, std::uint64_t> rivals;  // holds this; takes no older, nor what expects an older
   std::vector<Record> stored;
+  std::vector<std::optional<std::uint64_t>> expected;  // of these
 };
 
 Outcome outcome_of(const Receipt& receipt, const Contact& peer) {
@@ -353,6 +365,234 @@ TEST_CASE("a name can be set again by others of its owner after it expired on th
   const auto again = net.run<Receipt>(a, net.set("name", "again"));
   REQUIRE(again.ok());
   CHECK(again->sequence == 4);
+}
+
+TEST_CASE("a set without a condition stores without one") {
+  Setting f;
+  REQUIRE(f.set().ok());
+  for (const auto& one : f.expected) CHECK_FALSE(one);
+}
+
+TEST_CASE("a set that expects the version found takes the next sequence, on that condition") {
+  Setting f;
+  f.held[f.peer(0)] = f.version(7);
+  const auto receipt = f.set_if(7);
+  REQUIRE(receipt.ok());
+  CHECK(receipt->sequence == 8);
+  CHECK(receipt->durable == 4);
+  CHECK(f.expected == std::vector<std::optional<std::uint64_t>>(4, 7));
+}
+
+TEST_CASE(
+    "a set that expects another version than is found ends in a conflict and stores nothing") {
+  Setting f;
+  f.held[f.peer(0)] = f.version(7);
+  f.held[f.peer(1)] = f.version(3);
+  for (const std::uint64_t other : {0, 3, 6, 8}) {
+    const auto result = f.set_if(other);
+    REQUIRE_FALSE(result.ok());
+    CHECK(result.error().code == Errc::conflict);
+    CHECK(result.error().detail == "sequence 7 was found where " + std::to_string(other) +
+                                       " was expected; nothing was stored");
+    CHECK(result.error().operation == "set " + f.key.short_hex());
+    CHECK(result.error().receipt == nullptr);
+  }
+  CHECK(f.stored.empty());
+}
+
+TEST_CASE("a set that expects no version creates the name") {
+  Setting f;
+  const auto receipt = f.set_if(0);
+  REQUIRE(receipt.ok());
+  CHECK(receipt->sequence == 1);
+  CHECK(f.expected.at(0) == 0);
+}
+
+TEST_CASE("a deletion can expect a version as well") {
+  Setting f;
+  f.held[f.peer(0)] = f.version(7);
+  SetRequest request = f.net.set("name", "");
+  request.tombstone = true;
+  request.if_sequence = 6;
+  CHECK(f.net.run<Receipt>(f.a, request).error().code == Errc::conflict);
+  request.if_sequence = 7;
+  REQUIRE(f.net.run<Receipt>(f.a, request).ok());
+  CHECK(f.stored.at(0).type == RecordType::tombstone);
+  CHECK(f.expected.at(0) == 7);
+}
+
+TEST_CASE("a version that the network forgot is followed by who remembers it") {
+  Setting f;
+  for (const Host peer : f.peers) f.floors[peer] = f.rivals[peer] = 5;
+  const auto unaware = f.set_if(0);
+  REQUIRE_FALSE(unaware.ok());
+  CHECK(unaware.error().code == Errc::conflict);
+  CHECK(unaware.error().detail ==
+        "sequence 5 was found where 0 was expected; durable on 0 of 4 nodes, 3 needed; 4 hold a "
+        "newer version");
+  const auto aware = f.set_if(5);
+  REQUIRE(aware.ok());
+  CHECK(aware->sequence == 6);
+}
+
+TEST_CASE("a conditional set is a conflict if newer versions leave no quorum") {
+  Setting f;
+  f.held[f.peer(5)] = f.version(4);
+  f.rivals[f.peer(0)] = 5;
+  f.rivals[f.peer(1)] = 9;
+  const auto result = f.set_if(4);
+  const Receipt receipt = receipt_of(result);
+  CHECK(result.error().code == Errc::conflict);
+  // One node may claim anything.
+  CHECK(result.error().detail ==
+        "sequence 5 was found where 4 was expected; durable on 2 of 4 nodes, 3 needed; 2 hold a "
+        "newer version");
+  CHECK(receipt.sequence == 5);
+  CHECK(receipt.replicas.size() == 4);
+  CHECK(outcome_of(receipt, f.net.contact(f.peer(0))) == Outcome::superseded);
+  CHECK(f.stored.size() == 4);  // and it is not signed anew
+}
+
+TEST_CASE("a conditional set that misses its quorum for want of replicas is no conflict") {
+  Setting f;
+  f.rivals[f.peer(0)] = 1;
+  for (std::size_t i = 2; i < 6; ++i) f.answers[f.peer(i)] = Failure{FailureCode::refused, "no"};
+  const auto result = f.set_if(0);
+  CHECK(receipt_of(result).durable == 1);
+  CHECK(result.error().code == Errc::quorum_not_met);
+}
+
+TEST_CASE("a conditional set that won over a rival of its sequence takes the next one too") {
+  Setting f;
+  f.held[f.peer(5)] = f.version(4);
+  f.rivals[f.peer(0)] = 5;
+  const auto receipt = f.set_if(4);
+  REQUIRE(receipt.ok());
+  CHECK(receipt->sequence == 6);
+  CHECK(receipt->durable == 4);
+  CHECK(receipt->replicas.size() == 4);
+  REQUIRE(f.stored.size() == 8);
+  CHECK(f.stored.back().sequence == 6);
+  CHECK(text_of(f.stored.back().value) == "value");
+  CHECK(verify(f.stored.back(), f.key, records::kNetwork).ok());
+  CHECK(f.expected.back() == 5);  // nobody who expected its first version is written over
+}
+
+TEST_CASE("a conditional set that is overtaken while it outdoes a rival is a conflict") {
+  Setting f;
+  f.rivals[f.peer(0)] = 1;
+  f.net.on_send = [&](const Drive::Sent& one) -> std::optional<Duration> {
+    const auto* store = std::get_if<wire::Store>(&one.message.body);
+    if (store != nullptr && store->record.sequence == 2) {
+      for (const Host peer : f.peers) f.rivals[peer] = 2;
+    }
+    return Duration::zero();
+  };
+  const auto result = f.set_if(0);
+  CHECK(receipt_of(result).sequence == 2);
+  CHECK(result.error().code == Errc::conflict);
+  CHECK(f.stored.size() == 8);
+}
+
+TEST_CASE("a replica that always claims a rival does not keep a conditional set from its end") {
+  Setting f;
+  f.net.raw_answer =
+      [&f, before = f.net.raw_answer](const Drive::Sent& one) -> std::optional<wire::Body> {
+    const auto* store = std::get_if<wire::Store>(&one.message.body);
+    if (store == nullptr || one.to != f.peer(0)) return before(one);
+    return Stored{StoreStatus::superseded, store->record.sequence};
+  };
+  const auto receipt = f.set_if(0);
+  REQUIRE(receipt.ok());
+  CHECK(receipt->sequence == 2);
+  CHECK(receipt->durable == 3);
+}
+
+TEST_CASE("a conditional set with a rival waits for slow replicas and outdoes it there too") {
+  Setting f;
+  f.rivals[f.peer(0)] = 1;
+  f.delay_stores([&](Host to) -> std::optional<Duration> {
+    return to == f.peer(1) ? seconds(2) : seconds(0);
+  });
+  const auto receipt = f.set_if(0);
+  REQUIRE(receipt.ok());
+  CHECK(receipt->sequence == 2);
+  CHECK(f.net.sent_of<wire::Store>(f.a, f.peer(1)).size() == 2);
+}
+
+TEST_CASE("a conditional set that runs out of time before it outdid a rival is not acknowledged") {
+  Setting f;
+  f.rivals[f.peer(0)] = 1;
+  f.net.on_send = [&](const Drive::Sent& one) -> std::optional<Duration> {
+    const auto* store = std::get_if<wire::Store>(&one.message.body);
+    if (store != nullptr && store->record.sequence == 2) return std::nullopt;
+    return Duration::zero();
+  };
+  SetRequest request = f.net.set("name", "value");
+  request.if_sequence = 0;
+  const auto result = f.net.run<Receipt>(f.a, request, seconds(3));
+  CHECK(receipt_of(result).sequence == 2);
+  CHECK(result.error().code == Errc::timeout);
+}
+
+TEST_CASE("a node republishes what it set on a condition only if that was acknowledged") {
+  Drive net;
+  const Host a = net.add();
+  const std::vector<Host> peers = {net.add_raw(), net.add_raw()};
+  for (const Host peer : peers) net.meet_one(a, peer);
+  bool rivalled = false;
+  net.raw_answer = [&](const Drive::Sent& one) -> std::optional<wire::Body> {
+    const auto* store = std::get_if<wire::Store>(&one.message.body);
+    if (store == nullptr) return wire::Nodes{};
+    return Stored{rivalled ? StoreStatus::superseded : StoreStatus::durable, 1};
+  };
+  const Key key = net.key(a, "name");
+  SetRequest request = net.set("name", "value");
+  request.if_sequence = 0;
+  SUBCASE("acknowledged") {
+    REQUIRE(net.run<Receipt>(a, request).ok());
+    CHECK(net.storage(a).own_keys() == std::vector<Key>{key});
+  }
+  SUBCASE("not") {
+    rivalled = true;
+    CHECK(net.run<Receipt>(a, request).error().code == Errc::conflict);
+    CHECK(net.storage(a).find(key)->has_value());  // as a replica
+    CHECK(net.storage(a).own_keys().empty());
+  }
+}
+
+TEST_CASE("a client republishes what it set on a condition only if that was acknowledged") {
+  Setting f;
+  SUBCASE("acknowledged") {
+    REQUIRE(f.set_if(0).ok());
+    CHECK(f.net.storage(f.a).own_keys() == std::vector<Key>{f.key});
+  }
+  SUBCASE("not") {
+    for (const Host peer : f.peers) f.rivals[peer] = 1;
+    CHECK(f.set_if(0).error().code == Errc::conflict);
+    CHECK_FALSE(f.net.storage(f.a).find(f.key)->has_value());
+  }
+}
+
+TEST_CASE("sets of one name at once that expect the same sequence are acknowledged once") {
+  Drive net;
+  const Host a = net.add();
+  SetRequest request = net.set("name", "value");
+  request.if_sequence = 0;
+  std::vector<OpId> ops;
+  ops.reserve(3);
+  for (int i = 0; i < 3; ++i) {
+    request.value = to_bytes(i < 2 ? "the same" : "other");
+    ops.push_back(net.start(a, request));
+  }
+  net.drive();
+  int acknowledged = 0;
+  for (const OpId op : ops) {
+    const auto receipt = net.result<Receipt>(a, op);
+    if (receipt) ++acknowledged;
+    if (!receipt) CHECK(receipt.error().code == Errc::conflict);
+  }
+  CHECK(acknowledged == 1);
 }
 
 TEST_CASE("a slow replica is replaced and not waited for once w are durable") {

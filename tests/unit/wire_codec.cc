@@ -67,7 +67,7 @@ const std::string kContact = "92 " + kKey + " 91 " + kEndpoint;
 std::string nodes_with(const std::string& endpoints) {
   return "94 22 07 91 92 " + kKey + " " + endpoints + " c0";
 }
-std::string store_of(const std::string& record) { return "93 04 07 " + record; }
+std::string store_of(const std::string& record) { return "94 04 07 " + record + " c0"; }
 
 TEST_CASE("codec: every sample message comes back as it went") {
   for (const auto& sample : sample_messages()) {
@@ -200,7 +200,7 @@ TEST_CASE("codec: a message with more or fewer elements than its type has is ref
       {"93 01 07 07", "an array of 3 elements for a type that has 2"},
       {"92 02 07", "an array of 2 elements for a type that has 3"},
       {"94 03 07 c440 64*00 07", "an array of 4 elements for a type that has 3"},
-      {"92 04 07", "an array of 2 elements for a type that has 3"},
+      {"92 04 07", "an array of 2 elements for a type that has 4"},
       {"93 21 07 07", "an array of 3 elements for a type that has 2"},
       {"93 22 07 90", "an array of 3 elements for a type that has 4"},
       {"93 23 07 00", "an array of 3 elements for a type that has 4"},
@@ -223,6 +223,23 @@ TEST_CASE("codec: request ids and keys of another type or size are refused") {
       {"93 03 07 d940 64*61", "key: str 64, must be bin 64"},
       {"93 03 07 dc0040 64*61", "key: array 64, must be bin 64"},
       {"93 02 07 c0", "key: nil 0, must be bin 64"},
+  });
+}
+
+TEST_CASE("codec: what a store expects is nothing or a sequence") {
+  const std::string store = "94 04 07 93 01 00 c400 ";
+  const auto expects = [&](const std::string& bytes) {
+    const auto back = decode(hex(store + bytes), Limits{});
+    REQUIRE(back.ok());
+    return std::get<Store>(back->body).expects;
+  };
+  CHECK(expects("c0") == std::nullopt);
+  CHECK(expects("00") == 0);
+  CHECK(expects("cf ffffffffffffffff") == ~std::uint64_t{0});
+  check_all({
+      {"93 04 07 93 01 00 c400", "an array of 3 elements for a type that has 4"},
+      {store + "c2", "sequence expected: bool 0, must be uint 0..18446744073709551615"},
+      {store + "ff", "sequence expected: signed integer 0, must be uint 0..18446744073709551615"},
   });
 }
 
