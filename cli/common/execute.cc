@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "cli/common/survival.h"
 #include "cli/common/text.h"
 #include "cli/common/version.h"
 
@@ -80,6 +81,32 @@ Future<Json> get(Service& service, const Json& request) {
       return json_of(Error(Errc::not_found, "its owner deleted it"));
     }
     return answer(found);
+  });
+}
+
+Future<Json> audit(Service& service, const Json& request) {
+  const auto key = key_in(service, request);
+  if (!key) return now(json_of(key.error()));
+  AuditOptions options;
+  options.timeout = timeout_of(request);
+  options.repair = request.value("repair", false);
+  const Duration half_life = millis(request, "half_life_ms").value_or(std::chrono::hours(2));
+  if (half_life <= Duration(0)) return now(invalid("a half-life is above 0"));
+  return service.node.audit(*key, options).then([&service, half_life](Result<Audit> audit) -> Json {
+    Json out = answer(audit);
+    if (!audit || !audit->newest) return out;
+    const auto today = std::chrono::system_clock::now().time_since_epoch();
+    const Config& config = service.node.config();
+    // Replicas keep nothing for longer, whatever it says.
+    const Duration left = std::min(audit->newest->expiry.time_since_epoch() -
+                                       std::chrono::duration_cast<std::chrono::milliseconds>(today),
+                                   config.ttl_max + config.clock_skew);
+    const Loss loss = predict_loss(audit->holding, left, half_life);
+    out["survival"] = {{"half_life_ms", in_milliseconds(half_life)},
+                       {"mended_within_ms", in_milliseconds(kMendedWithin)},
+                       {"loss", loss.mended},
+                       {"loss_unmended", loss.unmended}};
+    return out;
   });
 }
 
@@ -329,6 +356,7 @@ Future<Json> whoami(Service& service, const Json& request) {
 Future<Json> dispatch(Service& service, const Json& request, Emit emit) {
   const std::string& op = text(request, "op");
   if (op == "get") return get(service, request);
+  if (op == "audit") return audit(service, request);
   if (op == "watch") return watch(service, request, std::move(emit));
   if (op == "set") return set(service, request);
   if (op == "put") return put(service, request);

@@ -154,6 +154,36 @@ Json json_of(const Found& found) {
   return out;
 }
 
+Json json_of(const Replica& replica) {
+  Json out = json_of(replica.state);
+  out["rank"] = replica.rank;
+  out["newest"] = replica.newest;
+  if (replica.state.outcome == Outcome::found) out["expires"] = show(replica.expiry);
+  if (replica.repair) {
+    out["repair"] = json_of(*replica.repair);
+    out["repair"].erase("key");
+    out["repair"].erase("endpoints");
+  }
+  return out;
+}
+
+Json json_of(const Audit& audit) {
+  Json out = {{"key", audit.key.hex()}};
+  if (audit.newest) {
+    out = json_of(*audit.newest);
+    out.erase("value");
+  }
+  out["target"] = audit.target;
+  out["quorum"] = audit.quorum;
+  out["holding"] = audit.holding;
+  out["elsewhere"] = audit.elsewhere;
+  out["hops"] = audit.hops;
+  out["elapsed_ms"] = in_milliseconds(audit.elapsed);
+  Json& replicas = out["replicas"] = Json::array();
+  for (const Replica& replica : audit.replicas) replicas.push_back(json_of(replica));
+  return out;
+}
+
 Json json_of(const Provider& provider) {
   Json out = json_of(provider.contact);
   out["expires"] = show(provider.expiry);

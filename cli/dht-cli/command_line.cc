@@ -67,12 +67,14 @@ struct Raw {
   std::vector<std::string> bootstrap;
   std::string timeout = "10s";
   std::string ttl;
+  std::string half_life = "2h";
   std::string name;
   std::string value;
   std::string owner;
   std::string file;
   std::vector<std::string> fields;
   bool first = false;
+  bool repair = false;
   std::optional<unsigned> quorum;
   std::optional<std::uint64_t> count;
   std::uint64_t min_sequence = 0;
@@ -125,6 +127,7 @@ class Commands {
  public:
   Commands(CLI::App& app, Raw& raw) : app_(app), raw_(raw) {
     add_records();
+    add_audit();
     add_providers();
     add_keys();
     add_network();
@@ -244,6 +247,40 @@ Examples:
                         });
     del->add_option("NAME", raw_.name, "the name")->required();
     del->add_option("--if-seq", raw_.if_sequence, kIfSeqHelp)->type_name("SEQ");
+  }
+
+  void add_audit() {
+    CLI::App* audit = add(app_, "audit", "Show which nodes hold a record, and how safe it is", R"(
+Lists the nodes nearest to the key that answer, and what each holds. Exit code 4: fewer than two
+thirds of them hold the newest version.
+
+Examples:
+  dht-cli audit greeting
+  dht-cli audit greeting --owner KEY --repair   stores it on those that lack it
+  dht-cli audit 3f2a... --half-life 30m         among nodes half of which stay so long
+)",
+                          [](const Raw& raw) -> Command {
+                            check_name(raw.name);
+                            AuditCommand out{raw.name, std::nullopt, raw.repair, {}};
+                            if (!raw.owner.empty()) {
+                              check_owner(raw.owner);
+                              out.owner = raw.owner;
+                            }
+                            auto half_life = parse_duration(raw.half_life);
+                            if (!half_life)
+                              throw UsageError("--half-life: " + half_life.error().detail);
+                            out.half_life =
+                                std::chrono::ceil<std::chrono::milliseconds>(*half_life);
+                            return out;
+                          });
+    audit->add_option("NAME|KEY", raw_.name, "as for get")->required();
+    audit->add_option("--owner", raw_.owner, "Whose name: a public key")->type_name("KEY");
+    audit->add_flag("--repair", raw_.repair, "Store the newest version on those that lack it");
+    audit
+        ->add_option("--half-life", raw_.half_life,
+                     "For the prediction: how long half of the nodes stay")
+        ->capture_default_str()
+        ->type_name("TIME");
   }
 
   void add_providers() {

@@ -37,6 +37,12 @@ struct WatchCommand {
   std::optional<std::string> owner;
   std::optional<std::uint64_t> count;  // end after so many
 };
+struct AuditCommand {
+  std::string what;  // as in GetCommand
+  std::optional<std::string> owner;
+  bool repair = false;
+  std::chrono::milliseconds half_life{};  // of nodes' sessions
+};
 struct SetCommand {
   std::string name;
   std::string value;  // as written: "-" and "@FILE" are to be read
@@ -75,9 +81,9 @@ struct WhoisCommand {
   std::string owner;
 };
 
-using Command = std::variant<GetCommand, WatchCommand, SetCommand, PutCommand, DelCommand,
-                             ProvideCommand, FindProvidersCommand, KeyCommand, StatusCommand,
-                             PeersCommand, PingCommand, WhoamiCommand, WhoisCommand>;
+using Command = std::variant<GetCommand, WatchCommand, AuditCommand, SetCommand, PutCommand,
+                             DelCommand, ProvideCommand, FindProvidersCommand, KeyCommand,
+                             StatusCommand, PeersCommand, PingCommand, WhoamiCommand, WhoisCommand>;
 
 struct CommandLine {
   Globals globals;

@@ -7,6 +7,7 @@ namespace kadmos::cli {
 
 int run(Session& session, const GetCommand& command);
 int run(Session& session, const WatchCommand& command);
+int run(Session& session, const AuditCommand& command);
 int run(Session& session, const SetCommand& command);
 int run(Session& session, const PutCommand& command);
 int run(Session& session, const DelCommand& command);

@@ -7,25 +7,7 @@
 #include "cli/dht-cli/output.h"
 
 namespace kadmos::cli {
-
 namespace {
-
-// Puts the key or name meant into the request. False, and said on stderr: it is not clear whose.
-bool say_which(Json& request, const Globals& globals, const std::string& what,
-               const std::optional<std::string>& owner) {
-  if (!owner && Key::from_hex(what)) {
-    request["key"] = what;
-    return true;
-  }
-  if (!owner && !globals.bootstrap.empty() && globals.key_file.empty()) {
-    usage(request.at("op").get<std::string>() +
-          ": whose name? Give --owner KEY, or --key FILE for your own");
-    return false;
-  }
-  request["name"] = binary(view_of(what));
-  if (owner) request["owner"] = *owner;
-  return true;
-}
 
 // Shows one version. False if stdout takes no more.
 bool show(const Globals& globals, const Json& update) {

@@ -84,6 +84,22 @@ std::string joined(const Json& endpoints) {
   return out.empty() ? "-" : out;
 }
 
+bool say_which(Json& request, const Globals& globals, const std::string& what,
+               const std::optional<std::string>& owner) {
+  if (!owner && Key::from_hex(what)) {
+    request["key"] = what;
+    return true;
+  }
+  if (!owner && !globals.bootstrap.empty() && globals.key_file.empty()) {
+    usage(request.at("op").get<std::string>() +
+          ": whose name? Give --owner KEY, or --key FILE for your own");
+    return false;
+  }
+  request["name"] = binary(view_of(what));
+  if (owner) request["owner"] = *owner;
+  return true;
+}
+
 int usage(std::string_view message) {
   fmt::print(stderr, "dht-cli: {}\n", message);
   return kUsage;

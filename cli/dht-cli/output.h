@@ -20,6 +20,10 @@ bool write_now(ByteView bytes);
 // "192.0.2.1:4000, [2001:db8::1]:4000", or "-" if there is none.
 std::string joined(const Json& endpoints);
 
+// Puts the key or name meant into a request. False, and said on stderr: it is not clear whose.
+bool say_which(Json& request, const Globals& globals, const std::string& what,
+               const std::optional<std::string>& owner);
+
 // One line on stderr; gives the exit code of a command so wrong.
 int usage(std::string_view message);
 

@@ -67,6 +67,12 @@ struct FindProvidersOptions {
   std::optional<Duration> timeout;
 };
 
+struct AuditOptions {
+  // Store the newest version on those of the nearest nodes that lack it or hold an older one.
+  bool repair = false;
+  std::optional<Duration> timeout;
+};
+
 // The world a node lives in; it owns it.
 struct Seams {
   std::unique_ptr<Clock> clock;
@@ -131,6 +137,10 @@ class Node {
   // nodes nearest to the key were asked. None does not prove that nobody has it. Errors: timeout,
   // unreachable.
   Stream<Provider> find_providers(const Key& key, FindProvidersOptions options = {});
+  // Which of the nodes nearest to a key hold it, and which version. Waits for slow ones, at most
+  // until its time is over; the answer then counts them as silent. Errors: timeout (before the
+  // nearest were found), unreachable.
+  Future<Audit> audit(const Key& key, AuditOptions options = {});
   // The k closest live nodes to a target.
   Future<Closest> find_node(const Id& target);
   // Proves that somebody lives at an endpoint, and who.

@@ -72,6 +72,30 @@ struct Closest {
   Duration elapsed{};
 };
 
+// One of the nodes nearest to a key, and what it holds.
+struct Replica {
+  int rank = 0;         // among those that answered; 1: the nearest to the key; 0: did not answer
+  Asked state;          // found (with the sequence), absent, or why it did not answer
+  WallTime expiry{};    // of the version found
+  bool newest = false;  // that is the newest of all found
+  std::optional<Asked> repair;  // what became of storing the newest version there; silent: no word
+};
+
+// Who holds a key, as far as the nodes that answered tell.
+struct Audit {
+  Key key;
+  std::optional<Record> newest;  // a tombstone if it was deleted; nothing: nobody holds anything
+  int target = 0;     // the nearest nodes that answered, this one included if it is one: up to k
+  int quorum = 0;     // w = ceil(2/3 target): what an acknowledged set had
+  int holding = 0;    // those of them that hold the newest version, repaired ones too
+  int elsewhere = 0;  // farther nodes asked on the way that hold it too
+  int hops = 0;
+  Duration elapsed{};
+  // The target nearest, and those who did not answer but are nearer than the last of them; nearest
+  // first.
+  std::vector<Replica> replicas;
+};
+
 struct Pong {
   Contact peer;
   Duration elapsed{};

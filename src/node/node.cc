@@ -203,7 +203,7 @@ class Node::Impl final : public TransportListener {
 
  private:
   using Waiting = std::variant<Promise<Closest>, Promise<Receipt>, Promise<Found>, Promise<Pong>,
-                               StreamSource<Update>, StreamSource<Provider>>;
+                               Promise<Audit>, StreamSource<Update>, StreamSource<Provider>>;
 
   static Future<Receipt> refuse(Errc code, std::string detail) {
     return Future<Receipt>::resolved(Error(code, std::move(detail)));
@@ -355,6 +355,9 @@ Future<Receipt> Node::unprovide(const Key& key, ProvideOptions options) {
 }
 Stream<Provider> Node::find_providers(const Key& key, FindProvidersOptions options) {
   return impl_->find_providers(key, options);
+}
+Future<Audit> Node::audit(const Key& key, AuditOptions options) {
+  return impl_->launch<Audit>(AuditRequest{key, options.repair}, options.timeout);
 }
 Future<Closest> Node::find_node(const Id& target) {
   return impl_->launch<Closest>(FindNodeRequest{target}, std::nullopt);

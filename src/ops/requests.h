@@ -68,8 +68,15 @@ struct FindProvidersRequest {
   std::size_t most() const { return limit == 0 ? kMost : std::min(limit, kMost); }
 };
 
-using Request = std::variant<JoinRequest, FindNodeRequest, PingRequest, GetRequest, SetRequest,
-                             PublishRequest, SyncRequest, WatchRequest, FindProvidersRequest>;
+// Who holds `key`; `repair`: store the newest version on those who should hold it and do not.
+struct AuditRequest {
+  Key key;
+  bool repair = false;
+};
+
+using Request =
+    std::variant<JoinRequest, FindNodeRequest, PingRequest, GetRequest, SetRequest, PublishRequest,
+                 SyncRequest, WatchRequest, FindProvidersRequest, AuditRequest>;
 
 // `env` must outlive the operation. One file a verb implements these.
 std::unique_ptr<Operation> make_operation(const OpEnv& env, JoinRequest request);
@@ -81,5 +88,6 @@ std::unique_ptr<Operation> make_operation(const OpEnv& env, PublishRequest reque
 std::unique_ptr<Operation> make_operation(const OpEnv& env, WatchRequest request);
 std::unique_ptr<Operation> make_operation(const OpEnv& env, SyncRequest request);
 std::unique_ptr<Operation> make_operation(const OpEnv& env, FindProvidersRequest request);
+std::unique_ptr<Operation> make_operation(const OpEnv& env, AuditRequest request);
 
 }  // namespace kadmos

@@ -43,21 +43,24 @@ void Walk::start(Now now) {
 
 void Walk::seed(Now now, std::size_t n) {
   for (const ContactRef contact : env_.table.closest(lookup_.target(), n, true)) {
-    lookup_.add(contact, 1, env_.suspects.suspected(now.at, env_.book.id(contact)), true);
+    lookup_.add(contact, 1, suspected(now, env_.book.id(contact)), true);
   }
+}
+
+bool Walk::suspected(Now now, const Id& peer) const {
+  return !asks_suspects_ && env_.suspects.suspected(now.at, peer);
 }
 
 void Walk::add(Now now, const Contact& contact) {
   const ContactHold one(env_.book, contact);
-  lookup_.add(one.ref(), 1, env_.suspects.suspected(now.at, one.id()), true);
+  lookup_.add(one.ref(), 1, suspected(now, one.id()), true);
 }
 
 void Walk::on_named(Now now, const ContactHold& heard, const Lookup::Namer& namer) {
   if (!lookup_.on_named(heard.ref(), namer)) return;
   // What we verified ourselves beats what we are told.
   const auto known = env_.table.find(heard.id());
-  lookup_.add(known.value_or(heard.ref()), namer, env_.suspects.suspected(now.at, heard.id()),
-              known.has_value());
+  lookup_.add(known.value_or(heard.ref()), namer, suspected(now, heard.id()), known.has_value());
 }
 
 std::optional<Action> Walk::poll_action(Now now) {

@@ -32,6 +32,9 @@ class Walk {
   // `request` is find_node or find_value for `target`. `env` must outlive the walk.
   Walk(const OpEnv& env, const Id& target, int width, wire::Body request);
 
+  // Asks those who were silent lately like all others, and not only when nobody else is left. To be
+  // said before it starts.
+  void ask_suspects() { asks_suspects_ = true; }
   // Starts the clock and seeds the shortlist with the k nearest of the routing table.
   void start(Now now);
   // One more candidate, whom this node has just reached.
@@ -50,6 +53,7 @@ class Walk {
   Lookup& lookup() { return lookup_; }
   const Lookup& lookup() const { return lookup_; }
   AskLog& log() { return log_; }
+  const AskLog& log() const { return log_; }
   // How many hops away the peer that answered last is.
   int last_hops() const { return last_hops_; }
   // How many replicas a record of this key should have: k, or all nodes if there are fewer. Nodes
@@ -66,6 +70,7 @@ class Walk {
 
  private:
   void seed(Now now, std::size_t n);
+  bool suspected(Now now, const Id& peer) const;
   void on_named(Now now, const ContactHold& heard, const Lookup::Namer& namer);
 
   const OpEnv& env_;
@@ -75,6 +80,7 @@ class Walk {
   TimePoint started_{};
   int last_hops_ = 0;
   bool all_seeded_ = false;
+  bool asks_suspects_ = false;
 };
 
 }  // namespace kadmos
