@@ -8,7 +8,7 @@
 namespace kadmos {
 namespace {
 
-constexpr std::size_t kRanges = wire::Compare::kMost;  // compared with one neighbour
+constexpr std::size_t kRanges = 256;  // compared with one neighbour
 constexpr const char* kClient = "a client holds no replicas";
 constexpr Duration kSyncTimeout = std::chrono::minutes(5);
 
@@ -79,8 +79,11 @@ void Engine::look_for_strays(Now now, const std::vector<Key>& keys) {
   for (const Key& key : keys) {
     if (keeps(key)) {
       sync_plan_.on_kept(key);
-    } else if (!sync_plan_.handed_over(key)) {
-      strays[table_.closest_healthy(key, 1).front()].push_back(KeyRange::around(key, Id::kBits));
+      continue;
+    }
+    const auto stray = KeyRange::around(key, Id::kBits);
+    if (!sync_plan_.handed_over(key, store_.digest(stray).fingerprint)) {
+      strays[table_.closest_healthy(key, 1).front()].push_back(stray);
     }
   }
   for (auto& [nearest, ranges] : strays) {
@@ -93,7 +96,8 @@ void Engine::on_synced(const OpResult& result) {
   const auto& synced = std::get<Result<Synced>>(result);
   if (!synced) return;
   for (const KeyRange& range : synced->ranges) {
-    if (range.bits == Id::kBits) sync_plan_.on_handed_over(range.prefix);
+    if (range.bits != Id::kBits) continue;
+    sync_plan_.on_handed_over(range.prefix, store_.digest(range).fingerprint);
   }
 }
 
@@ -121,7 +125,10 @@ wire::Body Engine::serve_versions(const Peer& from, const wire::Versions& theirs
   std::map<std::uint64_t, const Version*> by_tag;
   for (const Version& version : ours) by_tag.emplace(version.key.fold(), &version);
   wire::Wanted wanted;
-  const ContactHold peer(book_, from.contact);
+  // Nobody makes this node dial where it has not been.
+  const auto known = table_.find(id_of(from.contact.key));
+  const ContactHold peer =
+      known ? ContactHold(book_, *known) : ContactHold(book_, Contact{from.contact.key, {}});
   for (std::size_t i = 0; i < theirs.held.size(); ++i) {
     const auto it = by_tag.find(theirs.held[i].tag);
     if (it == by_tag.end()) {

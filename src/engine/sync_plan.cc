@@ -11,6 +11,7 @@ constexpr std::size_t kBatch = 64;                             // of keys
 constexpr Duration kNewcomerPause = std::chrono::seconds(30);  // at most
 constexpr std::size_t kNewcomers = 256;                        // waiting
 constexpr std::size_t kWanted = 1024;                          // records asked for, waiting
+constexpr std::ptrdiff_t kWantedOfPeer = 128;                  // by one peer
 constexpr int kRunning = 4;                                    // comparisons at once
 constexpr int kSending = 64;                                   // stores that await an answer
 
@@ -30,22 +31,29 @@ void SyncPlan::on_newcomer(TimePoint now, ContactHold contact) {
 }
 
 void SyncPlan::on_wanted(const Key& key, const ContactHold& by) {
-  if (wanted_.size() >= kWanted) {
+  const auto of_peer =
+      std::ranges::count_if(wanted_, [&](const Send& send) { return send.to.ref() == by.ref(); });
+  if (wanted_.size() >= kWanted || of_peer >= kWantedOfPeer) {
     ++stats_.hand_overs_dropped;
     return;
   }
   wanted_.push_back({key, by});
 }
 
-void SyncPlan::on_handed_over(const Key& key) {
-  handed_over_.insert(key);
-  still_so_.insert(key);
+void SyncPlan::on_handed_over(const Key& key, std::uint64_t fingerprint) {
+  handed_over_[key] = still_so_[key] = fingerprint;
 }
 
-bool SyncPlan::handed_over(const Key& key) {
-  if (!handed_over_.contains(key)) return false;
-  still_so_.insert(key);
+bool SyncPlan::handed_over(const Key& key, std::uint64_t fingerprint) {
+  const auto it = handed_over_.find(key);
+  if (it == handed_over_.end() || it->second != fingerprint) return false;
+  still_so_[key] = fingerprint;
   return true;
+}
+
+void SyncPlan::on_kept(const Key& key) {
+  handed_over_.erase(key);
+  still_so_.erase(key);
 }
 
 bool SyncPlan::idle() const {
@@ -61,13 +69,13 @@ Duration SyncPlan::pace() const {
 }
 
 std::optional<SyncPlan::Job> SyncPlan::poll(TimePoint now, bool settled) {
+  settled_ = settled;
   if (idle()) return std::nullopt;
   if (sending_ < kSending && !wanted_.empty()) {
     Job job = std::move(wanted_.front());
     wanted_.pop_front();
     return job;
   }
-  settled_ = settled;
   if (running_ >= kRunning || !settled_) return std::nullopt;
   if (!newcomers_.empty() && newcomers_.begin()->first <= now) {
     Job job = Newcomer{std::move(newcomers_.begin()->second)};

@@ -20,7 +20,6 @@
 #include <list>
 #include <map>
 #include <optional>
-#include <set>
 #include <variant>
 #include <vector>
 
@@ -65,10 +64,11 @@ class SyncPlan {
   // A Send was sent, or answered or lost.
   void on_sent() { ++sending_; }
   void on_send_ended() { --sending_; }
-  // Of a key looked at: one of its nearest has it; whether that was so; this node keeps it (again).
-  void on_handed_over(const Key& key);
-  bool handed_over(const Key& key);
-  void on_kept(const Key& key) { handed_over_.erase(key); }
+  // Of a key looked at: one of its nearest has this version; whether that was so; this node keeps
+  // it (again).
+  void on_handed_over(const Key& key, std::uint64_t fingerprint);
+  bool handed_over(const Key& key, std::uint64_t fingerprint);
+  void on_kept(const Key& key);
 
   // How many of the contacts nearest to this node may keep what it keeps.
   std::size_t neighbours() const;
@@ -97,8 +97,9 @@ class SyncPlan {
   std::list<Send> wanted_;
   int running_ = 0;
   int sending_ = 0;
-  std::set<Key> handed_over_;  // forgotten at the start of a round, unless seen since the last one
-  std::set<Key> still_so_;     // those seen
+  // Forgotten at the start of a round, unless seen since the last one.
+  std::map<Key, std::uint64_t> handed_over_;
+  std::map<Key, std::uint64_t> still_so_;  // those seen
 };
 
 }  // namespace kadmos

@@ -1,8 +1,8 @@
 // sync: brings two nodes to hold the same in some ranges of keys, at the cost of what differs. The
 // digests of the ranges are compared; a range that differs is divided until both hold few records
 // in it; then the versions held there are told, and the peer says which it wants and sends what it
-// has more. One question at a time, then the stores, a few at a time. It ends well if the peer has,
-// in the end, all that this node has.
+// has more. One question at a time, and after it the stores that came of it, a few at a time; what
+// is nearly settled goes first. It ends well if the peer has, in the end, all that this node has.
 #include <deque>
 
 #include "ops/requests.h"
@@ -10,9 +10,11 @@
 namespace kadmos {
 namespace {
 
-constexpr int kStoring = 8;       // at once
-constexpr int kQuestions = 1024;  // in all; what is left is for another time
-constexpr int kStep = 4;          // bits by which a range is divided
+constexpr int kStoring = 8;            // at once
+constexpr int kQuestions = 1024;       // in all; what is left is for another time
+constexpr std::size_t kRanges = 4096;  // waiting to be compared
+constexpr int kRefusals = 8;           // of stores, and it is left alone
+constexpr int kStep = 4;               // bits by which a range is divided
 
 class SyncOp final : public Operation {
  public:
@@ -20,19 +22,20 @@ class SyncOp final : public Operation {
       : env_(env),
         peer_(env.book, request.peer),
         ranges_(std::move(request.ranges)),
-        compare_(ranges_.begin(), ranges_.end()) {}
+        compare_(ranges_.rbegin(), ranges_.rend()) {}
 
   void start(Now) override {}
 
   std::optional<Action> poll_action(Now now) override {
     if (failed_ || asking_) return std::nullopt;
-    if (compare_.empty() && list_.empty()) return next_store(now);
+    if (storing_ > 0 || !wanted_.empty()) return next_store(now);
+    if (compare_.empty() && list_.empty()) return std::nullopt;
     if (++questions_ > kQuestions) {
       failed_ = Error(Errc::busy, "more differs than is settled at once");
       return std::nullopt;
     }
     asking_ = true;
-    return Action(Ask{peer_, compare_.empty() ? next_list() : next_compare()});
+    return Action(Ask{peer_, list_.empty() ? next_compare() : next_list()});
   }
 
   void on_answer(Now, const ContactHold&, const wire::Body& reply) override {
@@ -47,6 +50,8 @@ class SyncOp final : public Operation {
       on_compared(*compared);
     } else if (wanted != nullptr && asked_.empty()) {
       on_wanted(*wanted);
+    } else if (asked_.empty() && std::holds_alternative<wire::Failure>(reply)) {
+      incomplete_ = true;  // more is held in that range by now than a list may have
     } else {
       fail(reply);
     }
@@ -61,6 +66,10 @@ class SyncOp final : public Operation {
     if (asking_ || storing_ > 0 || !compare_.empty() || !list_.empty() || !wanted_.empty()) {
       return std::nullopt;
     }
+    if (incomplete_) {
+      fail("does not take all");
+      return end(now, failed_->code);
+    }
     return OpResult(Result<Synced>(Synced{std::move(ranges_)}));
   }
   OpResult end(Now, Errc code) override {
@@ -74,8 +83,8 @@ class SyncOp final : public Operation {
     wire::Compare out;
     asked_.clear();
     while (!compare_.empty() && asked_.size() < wire::Compare::kMost) {
-      asked_.push_back(compare_.front());
-      compare_.pop_front();
+      asked_.push_back(compare_.back());
+      compare_.pop_back();
       out.parts.push_back({asked_.back(), env_.store.digest(asked_.back()).fingerprint});
     }
     return out;
@@ -89,8 +98,10 @@ class SyncOp final : public Operation {
                        records <= wire::Versions::kMost;
       if (few || range.bits == Id::kBits) {
         list_.push_back(range);
-      } else {
+      } else if (compare_.size() < kRanges) {
         divide(range, std::min(range.bits + kStep, Id::kBits));
+      } else {
+        incomplete_ = true;
       }
     }
   }
@@ -137,7 +148,9 @@ class SyncOp final : public Operation {
 
   void on_stored(const wire::Body& reply) {
     --storing_;
-    if (!std::holds_alternative<wire::Stored>(reply)) fail(reply);
+    if (std::holds_alternative<wire::Stored>(reply)) return;
+    incomplete_ = true;
+    if (++refusals_ == kRefusals) fail(reply);
   }
 
   void fail(const wire::Body& reply) {
@@ -149,13 +162,15 @@ class SyncOp final : public Operation {
   const OpEnv& env_;
   ContactHold peer_;
   std::vector<KeyRange> ranges_;
-  std::deque<KeyRange> compare_;  // to be compared
-  std::vector<KeyRange> list_;    // to be told version by version
-  std::vector<KeyRange> asked_;   // the parts of the compare that awaits its answer
-  std::vector<Key> told_;         // the versions told last
-  std::deque<Key> wanted_;        // to be stored there
+  std::vector<KeyRange> compare_;  // to be compared, the last first
+  std::vector<KeyRange> list_;     // to be told version by version
+  std::vector<KeyRange> asked_;    // the parts of the compare that awaits its answer
+  std::vector<Key> told_;          // the versions told last
+  std::deque<Key> wanted_;         // to be stored there
   int questions_ = 0;
   int storing_ = 0;
+  int refusals_ = 0;
+  bool incomplete_ = false;  // something is left over
   bool asking_ = false;
   std::optional<Error> failed_;
 };

@@ -36,6 +36,7 @@ class Search {
     void count(const Id& other) {
       ++sharing[static_cast<std::size_t>(shared_prefix(keeper.id, other))];
     }
+    bool none_at(int bit) const { return sharing[static_cast<std::size_t>(bit)] == 0; }
     Place narrowed(Place place, int bit, bool one) const {
       const int there = sharing[static_cast<std::size_t>(bit)];
       place.unclear -= there;
@@ -53,6 +54,9 @@ class Search {
     const std::size_t before = out_.size();
     bool whole = true;
     for (const bool one : {false, true}) {
+      // If no node parts the halves, what is true of one is true of the other.
+      const bool alike = a_.none_at(range.bits) && b_.none_at(range.bits);
+      if (one && alike && !whole && out_.size() == before) return false;
       const KeyRange half = range.half(one);
       const bool kept =
           visit(half, a_.narrowed(a, range.bits, one), b_.narrowed(b, range.bits, one));

@@ -47,7 +47,10 @@ RoutingTable::Seen RoutingTable::on_seen(TimePoint now, ContactRef contact,
   const Id& id = book_.id(contact);
   if (id == self_) return Seen::self;
   Bucket* bucket = &buckets_[index_of(id)];
-  if (group_full(*bucket, contact)) return Seen::group_full;
+  if (group_full(*bucket, contact)) {
+    bucket->crowded = bucket->crowded || bucket != &buckets_.back();
+    return Seen::group_full;
+  }
   if (const Entry* known = entry(id)) {
     const auto at = static_cast<std::size_t>(known - bucket->entries.data());
     return update(*bucket, at, contact, round_trip);
@@ -149,7 +152,6 @@ void RoutingTable::remove(Bucket& bucket, std::size_t at) {
   bucket.entries.erase(bucket.entries.begin() + static_cast<std::ptrdiff_t>(at));
   if (bucket.waiting.empty()) {
     --size_;
-    if (2 * bucket.entries.size() <= static_cast<std::size_t>(options_.k)) bucket.crowded = false;
   } else {
     bucket.entries.push_back({bucket.waiting.back(), {}, 0});  // takes over the reference
     bucket.waiting.pop_back();
@@ -217,6 +219,7 @@ std::vector<Id> RoutingTable::census() const {
       if (e.failures == 0) out.push_back(book_.id(e.contact));
     }
     if (!bucket.crowded || &bucket == &buckets_.back()) continue;
+    if (bucket.entries.empty()) continue;
     const auto missing = static_cast<std::size_t>(options_.k) - (out.size() - before);
     out.insert(out.end(), missing, book_.id(bucket.entries.front().contact));
   }
@@ -322,6 +325,7 @@ std::optional<Id> RoutingTable::poll_refresh(TimePoint now, Prng& prng) {
   const auto due = std::find_if(buckets_.begin(), buckets_.end(),
                                 [&](const Bucket& bucket) { return bucket.due <= now; });
   due->due = now + prng.jittered(options_.refresh_interval);
+  due->crowded = full(*due);  // for the lookup to fill it again if there are more
   find_next_due();
   const int depth = static_cast<int>(due - buckets_.begin());
   Id id = prng.id();

@@ -64,7 +64,7 @@ class RoutingTable {
   bool wants(const Id& id) const;
 
   // Whether all nodes that share just as many bits with this one as `id` does may be known. Of a
-  // bucket that was full, until it has lost half, only some are.
+  // bucket that was full or kept somebody out, at or since its last refresh, only some are.
   bool may_know_all(const Id& id) const;
   // One id for each living node as far as counting goes: those of the entries that have not failed,
   // and in place of the nodes that are missing from a bucket of which only some are known, up to k,
@@ -113,7 +113,7 @@ class RoutingTable {
     std::vector<ContactRef> waiting;  // the replacement cache, most recently seen last
     TimePoint due{};                  // for a refresh
     Check check = Check::idle;
-    bool crowded = false;  // was full, and has not lost half since: there are more than it holds
+    bool crowded = false;  // was full, or kept somebody out, since its last refresh
   };
 
   std::size_t index_of(const Id& id) const;

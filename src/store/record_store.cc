@@ -298,6 +298,8 @@ Result<std::optional<StoredRecord>> RecordStore::newest(Now now, const Key& key)
 std::optional<Record> RecordStore::to_hand_over(Now now, const Key& key) const {
   auto found = find(now, key);
   if (!found || !*found || (*found)->expiry <= now.wall + config_.clock_skew) return std::nullopt;
+  // One that was signed to live longer than any may would be given a new life each time.
+  if ((*found)->expiry < (*found)->record.expiry) return std::nullopt;
   return std::move((*found)->record);
 }
 
