@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/plant.h"
 #include "engine/engine.h"
 #include "routing/region.h"
 
@@ -135,7 +136,10 @@ wire::Body Engine::serve_versions(const Peer& from, const wire::Versions& theirs
       wanted.held.push_back(i);
       continue;
     }
-    if (newer(theirs.held[i], *it->second)) wanted.held.push_back(i);
+    const bool other = theirs.held[i].fingerprint != it->second->fingerprint;
+    if (newer(theirs.held[i], *it->second) || (other && planted(Plant::accept_older))) {
+      wanted.held.push_back(i);
+    }
     if (!newer(*it->second, theirs.held[i])) by_tag.erase(it);
   }
   for (const auto& [tag, version] : by_tag) sync_plan_.on_wanted(version->key, peer);

@@ -56,9 +56,7 @@ void SyncPlan::on_kept(const Key& key) {
   still_so_.erase(key);
 }
 
-bool SyncPlan::idle() const {
-  return !begun_ || config_.client || table_.empty() || store_.usage().records == 0;
-}
+bool SyncPlan::idle() const { return !begun_ || config_.client || table_.empty(); }
 
 std::size_t SyncPlan::neighbours() const {
   return std::min(table_.size(), 3 * static_cast<std::size_t>(config_.k));

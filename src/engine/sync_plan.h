@@ -12,9 +12,10 @@
 //   its place.
 // - What a peer asked for in a comparison is sent to it.
 //
-// Nothing is due while no record is held, nor while the table is not settled: a node that has just
-// entered knows few others, and would think itself one of the nearest to every key. Little goes on
-// at once.
+// Who holds nothing compares as well: only a node itself can tell that it is one of the nearest to
+// a key if many are about as far away. Nothing is due while the table is not settled: a node that
+// has just entered knows few others, and would think itself one of the nearest to every key. Little
+// goes on at once.
 #pragma once
 
 #include <list>
