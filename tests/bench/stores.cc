@@ -136,8 +136,7 @@ int run(std::size_t count, std::size_t peer_count) {
   const e2e::TempDir dir;
   cli::SpawnOptions options;
   options.stderr_file = dir / "log";
-  cli::Process daemon({DHT_NODE, "--listen", "127.0.0.1:0", "--data-dir", dir / "node"},
-                      options);
+  cli::Process daemon({DHT_NODE, "--listen", "127.0.0.1:0", "--data-dir", dir / "node"}, options);
   const std::string ready = daemon.line(e2e::kPatience).value_or("");
   const auto at = ready.find(" listen=") + 8;
   const auto where = Endpoint::parse(ready.substr(at, ready.find(' ', at) - at));
