@@ -333,10 +333,11 @@ Network::Dial* Network::find_dial(Host& host, std::uint64_t number) {
 }
 
 Network::Dial Network::take_dial(Host& host, std::uint64_t number) {
-  Dial* found = find_dial(host, number);
-  check(found != nullptr);
+  const auto found = std::find_if(host.dials.begin(), host.dials.end(),
+                                  [number](const Dial& dial) { return dial.number == number; });
+  check(found != host.dials.end());
   Dial dial = std::move(*found);
-  host.dials.erase(host.dials.begin() + (found - host.dials.data()));
+  host.dials.erase(found);
   return dial;
 }
 

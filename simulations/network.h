@@ -32,6 +32,7 @@
 #pragma once
 
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -195,7 +196,7 @@ class Network {
     std::size_t max_queued = 0;
     std::uint64_t next_dial = 1;  // never reused
     std::vector<Link> links;      // by peer
-    std::vector<Dial> dials;      // oldest first
+    std::list<Dial> dials;        // oldest first; a list, because most hosts have none
     Counters stats;
   };
   // ---- Called by the transport of `self`.
