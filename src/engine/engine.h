@@ -164,6 +164,7 @@ class Engine {
 
   // requests of peers (serve.cc)
   void serve(Now now, const Peer& from, const wire::Message& message);
+  std::optional<Record> readable(Now now, const Key& key);
   wire::Nodes closest_for(const Peer& from, const Id& target) const;
   std::optional<wire::Body> serve_store(Now now, const Peer& from, std::uint64_t request,
                                         const wire::Store& store);

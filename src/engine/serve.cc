@@ -11,16 +11,15 @@ namespace kadmos {
 void Engine::serve(Now now, const Peer& from, const wire::Message& message) {
   ++stats_.requests_served;
   std::optional<wire::Body> reply;
-  if (std::holds_alternative<wire::Ping>(message.body)) {
+  if (config_.client && wire::is_for_replicas(message.body)) {
+    reply = wire::Failure{wire::FailureCode::refused, "a client holds no replicas"};
+  } else if (std::holds_alternative<wire::Ping>(message.body)) {
     reply = wire::Pong{};
   } else if (const auto* find = std::get_if<wire::FindNode>(&message.body)) {
     reply = closest_for(from, find->target);
   } else if (const auto* value = std::get_if<wire::FindValue>(&message.body)) {
     wire::Nodes nodes = closest_for(from, value->key);
-    // A disk that fails costs us the record, not the peer its way on.
-    auto held = store_.find(now, value->key);
-    if (!held) notice(now, Notice::Level::warning, "record_unreadable", held.error().text());
-    if (held && *held) nodes.record = std::move((*held)->record);
+    nodes.record = readable(now, value->key);
     reply = std::move(nodes);
   } else if (const auto* providers = std::get_if<wire::FindProviders>(&message.body)) {
     auto held =
@@ -37,6 +36,14 @@ void Engine::serve(Now now, const Peer& from, const wire::Message& message) {
     reply = serve_store(now, from, message.request, std::get<wire::Store>(message.body));
   }
   if (reply) answer(from.contact.key, message.request, *std::move(reply));
+}
+
+// The record held of `key`. A disk that fails costs its peers the record, not their way on.
+std::optional<Record> Engine::readable(Now now, const Key& key) {
+  auto held = store_.find(now, key);
+  if (!held) notice(now, Notice::Level::warning, "record_unreadable", held.error().text());
+  if (!held || !*held) return std::nullopt;
+  return std::move((*held)->record);
 }
 
 wire::Nodes Engine::closest_for(const Peer& from, const Id& target) const {
@@ -58,7 +65,6 @@ std::optional<wire::Body> Engine::serve_store(Now now, const Peer& from, std::ui
   using wire::Failure;
   using wire::FailureCode;
   const Record& record = store.record;
-  if (config_.client) return Failure{FailureCode::refused, "a client holds no replicas"};
   const auto unanswered = unanswered_of_.find(from.contact.key);
   if (unanswered != unanswered_of_.end() &&
       unanswered->second >= config_.limits.requests_per_peer) {

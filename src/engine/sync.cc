@@ -10,7 +10,6 @@ namespace kadmos {
 namespace {
 
 constexpr std::size_t kRanges = 256;  // compared with one neighbour
-constexpr const char* kClient = "a client holds no replicas";
 constexpr Duration kSyncTimeout = std::chrono::minutes(5);
 
 }  // namespace
@@ -103,7 +102,6 @@ void Engine::on_synced(const OpResult& result) {
 }
 
 wire::Body Engine::serve_compare(const wire::Compare& compare) const {
-  if (config_.client) return wire::Failure{wire::FailureCode::refused, kClient};
   wire::Compared out;
   for (std::size_t i = 0; i < compare.parts.size(); ++i) {
     const RangeDigest held = store_.digest(compare.parts[i].range);
@@ -114,7 +112,6 @@ wire::Body Engine::serve_compare(const wire::Compare& compare) const {
 }
 
 wire::Body Engine::serve_versions(const Peer& from, const wire::Versions& theirs) {
-  if (config_.client) return wire::Failure{wire::FailureCode::refused, kClient};
   const auto ours = store_.versions(theirs.range, wire::Versions::kMost + 1);
   if (ours.size() > wire::Versions::kMost) {
     return wire::Failure{wire::FailureCode::refused, "that range holds more than one list may"};

@@ -20,9 +20,6 @@ std::vector<OpId> of(const std::multimap<Key, OpId>& ops, const Key& key) {
 
 wire::Body Engine::serve_watch(Now now, const Peer& from, std::uint64_t request,
                                const wire::Watch& watch) {
-  using wire::Failure;
-  using wire::FailureCode;
-  if (config_.client) return Failure{FailureCode::refused, "a client holds no replicas"};
   if (watch.lease_s == 0) {
     if (watches_) watches_->peers.end(watch.key, from.contact.key);
     return wire::Watching{};
@@ -30,14 +27,10 @@ wire::Body Engine::serve_watch(Now now, const Peer& from, std::uint64_t request,
   const TimePoint until = now.at + std::chrono::seconds(watch.lease_s);
   if (!watches().peers.add(watch.key, from.contact.key, request, until)) {
     ++stats_.watches_refused;
-    return Failure{FailureCode::busy, "too many watches"};
+    return wire::Failure{wire::FailureCode::busy, "too many watches"};
   }
   // What is being committed will follow as an update.
-  wire::Watching out{std::nullopt, watch.lease_s};
-  auto held = store_.find(now, watch.key);
-  if (!held) notice(now, Notice::Level::warning, "record_unreadable", held.error().text());
-  if (held && *held) out.record = std::move((*held)->record);
-  return out;
+  return wire::Watching{readable(now, watch.key), watch.lease_s};
 }
 
 // Newer versions of these became durable here: whoever watches one is told.

@@ -152,15 +152,16 @@ using Body =
     std::variant<Ping, FindNode, FindValue, Store, Pong, Nodes, Stored, Failure, FindProviders,
                  Providers, Watch, Watching, Update, Compare, Versions, Compared, Wanted>;
 
+template <class... Ts>
+bool is_one_of(const Body& body) {
+  return (std::holds_alternative<Ts>(body) || ...);
+}
 inline bool is_request(const Body& body) {
-  return std::visit(
-      []<class T>(const T&) {
-        return (std::is_same_v<T, Ping> || std::is_same_v<T, FindNode> ||
-                std::is_same_v<T, FindValue> || std::is_same_v<T, Store> ||
-                std::is_same_v<T, FindProviders> || std::is_same_v<T, Watch> ||
-                std::is_same_v<T, Compare> || std::is_same_v<T, Versions>);
-      },
-      body);
+  return is_one_of<Ping, FindNode, FindValue, Store, FindProviders, Watch, Compare, Versions>(body);
+}
+// A request that only a node which keeps replicas can serve.
+inline bool is_for_replicas(const Body& body) {
+  return is_one_of<Store, Watch, Compare, Versions>(body);
 }
 
 struct Message {

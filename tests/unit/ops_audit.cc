@@ -1,7 +1,7 @@
 // audit: whom it tells of, what it believes, whom it waits for, and what it mends.
 #include <doctest/doctest.h>
 
-#include "support/drive.h"
+#include "support/named_peers.h"
 
 using namespace kadmos;
 using std::chrono::hours;
@@ -11,40 +11,16 @@ using Host = Drive::Host;
 
 namespace {
 
-// A client with k = 4 that knows six raw peers, named by their place: peer(0) is the nearest to the
-// key. Each holds what the test says and names all the others.
-struct Auditing {
-  explicit Auditing(bool client = true) : a(net.add(config(client))) {
-    for (int i = 0; i < 6; ++i) peers.push_back(net.add_raw());
-    peers = net.by_distance(key, peers);
-    for (const Host peer : peers) net.meet_one(a, peer);
-    net.raw_answer = [this](const Drive::Sent& one) -> std::optional<wire::Body> {
-      if (const auto* store = std::get_if<wire::Store>(&one.message.body)) {
-        stored.push_back(one.to);
-        if (to_store.contains(one.to)) return to_store.at(one.to);
-        held[one.to] = store->record;
-        return wire::Stored{wire::StoreStatus::durable, store->record.sequence};
-      }
-      wire::Nodes nodes;
-      for (const Host peer : peers) {
-        if (peer != one.to) nodes.contacts.push_back(net.contact(peer));
-      }
-      if (held.contains(one.to)) nodes.record = held.at(one.to);
-      return nodes;
-    };
-  }
+struct Auditing : NamedPeers {
+  explicit Auditing(bool client = true) : NamedPeers(config(client)) {}
   static Config config(bool client) {
     Config out = Drive::config();
     out.client = client;
     return out;
   }
-  Record version(std::uint64_t sequence, std::string_view value = "value") const {
-    return records::owned(owner, "name", sequence, value, records::kNoon + hours(1));
-  }
   Result<Audit> audit(bool repair = false, Duration timeout = seconds(10)) {
     return net.run<Audit>(a, AuditRequest{key, repair}, timeout);
   }
-  Host peer(std::size_t place) const { return peers[place]; }
   const Replica& of(const Audit& audit, Host host) const {
     for (const Replica& one : audit.replicas) {
       if (one.state.peer == net.contact(host)) return one;
@@ -55,15 +31,6 @@ struct Auditing {
   Outcome state(const Audit& audit, std::size_t place) const {
     return of(audit, peer(place)).state.outcome;
   }
-
-  Drive net;
-  Identity owner = records::identity(200);
-  Key key = owned_key(owner.public_key(), view_of("name"));
-  Host a;
-  std::vector<Host> peers;
-  std::map<Host, Record> held;
-  std::map<Host, wire::Body> to_store;  // answers to stores, where they are no success
-  std::vector<Host> stored;             // who was asked to
 };
 
 }  // namespace

@@ -1,7 +1,7 @@
 // get: what it believes, when it has enough, and what it mends.
 #include <doctest/doctest.h>
 
-#include "support/drive.h"
+#include "support/named_peers.h"
 
 using namespace kadmos;
 using std::chrono::hours;
@@ -11,39 +11,10 @@ using Host = Drive::Host;
 
 namespace {
 
-// A node with k = 4 (so w = 3, r = 2) that knows six raw peers, named by their place: peer(0) is
-// the nearest to the key. Each holds what the test says and names all the others.
-struct Getting {
-  explicit Getting(const Config& config = Drive::config()) : a(net.add(config)) {
-    for (int i = 0; i < 6; ++i) peers.push_back(net.add_raw());
-    peers = net.by_distance(key, peers);
-    for (const Host peer : peers) net.meet_one(a, peer);
-    net.raw_answer = [this](const Drive::Sent& one) -> std::optional<wire::Body> {
-      if (const auto* store = std::get_if<wire::Store>(&one.message.body)) {
-        held[one.to] = store->record;
-        return wire::Stored{wire::StoreStatus::durable, store->record.sequence};
-      }
-      wire::Nodes nodes;
-      for (const Host peer : peers) {
-        if (peer != one.to) nodes.contacts.push_back(net.contact(peer));
-      }
-      if (held.contains(one.to)) nodes.record = held.at(one.to);
-      return nodes;
-    };
-  }
-  Record version(std::uint64_t sequence, std::string_view value = "value") const {
-    return records::owned(owner, "name", sequence, value, records::kNoon + hours(1));
-  }
+struct Getting : NamedPeers {
+  using NamedPeers::NamedPeers;
   Result<Found> get(bool first = false) { return net.run<Found>(a, GetRequest{key, first}); }
   std::size_t asked() const { return net.sent_of<wire::FindValue>(a).size(); }
-  Host peer(std::size_t place) const { return peers[place]; }
-
-  Drive net;
-  Identity owner = records::identity(200);
-  Key key = owned_key(owner.public_key(), view_of("name"));
-  Host a;
-  std::vector<Host> peers;
-  std::map<Host, Record> held;
 };
 
 Outcome outcome_of(const std::vector<Asked>& asked, const Contact& peer) {
