@@ -468,6 +468,13 @@ void Engine::republish(Now now, const Key& key) {
     upkeep_.on_republish_ended();
     return;
   }
+  const auto age = now.wall - (record.expiry - config_.ttl);
+  const bool moved =
+      announcement && announcing({announcement->key, false, endpoints_}).value != record.value;
+  if (age < config_.republish_interval / 2 && !moved) {
+    upkeep_.on_republish_ended();
+    return;
+  }
   if (announcement) {
     record = announce(now, announcement->key, false);
   } else {

@@ -7,6 +7,9 @@ namespace {
 
 constexpr Duration kFirstMeeting = std::chrono::milliseconds(250);
 constexpr int kRepublishing = 8;  // at once
+// The first round is for what a node finds on its disk: it may be about to expire, and the node may
+// not run for as long as an interval.
+constexpr Duration kFirstRepublish = std::chrono::minutes(1);
 
 }  // namespace
 
@@ -17,7 +20,7 @@ void Upkeep::begin(TimePoint now) {
   next_enter_ = now;
   meeting_pause_ = kFirstMeeting;
   next_meeting_ = now + prng_.jittered(kFirstMeeting);
-  next_republish_ = now + prng_.jittered(config_.republish_interval);
+  next_republish_ = now + prng_.jittered(std::min(kFirstRepublish, config_.republish_interval));
 }
 
 void Upkeep::on_stood_still(TimePoint now) {

@@ -7,7 +7,8 @@
 //   the same moment miss each other at first, and the sides of a partition forget each other;
 // - refresh: a lookup in each bucket that had none for the refresh interval or at all (Kademlia,
 //   section 2.3);
-// - republish: sign own records anew and set them, so that they live as long as their node runs.
+// - republish: sign own records anew and set them, so that they live as long as their node runs:
+//   soon after it began those that were signed long ago, then all once an interval.
 //
 // Lookups run one at a time, and few records are republished at once. What keeps the replicas alike
 // is in sync_plan.h.

@@ -46,6 +46,25 @@ TEST_CASE("a node's own records live as long as it runs") {
   CHECK_FALSE(world.run_until(world.node(9).get(receipt->key)).ok());
 }
 
+TEST_CASE("a node's own records live as long as it runs however often it restarts") {
+  World world;
+  grow(world, 30);
+  const auto receipt = world.run_until(world.node(3).set("name", view_of("value")));
+  REQUIRE(receipt.ok());
+  const auto content = world.run_until(world.node(3).put(view_of("content")));
+  REQUIRE(content.ok());
+  for (int i = 0; i < 30; ++i) {
+    world.run_for(hours(2));
+    world.crash(3);
+    world.restart(3);
+    REQUIRE(world.run_until(world.node(3).join()).ok());
+  }
+  const auto found = world.run_until(world.node(9).get(receipt->key));
+  REQUIRE_MESSAGE(found.ok(), found.error().text());
+  CHECK(text(found->record) == "value");
+  CHECK(world.run_until(world.node(9).get(content->key)).ok());
+}
+
 TEST_CASE("setting a name again and again leaves one record to republish") {
   World world;
   grow(world, 10);
