@@ -20,9 +20,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// How long requests of the control socket may still run once the daemon was told to end, and how
-// long their answers may take to be read.
-constexpr Duration kDrain = milliseconds(1000);
+// How long requests of the control socket and handing over may still take once the daemon was told
+// to end, and how long answers may take to be read.
+constexpr Duration kDrain = milliseconds(1800);
 constexpr Duration kFlush = milliseconds(50);
 constexpr Duration kSnapshotPeriod = std::chrono::seconds(10);
 
@@ -48,12 +48,7 @@ class Daemon {
     Work(Daemon& owner, bool finite) : daemon(owner), counts(finite ? 1 : 0) {
       daemon.working_ += counts;
     }
-    ~Work() {
-      daemon.working_ -= counts;
-      if (counts > 0 && daemon.working_ == 0 && daemon.draining_ && !daemon.finished_) {
-        daemon.finish_after(kFlush);
-      }
-    }
+    ~Work() { daemon.ended(counts); }
     Work(const Work&) = delete;
     Work& operator=(const Work&) = delete;
     Daemon& daemon;
@@ -69,6 +64,7 @@ class Daemon {
   void enter();
   void snapshot();
   std::shared_ptr<void> handle(ByteView frame, const ControlServer::Reply& reply);
+  void ended(int works);
   void on_signal(int signal);
   void on_broken_storage(const Error& error);
   void finish_after(Duration delay);
@@ -83,6 +79,7 @@ class Daemon {
   std::optional<Service> service_;
   std::optional<BootstrapNames> names_;
   std::optional<Future<void>> joining_;
+  std::optional<Future<void>> handing_over_;
   std::vector<Contact> saved_;
   bool draining_ = false;
   bool finished_ = false;
@@ -264,7 +261,21 @@ void Daemon::on_signal(int signal) {
   draining_ = true;
   log_.write(Log::Level::info, "ending", "told to end; finishing what is under way",
              {{"requests", working_}});
-  finish_after(working_ == 0 ? Duration(0) : kDrain);
+  finish_after(kDrain);
+  ++working_;
+  handing_over_ = node_->hand_over(kDrain).then([this](const Result<HandedOver>& handed) {
+    if (handed && handed->neighbours > 0) {
+      log_.write(Log::Level::info, "handed_over", "gave others what they will hold",
+                 {{"neighbours", handed->neighbours}, {"complete", handed->complete}});
+    }
+    ended(1);
+  });
+}
+
+// Of what is waited for at the end.
+void Daemon::ended(int works) {
+  working_ -= works;
+  if (works > 0 && working_ == 0 && draining_ && !finished_) finish_after(kFlush);
 }
 
 // A replica that cannot keep what it is given should not be asked: others take its place at once

@@ -22,7 +22,8 @@ the dashes. Flags win over the environment, the environment over the file.
 
 Once it listens, one line on stdout says so:
   ready id=<node id> listen=<address:port> control=<path>
-SIGINT or SIGTERM ends it in order; a second one at once.
+SIGINT or SIGTERM ends it in order, within two seconds: its records are handed over to those who will
+hold them without it. A second one ends it at once.
 
 Examples:
   dht-node                                       the first node of a network

@@ -141,6 +141,9 @@ class Node {
   // until its time is over; the answer then counts them as silent. Errors: timeout (before the
   // nearest were found), unreachable.
   Future<Audit> audit(const Key& key, AuditOptions options = {});
+  // For a node that is about to close: gives those who will be among the k nearest to its records
+  // without it what they lack. Ok even if not all was given by the deadline; HandedOver tells.
+  Future<HandedOver> hand_over(Duration timeout);
   // The k closest live nodes to a target.
   Future<Closest> find_node(const Id& target);
   // Proves that somebody lives at an endpoint, and who.

@@ -101,6 +101,13 @@ struct Pong {
   Duration elapsed{};
 };
 
+// What a node that is about to leave gave to those who will hold its records without it.
+struct HandedOver {
+  int neighbours = 0;  // that were to have some of them
+  int complete = 0;    // those of them that have all they were to have
+  Duration elapsed{};
+};
+
 // Somebody who announced that it has what belongs to a key.
 struct Provider {
   Contact contact;    // without endpoints if it told of none and this node knows of none

@@ -203,7 +203,7 @@ class Node::Impl final : public TransportListener {
 
  private:
   using Waiting = std::variant<Promise<Closest>, Promise<Receipt>, Promise<Found>, Promise<Pong>,
-                               Promise<Audit>, StreamSource<Update>, StreamSource<Provider>>;
+                               Promise<Audit>, Promise<HandedOver>, StreamSource<Update>, StreamSource<Provider>>;
 
   static Future<Receipt> refuse(Errc code, std::string detail) {
     return Future<Receipt>::resolved(Error(code, std::move(detail)));
@@ -358,6 +358,9 @@ Stream<Provider> Node::find_providers(const Key& key, FindProvidersOptions optio
 }
 Future<Audit> Node::audit(const Key& key, AuditOptions options) {
   return impl_->launch<Audit>(AuditRequest{key, options.repair}, options.timeout);
+}
+Future<HandedOver> Node::hand_over(Duration timeout) {
+  return impl_->launch<HandedOver>(HandOverRequest{}, timeout);
 }
 Future<Closest> Node::find_node(const Id& target) {
   return impl_->launch<Closest>(FindNodeRequest{target}, std::nullopt);

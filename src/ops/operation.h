@@ -57,7 +57,7 @@ struct Synced {
 
 // Result<void> is how an operation ends that gives items.
 using OpResult = std::variant<Result<Closest>, Result<Receipt>, Result<Found>, Result<Pong>,
-                              Result<Synced>, Result<Audit>, Result<void>>;
+                              Result<Synced>, Result<Audit>, Result<HandedOver>, Result<void>>;
 using OpItem = std::variant<Update, Provider>;
 
 class Operation {

@@ -74,9 +74,12 @@ struct AuditRequest {
   bool repair = false;
 };
 
+// Give the neighbours what they will keep and lack once this node is gone.
+struct HandOverRequest {};
+
 using Request =
     std::variant<JoinRequest, FindNodeRequest, PingRequest, GetRequest, SetRequest, PublishRequest,
-                 SyncRequest, WatchRequest, FindProvidersRequest, AuditRequest>;
+                 SyncRequest, WatchRequest, FindProvidersRequest, AuditRequest, HandOverRequest>;
 
 // `env` must outlive the operation. One file a verb implements these.
 std::unique_ptr<Operation> make_operation(const OpEnv& env, JoinRequest request);
@@ -89,5 +92,6 @@ std::unique_ptr<Operation> make_operation(const OpEnv& env, WatchRequest request
 std::unique_ptr<Operation> make_operation(const OpEnv& env, SyncRequest request);
 std::unique_ptr<Operation> make_operation(const OpEnv& env, FindProvidersRequest request);
 std::unique_ptr<Operation> make_operation(const OpEnv& env, AuditRequest request);
+std::unique_ptr<Operation> make_operation(const OpEnv& env, HandOverRequest request);
 
 }  // namespace kadmos

@@ -103,6 +103,24 @@ TEST_CASE("a request under way does not keep a node from ending") {
   CHECK(is_one_line(ping.err()));
 }
 
+TEST_CASE("a node that is told to end hands over what it holds") {
+  Network net(4, {"--k", "3"});
+  Strings keys;
+  for (int i = 0; i < 30; ++i) {
+    const Ran put = net[3].cli({"--json", "put", "content " + std::to_string(i)});
+    REQUIRE(put.code == 0);
+    keys.push_back(put.json().at("key").get<std::string>());
+  }
+  REQUIRE(net[0].status().at("records") > 0);
+  CHECK(net[0].end() == 0);
+  CHECK(read(net[0].data_dir() + ".log").find("handed_over") != std::string::npos);
+  for (const std::string& key : keys) {
+    const Json audit = net[3].cli({"--json", "audit", key}).json();
+    CHECK(audit.at("target") == 3);
+    CHECK(audit.at("holding") == 3);
+  }
+}
+
 TEST_CASE("a second signal ends a node at once") {
   TempDir dir;
   SilentServer silent;

@@ -292,3 +292,59 @@ TEST_CASE("a neighbour that takes nothing more is left alone for this time") {
   f.net.run_for(seconds(30));
   CHECK(f.net.sent_of<wire::Store>().size() <= 16);  // eight refusals and what was under way
 }
+
+namespace {
+
+// Six nodes of which four keep a key; node 0 holds records of which it is one of the nearest.
+struct Leaving : Neighbours {
+  static Config config() {
+    Config out = Drive::config();
+    out.k = 4;
+    return out;
+  }
+  Leaving() : Neighbours(6, config()) {
+    for (int i = 0; i < 60; ++i) {
+      const Key key = key_of(content(i));
+      const auto near = net.by_distance(key, hosts);
+      if (near[4] == 0 || near[5] == 0) continue;
+      for (std::size_t place = 0; place < 4; ++place) net.storage(near[place]).put(content(i));
+      heirs.emplace(key, near[4]);
+    }
+  }
+  std::map<Key, Host> heirs;  // of each key, who will be one of the four without node 0
+};
+
+}  // namespace
+
+TEST_CASE("who will be one of the nearest is handed what it lacks by a node that leaves") {
+  Leaving f;
+  REQUIRE(f.heirs.size() > 10);
+  const auto handed = f.net.run<HandedOver>(0, HandOverRequest{}, seconds(2));
+  REQUIRE(handed.ok());
+  CHECK(handed->neighbours == 5);
+  CHECK(handed->complete == 5);
+  for (const auto& [key, heir] : f.heirs) CHECK(f.held(heir, key).has_value());
+  CHECK(f.net.sent_of<wire::Store>().size() == f.heirs.size());
+}
+
+TEST_CASE("handing over ends in time and tells how far it came when a neighbour is silent") {
+  Leaving f;
+  f.net.freeze(1);
+  const auto handed = f.net.run<HandedOver>(0, HandOverRequest{}, seconds(2));
+  REQUIRE(handed.ok());
+  CHECK(handed->elapsed == seconds(2));
+  CHECK(handed->neighbours == 5);
+  CHECK(handed->complete == 4);
+  for (const auto& [key, heir] : f.heirs) CHECK(f.held(heir, key).has_value() == (heir != 1));
+}
+
+TEST_CASE("a node that holds nothing or is a client leaves at once") {
+  Neighbours f(3);
+  CHECK(f.net.run<HandedOver>(0, HandOverRequest{})->neighbours == 0);
+  Config config = Drive::config();
+  config.client = true;
+  const Host client = f.net.add(config);
+  f.net.meet_all({0, client});
+  REQUIRE(f.net.run<Receipt>(client, f.net.set("name", "value")).ok());
+  CHECK(f.net.run<HandedOver>(client, HandOverRequest{})->neighbours == 0);
+}

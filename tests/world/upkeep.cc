@@ -124,6 +124,44 @@ TEST_CASE("a record outlives all nodes that first held it") {
   CHECK(holders(world, receipt->key).size() >= 20);
 }
 
+// How many of 100 records can still be read when 34 of 40 nodes have left, one every two minutes,
+// and nobody compares anything meanwhile.
+int readable_after_leaving(bool handing_over) {
+  WorldOptions options;
+  options.config.k = 4;
+  options.config.refresh_interval = minutes(10);
+  options.config.sync_interval = hours(1000);
+  World world(options);
+  grow(world, 40);
+  const Identity owner = world.identity(1000);
+  SetOptions set;
+  set.owner = &owner;
+  std::vector<Key> keys;
+  for (int i = 0; i < 100; ++i) {
+    const auto receipt =
+        world.run_until(world.node(3).set("name " + std::to_string(i), view_of("value"), set));
+    REQUIRE(receipt.ok());
+    keys.push_back(receipt->key);
+  }
+  for (NodeIndex i = 6; i < 40; ++i) {
+    if (handing_over) {
+      const auto handed = world.run_until(world.node(i).hand_over(std::chrono::seconds(2)));
+      REQUIRE(handed.ok());
+      CHECK(handed->elapsed <= std::chrono::seconds(2));
+    }
+    world.crash(i);
+    world.run_for(minutes(2));
+  }
+  int readable = 0;
+  for (const Key& key : keys) readable += world.run_until(world.node(0).get(key)).ok() ? 1 : 0;
+  return readable;
+}
+
+TEST_CASE("what nodes hand over as they leave outlives them") {
+  CHECK(readable_after_leaving(true) == 100);
+  CHECK(readable_after_leaving(false) < 60);
+}
+
 TEST_CASE("a node that stood still until the others gave it up makes itself known again") {
   WorldOptions options;
   options.config.refresh_interval = minutes(20);
