@@ -34,11 +34,16 @@ struct SetOptions {
   // receipt or a conflict; 0: only if no version is known. Else Errc::conflict. A conflict with a
   // receipt left the value on some replicas; it may become the version yet.
   std::optional<std::uint64_t> if_sequence{};
+  // Whom to ask besides those of the routing table when the search for the nearest nodes begins:
+  // contacts this node reached lately, such as the replicas of a neighbouring key. The first
+  // Config::k count.
+  std::vector<Contact> via{};
 };
 
 struct PutOptions {
   std::optional<std::chrono::milliseconds> ttl;  // as in SetOptions
   std::optional<Duration> timeout;
+  std::vector<Contact> via{};  // as in SetOptions
 };
 
 struct GetOptions {
@@ -51,6 +56,7 @@ struct GetOptions {
   // or a watcher spoke of. If there is only an older one, the answer is not_found, which says so.
   std::uint64_t min_sequence = 0;
   std::optional<Duration> timeout;
+  std::vector<Contact> via{};  // as in SetOptions
 };
 
 struct WatchOptions {
@@ -60,6 +66,7 @@ struct WatchOptions {
 
 struct ProvideOptions {
   std::optional<Duration> timeout;
+  std::vector<Contact> via{};  // as in SetOptions
 };
 
 struct FindProvidersOptions {
@@ -151,6 +158,11 @@ class Node {
 
   // The routing table, nearest to this node first.
   std::vector<Contact> contacts() const;
+  // What this node itself holds of a key; nobody is asked. Errors: storage_failed.
+  Result<std::optional<Record>> held(const Key& key) const;
+  // The keys of the records it keeps for its user and publishes anew: those set, put, deleted and
+  // provided here without a lifetime. In their order.
+  std::vector<Key> own_keys() const;
   Stats stats() const;
   // Called for each notice; replaces the former listener.
   void on_notice(std::function<void(const Notice&)> listener);

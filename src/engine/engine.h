@@ -94,6 +94,10 @@ class Engine {
   const RoutingTable& table() const { return table_; }
   const Contact& contact(ContactRef ref) const { return book_.contact(ref); }
   Stats stats() const;
+  Result<std::optional<StoredRecord>> held(Now now, const Key& key) const {
+    return store_.find(now, key);
+  }
+  std::vector<Key> own_keys() const { return store_.own_keys(); }
 
  private:
   struct Running {

@@ -117,7 +117,7 @@ class Node::Impl final : public TransportListener {
     const auto ttl = tombstone ? config().ttl_max : config().ttl;
     return launch<Receipt>(
         SetRequest{to_bytes(name), to_bytes(value), tombstone, options.ttl.value_or(ttl),
-                   !options.ttl.has_value(), options.owner, options.if_sequence},
+                   !options.ttl.has_value(), options.owner, options.if_sequence, options.via},
         options.timeout);
   }
 
@@ -126,7 +126,7 @@ class Node::Impl final : public TransportListener {
     Record record;
     record.value = to_bytes(value);
     record.expiry = now().wall + options.ttl.value_or(config().ttl);
-    return launch<Receipt>(PublishRequest{std::move(record), !options.ttl.has_value()},
+    return launch<Receipt>(PublishRequest{std::move(record), !options.ttl.has_value(), options.via},
                            options.timeout);
   }
 
@@ -137,8 +137,9 @@ class Node::Impl final : public TransportListener {
                 options.first ? "the first answer and a quorum exclude each other"
                               : "a quorum is of 1 to " + std::to_string(config().k) + " nodes"));
     }
-    return launch<Found>(GetRequest{key, options.first, options.quorum, options.min_sequence},
-                         options.timeout);
+    return launch<Found>(
+        GetRequest{key, options.first, options.quorum, options.min_sequence, options.via},
+        options.timeout);
   }
 
   Stream<Update> watch(const Key& key, const WatchOptions& options) {
@@ -151,8 +152,9 @@ class Node::Impl final : public TransportListener {
   }
 
   Future<Receipt> announce(const Key& key, bool withdrawn, const ProvideOptions& options) {
-    return launch<Receipt>(PublishRequest{engine_.announce(now(), key, withdrawn), true},
-                           options.timeout);
+    return launch<Receipt>(
+        PublishRequest{engine_.announce(now(), key, withdrawn), true, options.via},
+        options.timeout);
   }
 
   Stream<Provider> find_providers(const Key& key, const FindProvidersOptions& options) {
@@ -377,6 +379,15 @@ std::vector<Contact> Node::contacts() const {
   }
   return out;
 }
+
+Result<std::optional<Record>> Node::held(const Key& key) const {
+  auto held = impl_->engine_.held(impl_->now(), key);
+  if (!held) return std::move(held).error();
+  if (!*held) return std::optional<Record>();
+  return std::optional((*held)->record);
+}
+
+std::vector<Key> Node::own_keys() const { return impl_->engine_.own_keys(); }
 
 Stats Node::stats() const {
   Stats stats = impl_->engine_.stats();

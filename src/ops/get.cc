@@ -24,7 +24,7 @@ class GetOp final : public Operation {
               wire::FindValue{request_.key}) {}
 
   void start(Now now) override {
-    walk_.start(now);
+    walk_.start(now, request_.via);
     auto held = env_.store.find(now, request_.key);
     if (!held || !*held) return;  // a disk that fails does not stop us from asking others
     best_ = std::move((*held)->record);

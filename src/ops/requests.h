@@ -25,11 +25,15 @@ struct FindNodeRequest {
 struct PingRequest {
   Bootstrap where;
 };
+//
+// `via`, where there is one: contacts to ask besides those of the routing table when the walk
+// begins, k of them at most. This node has reached them lately.
 struct GetRequest {
   Key key;
   bool first = false;
   std::optional<int> quorum{};
   std::uint64_t min_sequence = 0;
+  std::vector<Contact> via{};
 };
 // A new version of an owned name, or its deletion. The sequence follows the highest one found.
 struct SetRequest {
@@ -40,12 +44,14 @@ struct SetRequest {
   bool own = true;                  // keep it here and republish it
   const Identity* owner = nullptr;  // null: the node itself; else it must outlive the operation
   std::optional<std::uint64_t> if_sequence{};  // only as the successor of this one
+  std::vector<Contact> via{};
 };
 // A record that is ready: immutable content, an announcement, or an own record signed anew. `own`:
 // keep and republish it.
 struct PublishRequest {
   Record record;
   bool own = true;
+  std::vector<Contact> via{};
 };
 
 // Make `peer` and this node hold the same in `ranges`; none inside another.

@@ -44,7 +44,8 @@ class SetOp final : public Operation {
         new_version_(true),
         expects_(request.if_sequence),
         key_(owned_key(owner_.public_key(), request.name)),
-        walk_(env, key_, env.config.k, wire::FindValue{key_}) {
+        walk_(env, key_, env.config.k, wire::FindValue{key_}),
+        via_(std::move(request.via)) {
     record_.type = request.tombstone ? RecordType::tombstone : RecordType::owned;
     record_.owner = owner_.public_key();
     record_.name = std::move(request.name);
@@ -58,10 +59,11 @@ class SetOp final : public Operation {
         new_version_(false),
         record_(std::move(request.record)),
         key_(key_of(record_)),
-        walk_(env, key_, env.config.k, wire::FindNode{key_}) {}
+        walk_(env, key_, env.config.k, wire::FindNode{key_}),
+        via_(std::move(request.via)) {}
 
   void start(Now now) override {
-    walk_.start(now);
+    walk_.start(now, std::exchange(via_, {}));
     if (new_version_) look_here();
   }
 
@@ -378,6 +380,7 @@ class SetOp final : public Operation {
   Record record_;
   Key key_;
   Walk walk_;
+  std::vector<Contact> via_;
 
   std::uint64_t highest_ = 0;
   bool storing_ = false;

@@ -35,10 +35,12 @@ Walk::Walk(const OpEnv& env, const Id& target, int width, wire::Body request)
               env.book),
       request_(std::move(request)) {}
 
-void Walk::start(Now now) {
+void Walk::start(Now now, const std::vector<Contact>& via) {
   started_ = now.at;
   env_.table.on_lookup(now.at, lookup_.target());
-  seed(now, static_cast<std::size_t>(env_.config.k));
+  const auto k = static_cast<std::size_t>(env_.config.k);
+  seed(now, k);
+  for (std::size_t i = 0; i < std::min(via.size(), k); ++i) add(now, via[i]);
 }
 
 void Walk::seed(Now now, std::size_t n) {

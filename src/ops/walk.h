@@ -35,8 +35,9 @@ class Walk {
   // Asks those who were silent lately like all others, and not only when nobody else is left. To be
   // said before it starts.
   void ask_suspects() { asks_suspects_ = true; }
-  // Starts the clock and seeds the shortlist with the k nearest of the routing table.
-  void start(Now now);
+  // Starts the clock and seeds the shortlist with the k nearest of the routing table, and with the
+  // first k of `via`, whom this node has reached lately.
+  void start(Now now, const std::vector<Contact>& via = {});
   // One more candidate, whom this node has just reached.
   void add(Now now, const Contact& contact);
   // Whom to ask next.

@@ -40,9 +40,9 @@ std::string parts(std::string_view path, int n) {
 // Nothing for a path outside of all rooms.
 std::optional<Room> room_of(std::string_view path) {
   static const std::vector<Room> by_prefix = {
-      {"include/kadmos/future.h", 6}, {"include/kadmos/stream.h", 6},
-      {"include/kadmos/task.h", 6},   {"include/kadmos/node.h", 6},
-      {"include/kadmos/uv.h", 8},     {"include/kadmos/kadmos.h", 8}};
+      {"include/kadmos/future.h", 6}, {"include/kadmos/stream.h", 6}, {"include/kadmos/many.h", 6},
+      {"include/kadmos/task.h", 6},   {"include/kadmos/node.h", 6},   {"include/kadmos/uv.h", 8},
+      {"include/kadmos/kadmos.h", 8}};
   for (const Room& room : by_prefix) {
     if (path == room.name) return Room{room.floor == 6 ? "src/node" : "src/uv", room.floor};
   }

@@ -1,0 +1,58 @@
+// Many keys at once, for less than one by one: an import, an export, a node that provides all it
+// has.
+//
+//   auto receipts = set_many(node, std::move(entries));
+//   while (true) {
+//     auto next = co_await receipts.next();
+//     if (!next || !*next) break;                           // all were given
+//     if (!(*next)->result) report(entries[(*next)->index]);
+//   }
+//
+// Each stream gives one result for each input, in the order they end, and then ends. Dropping it
+// ends what is under way and begins no more. Nothing is lost in its buffer, which holds them all.
+//
+// The inputs are sorted by their keys and dealt out in as many stretches as run at once. Within a
+// stretch one follows the other, and its search begins with those who answered the one before:
+// neighbouring keys have nearly the same nearest nodes, so it begins where it will end, over
+// connections that are open. Inputs of one key are done in the order given.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kadmos/node.h"
+#include "kadmos/stream.h"
+
+namespace kadmos {
+
+// What became of one input.
+template <class T>
+struct Done {
+  std::size_t index = 0;  // among the inputs
+  Result<T> result;
+};
+
+// What to store.
+struct Entry {
+  std::optional<std::string> name;  // nothing: immutable content, as by put
+  Bytes value;
+  std::optional<std::chrono::milliseconds> ttl;  // as in SetOptions
+};
+
+struct ManyOptions {
+  std::size_t at_once = 64;           // operations running; at most Limits::operations
+  std::optional<Duration> timeout{};  // of each; default Config::operation_timeout
+  // As in SetOptions; must outlive the stream.
+  const Identity* owner = nullptr;
+};
+
+// Sets and puts. Each result is that of Node::set or Node::put.
+Stream<Done<Receipt>> set_many(Node& node, std::vector<Entry> entries, ManyOptions options = {});
+// Each result is that of Node::get.
+Stream<Done<Found>> get_many(Node& node, std::vector<Key> keys, ManyOptions options = {});
+// Each result is that of Node::provide.
+Stream<Done<Receipt>> provide_many(Node& node, std::vector<Key> keys, ManyOptions options = {});
+
+}  // namespace kadmos
