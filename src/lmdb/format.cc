@@ -1,7 +1,8 @@
 #include "lmdb/format.h"
 
+#include <isa-l/crc64.h>
+
 #include <algorithm>
-#include <array>
 
 #include "store/index.h"
 
@@ -24,25 +25,6 @@ namespace {
 
 constexpr std::size_t kRecordHead = 1 + 1 + 4 * 8 + 32 + 64 + 2;
 constexpr std::size_t kExpiryRow = 1 + 8 + 32 + 3 * 8 + 8;
-
-// Eight bytes a step: table i is for a byte with i more bytes behind it.
-using Tables = std::array<std::array<std::uint64_t, 256>, 8>;
-constexpr Tables make_tables() {
-  Tables tables{};
-  for (std::uint64_t byte = 0; byte < 256; ++byte) {
-    std::uint64_t crc = byte;
-    for (int i = 0; i < 8; ++i) crc = (crc & 1) != 0 ? crc >> 1 ^ 0xc96c5795d7870f42 : crc >> 1;
-    tables[0][byte] = crc;
-  }
-  for (std::size_t i = 1; i < 8; ++i) {
-    for (std::size_t byte = 0; byte < 256; ++byte) {
-      const std::uint64_t crc = tables[i - 1][byte];
-      tables[i][byte] = crc >> 8 ^ tables[0][crc & 0xff];
-    }
-  }
-  return tables;
-}
-constexpr Tables kTables = make_tables();
 
 class Writer {
  public:
@@ -104,18 +86,7 @@ std::optional<ByteView> unsealed(ByteView key, ByteView row) {
 }  // namespace
 
 std::uint64_t checksum(ByteView bytes, std::uint64_t before) {
-  std::uint64_t crc = ~before;
-  std::size_t i = 0;
-  for (; i + 8 <= bytes.size(); i += 8) {
-    std::uint64_t word = 0;
-    for (std::size_t j = 0; j < 8; ++j) word |= std::uint64_t{bytes[i + j]} << (8 * j);
-    crc ^= word;
-    std::uint64_t next = 0;
-    for (std::size_t j = 0; j < 8; ++j) next ^= kTables[7 - j][crc >> (8 * j) & 0xff];
-    crc = next;
-  }
-  for (; i < bytes.size(); ++i) crc = crc >> 8 ^ kTables[0][(crc ^ bytes[i]) & 0xff];
-  return ~crc;
+  return ::crc64_ecma_refl(before, bytes.data(), bytes.size());
 }
 
 Bytes record_row(const Key& key, const StoredRecord& stored) {
