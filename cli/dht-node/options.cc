@@ -215,7 +215,7 @@ NodeOptions understand(const CLI::App& app, const Raw& raw) {
   out.log_level = *level;
   out.log_json = raw.log_json;
   if (raw.k < 1 || raw.k > 20) throw UsageError("--k: give 1 to 20");
-  if (raw.alpha < 1 || raw.alpha > raw.k) throw UsageError("--alpha: give 1 to k");
+  if (raw.alpha < 1 || raw.alpha > 20) throw UsageError("--alpha: give 1 to 20");
   out.config.k = raw.k;
   out.config.alpha = raw.alpha;
   return out;
