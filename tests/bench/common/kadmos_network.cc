@@ -1,0 +1,159 @@
+#include "tests/bench/common/kadmos_network.h"
+
+#include <fmt/core.h>
+
+#include <cstdlib>
+#include <thread>
+
+#include "base/check.h"
+
+namespace kadmos::bench {
+namespace {
+
+using std::chrono::steady_clock;
+
+std::unique_ptr<Node> make(UvLoop& loop, int k) {
+  Config config;
+  config.k = k;
+  config.limits.connections = 1 << 16;
+  config.limits.dials = 1 << 16;
+  config.limits.handshakes = 1 << 16;
+  config.limits.requests_per_peer = 1 << 16;
+  config.limits.pending_rpcs = 1 << 20;
+  config.limits.records_per_owner = config.limits.records;
+  TransportOptions options;
+  options.listen = Endpoint::v4(127, 0, 0, 1, 0);
+  return make_node(loop, Identity::from_seed(random_seed()), config, options).value();
+}
+
+void join(UvLoop& loop, Node& node, const std::string& entry) {
+  node.add_bootstrap({*Endpoint::parse(entry), {}});
+  const auto joined = loop.run_until(node.join());
+  if (joined) return;
+  fmt::print(stderr, "a node did not join: {}\n", joined.error().text());
+  std::exit(1);
+}
+
+// Makes and joins `count` nodes when it is told through whom, says so, and lives on.
+void live_apart(std::size_t count, int k, const Line& line) {
+  const std::string entry = line.hear();
+  UvLoop loop;
+  std::vector<std::unique_ptr<Node>> nodes;
+  while (nodes.size() < count) {
+    nodes.push_back(make(loop, k));
+    join(loop, *nodes.back(), entry);
+  }
+  line.say("joined");
+  loop.run();
+}
+
+}  // namespace
+
+KadmosNetwork::KadmosNetwork(std::size_t nodes, int k, Health health) : health_(health) {
+  const std::size_t apart = health == Health::healthy ? 0 : nodes / 8;
+  if (apart > 0) {
+    companion_.emplace([&](const Line& line) { live_apart(apart, k, line); });
+  }
+  const std::size_t here = nodes - apart;
+  const double count = static_cast<double>(here);
+  const std::size_t memory_before = resident_bytes();
+  while (nodes_.size() < here) nodes_.push_back(make(loop_, k));
+  created_bytes_ = static_cast<double>(resident_bytes() - memory_before) / count;
+
+  const std::string entry = nodes_.front()->contact().endpoints.front().text();
+  const auto begin = steady_clock::now();
+  for (std::size_t i = 1; i < here; ++i) {
+    if (companion_ && i == here / 2) {
+      companion_->line().say(entry);
+      std::thread waiting([&] {
+        companion_->line().hear();
+        loop_.stop();
+      });
+      loop_.run();
+      waiting.join();
+    }
+    const auto before = steady_clock::now();
+    join(loop_, *nodes_[i], entry);
+    last_join_ms_ = milliseconds(steady_clock::now() - before);
+  }
+  join_seconds_ = std::chrono::duration<double>(steady_clock::now() - begin).count();
+  // What the joins have set off, such as dial-backs.
+  const auto settled = loop_.after(std::chrono::milliseconds(300), [&] { loop_.stop(); });
+  loop_.run();
+  joined_bytes_ = static_cast<double>(resident_bytes() - memory_before) / count;
+  for (const auto& node : nodes_) {
+    connections_ += static_cast<double>(node->stats().connections) / count;
+  }
+}
+
+KadmosNetwork::~KadmosNetwork() = default;
+
+void KadmosNetwork::connect_all() {
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      check(loop_.run_until(nodes_[i]->find_node(nodes_[j]->id())).ok());
+    }
+  }
+}
+
+void KadmosNetwork::spoil() {
+  if (health_ == Health::silent) companion_->freeze();
+  if (health_ == Health::refused) companion_->kill();
+}
+
+void KadmosNetwork::start(Verb verb, std::size_t user, std::size_t item, std::size_t bytes,
+                          std::function<void(bool)> done) {
+  Node& node = *nodes_[user];
+  const auto got = [done, bytes](const Result<Found>& found) {
+    done(found.ok() && found->record.value.size() == bytes);
+  };
+  switch (verb) {
+    case Verb::put:
+      node.put(view_of(value_of(item, bytes)))
+          .then([done](const Result<Receipt>& receipt) { done(receipt.ok()); })
+          .detach();
+      return;
+    case Verb::set:
+      node.set(fmt::format("{} {}", item, bytes), view_of(value_of(item, bytes)))
+          .then([done](const Result<Receipt>& receipt) { done(receipt.ok()); })
+          .detach();
+      return;
+    case Verb::get:
+    case Verb::latest:
+      node.get(key_of_item(verb, item, bytes)).then(got).detach();
+      return;
+    case Verb::find:
+      node.find_node(prng_.id())
+          .then([done](const Result<Closest>& closest) { done(closest.ok()); })
+          .detach();
+      return;
+  }
+}
+
+Key KadmosNetwork::key_of_item(Verb verb, std::size_t item, std::size_t bytes) const {
+  const std::string name = fmt::format("{} {}", item, bytes);
+  const auto [at, added] = keys_.try_emplace((verb == Verb::get ? "get " : "latest ") + name);
+  if (added && verb == Verb::get) at->second = content_key(view_of(value_of(item, bytes)));
+  if (added && verb == Verb::latest) {
+    at->second = owned_key(nodes_[item % users()]->public_key(), view_of(name));
+  }
+  return at->second;
+}
+
+Traffic KadmosNetwork::traffic() const {
+  Traffic out;
+  for (const auto& node : nodes_) {
+    const Stats stats = node->stats();
+    out.messages += stats.requests_sent + stats.requests_served;
+    out.bytes += stats.bytes_sent;
+  }
+  return out;
+}
+
+Json KadmosNetwork::birth() const {
+  return {{"nodes", nodes_.size()},      {"bytes_unconnected", created_bytes_},
+          {"bytes_idle", joined_bytes_}, {"connections", connections_},
+          {"join_all_s", join_seconds_}, {"last_join_ms", last_join_ms_}};
+}
+
+}  // namespace kadmos::bench

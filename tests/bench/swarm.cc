@@ -1,0 +1,160 @@
+// swarm_bench: what operations of whole nodes cost. Builds networks of real nodes in one process on
+// one loop, over TLS on loopback, puts load on them and prints what came of it. Asserts nothing.
+//
+// Each network is measured in a process of its own. Failing nodes live in a process beside it that
+// is frozen or killed when the values are stored; for each verb there is a new network then, since
+// nodes learn whom to avoid.
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+#include "tests/bench/common/kadmos_network.h"
+#include "tests/bench/common/table.h"
+
+namespace kadmos::bench {
+namespace {
+
+constexpr const char* kFooter = R"(
+Each row is one load on one network:
+  verb       put (immutable content), set (an owned name, always a new one), get (immutable), get
+             latest (an owned name: the latest of a quorum), find node (a random id)
+  under way  one by one, each through another node; 64 at once over all nodes; 64 at once, all
+             through one node
+  others     healthy; silent: an eighth of the nodes accepts and never answers; refused: an eighth
+             is gone and dialling it is refused
+  ops        operations that ended; ok %: of them succeeded; p50 to max: of all of them
+  CPU ms     of all nodes together, an operation; msgs: requests and replies; KB: sent;
+             allocs: calls of operator new
+Connections between all nodes are open when it begins.
+A node may find a value in its own store: of 64 nodes with k = 8 an eighth of the gets does.
+
+Examples:
+  swarm_bench
+  swarm_bench --k 20 --json k20.json
+  swarm_bench --verbs get,set --modes one --others healthy --bytes 100 --seconds 5
+)";
+
+struct Options {
+  std::size_t nodes = 64;
+  std::vector<int> ks = {8};
+  std::vector<Verb> verbs = {Verb::put, Verb::set, Verb::get, Verb::latest, Verb::find};
+  std::vector<Mode> modes = {Mode::sequential, Mode::spread, Mode::single};
+  std::vector<Health> others = {Health::healthy, Health::silent, Health::refused};
+  std::vector<std::size_t> bytes = {100, 10'000};
+  double seconds = 0.5;
+  std::string json_file;
+};
+
+// One network: what was born, and a row for each load.
+Json measure(const Options& options, int k, Health health, const std::vector<Verb>& verbs) {
+  KadmosNetwork network(options.nodes, k, health);
+  Load load(network);
+  Json rows = Json::array();
+  for (const std::size_t bytes : options.bytes) {
+    for (const Verb verb : verbs) {
+      const bool gets = verb == Verb::get || verb == Verb::latest;
+      if (gets) load.fill(verb == Verb::get ? Verb::put : Verb::set, bytes);
+    }
+  }
+  network.connect_all();
+  network.spoil();
+  for (const Verb verb : verbs) {
+    for (const std::size_t bytes : options.bytes) {
+      const bool first = bytes == options.bytes.front();
+      if (!first && (verb == Verb::find || health != Health::healthy)) continue;
+      for (const Mode mode : options.modes) {
+        const Work work{verb, mode, bytes, std::chrono::duration<double>(options.seconds)};
+        const Figures figures = load.run(work);
+        print_row(work, health, figures);
+        Json row = json_of(work, figures);
+        row["others"] = name_of(health);
+        rows.push_back(std::move(row));
+      }
+    }
+  }
+  return {{"birth", network.birth()}, {"rows", std::move(rows)}};
+}
+
+int run(const Options& options) {
+  lift_file_limit();
+  Json all = Json::array();
+  for (const int k : options.ks) {
+    fmt::print("{} nodes, k = {}\n", options.nodes, k);
+    print_head();
+    Json birth;
+    Json rows = Json::array();
+    for (const Health health : options.others) {
+      std::vector<std::vector<Verb>> networks = {options.verbs};
+      if (health != Health::healthy) {
+        networks.clear();
+        for (const Verb verb : options.verbs) networks.push_back({verb});
+      }
+      for (const auto& verbs : networks) {
+        Json result = apart([&] { return measure(options, k, health, verbs); });
+        for (Json& row : result["rows"]) rows.push_back(std::move(row));
+        if (birth.is_null()) birth = result["birth"];
+      }
+    }
+    const auto number = [&](const char* name) { return birth.at(name).get<double>(); };
+    fmt::print(
+        "a node, idle: {:.0f} KiB without connections, {:.0f} KiB with {:.0f}; {} joined one after "
+        "the other in {:.2f} s, the last in {:.1f} ms\n\n",
+        number("bytes_unconnected") / 1024, number("bytes_idle") / 1024, number("connections"),
+        birth.at("nodes").get<std::size_t>(), number("join_all_s"), number("last_join_ms"));
+    all.push_back({{"k", k}, {"nodes", options.nodes}, {"birth", birth}, {"rows", rows}});
+  }
+  if (!options.json_file.empty()) write_json(options.json_file, all);
+  return 0;
+}
+
+int main_of(int argc, char** argv) {
+  Options options;
+  CLI::App app("Measures what operations of whole kadmos nodes cost.", "swarm_bench");
+  app.footer(kFooter);
+  const auto some = [&](const char* flag, auto& into, const char* help, auto names) {
+    CLI::CheckedTransformer known(std::move(names));
+    known.description("");  // `help` says it better
+    app.add_option(flag, into, help)->delimiter(',')->transform(known)->type_name("WHICH");
+  };
+  app.add_option("--nodes", options.nodes, "Nodes in the network")
+      ->capture_default_str()
+      ->check(CLI::Range(8, 100'000))
+      ->type_name("N");
+  app.add_option("--k", options.ks, "Replicas and bucket size; several: 8,20")
+      ->delimiter(',')
+      ->capture_default_str()
+      ->check(CLI::Range(1, 40))
+      ->type_name("K");
+  some("--verbs", options.verbs, "put, set, get, latest, find; several: put,get",
+       std::map<std::string, Verb>{{"put", Verb::put},
+                                   {"set", Verb::set},
+                                   {"get", Verb::get},
+                                   {"latest", Verb::latest},
+                                   {"find", Verb::find}});
+  some("--modes", options.modes, "one (by one), spread (64 over all), single (64 from one node)",
+       std::map<std::string, Mode>{
+           {"one", Mode::sequential}, {"spread", Mode::spread}, {"single", Mode::single}});
+  some("--others", options.others, "healthy, silent, refused",
+       std::map<std::string, Health>{
+           {"healthy", Health::healthy}, {"silent", Health::silent}, {"refused", Health::refused}});
+  app.add_option("--bytes", options.bytes, "Sizes of values")
+      ->delimiter(',')
+      ->capture_default_str()
+      ->check(CLI::Range(32, 65'536))
+      ->type_name("BYTES");
+  app.add_option("--seconds", options.seconds, "How long each load begins operations")
+      ->capture_default_str()
+      ->check(CLI::Range(0.01, 3600.0))
+      ->type_name("S");
+  app.add_option("--json", options.json_file, "Write all figures there; - is stdout")
+      ->type_name("FILE");
+  CLI11_PARSE(app, argc, argv);
+  return run(options);
+}
+
+}  // namespace
+}  // namespace kadmos::bench
+
+int main(int argc, char** argv) { return kadmos::bench::main_of(argc, argv); }
