@@ -9,6 +9,9 @@
 namespace kadmos::cli {
 namespace {
 
+constexpr std::string_view kDigits =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 // The length of the well-formed UTF-8 sequence that `text` begins with (Unicode 15, table 3-7); 0
 // if there is none.
 std::size_t utf8_sequence(std::string_view text) {
@@ -66,8 +69,6 @@ std::string printable(std::string_view text) {
 }
 
 std::string base64(ByteView bytes) {
-  static constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string out;
   out.reserve((bytes.size() + 2) / 3 * 4);
   for (std::size_t i = 0; i < bytes.size(); i += 3) {
@@ -76,6 +77,31 @@ std::string base64(ByteView bytes) {
     for (std::size_t j = 0; j < 3; ++j) group = group << 8 | (j < n ? bytes[i + j] : 0U);
     for (std::size_t j = 0; j < 4; ++j) {
       out += j <= n ? kDigits[group >> (18 - 6 * j) & 0x3FU] : '=';
+    }
+  }
+  return out;
+}
+
+std::optional<Bytes> from_base64(std::string_view text) {
+  if (text.size() % 4 != 0) return std::nullopt;
+  const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
+  Bytes out;
+  out.reserve(text.size() / 4 * 3);
+  for (std::size_t i = 0; i < text.size(); i += 4) {
+    const std::size_t digits = i + 4 == text.size() ? 4 - padding : 4;
+    std::uint32_t group = 0;
+    for (std::size_t j = 0; j < 4; ++j) {
+      const std::size_t digit = j < digits ? kDigits.find(text[i + j]) : 0;
+      if (digit == std::string_view::npos) return std::nullopt;
+      group = group << 6 | static_cast<std::uint32_t>(digit);
+    }
+    for (std::size_t j = 0; j < 3; ++j) {
+      const auto byte = static_cast<Byte>(group >> (16 - 8 * j));
+      if (j + 1 < digits) {
+        out.push_back(byte);
+      } else if (byte != 0) {
+        return std::nullopt;  // bits that stand for nothing
+      }
     }
   }
   return out;

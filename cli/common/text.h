@@ -1,6 +1,7 @@
 // Text for people and from them: durations with units, times, and bytes made safe for a terminal.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,6 +18,8 @@ bool is_utf8(std::string_view text);
 std::string printable(std::string_view text);
 
 std::string base64(ByteView bytes);
+// What base64() gives for some bytes, and nothing else: padded, no line breaks, no stray bits.
+std::optional<Bytes> from_base64(std::string_view text);
 
 // "300ms", "5s", "1.5m", "2h", "7d": a positive number with its unit. Errors: invalid_argument.
 Result<Duration> parse_duration(std::string_view text);

@@ -18,8 +18,8 @@
 #include <vector>
 
 #include "cli/common/files.h"
+#include "cli/common/interrupt.h"
 #include "cli/common/text.h"
-#include "cli/dht-sim/interrupt.h"
 
 namespace kadmos::cli {
 namespace {

@@ -4,33 +4,30 @@
 #include <chrono>
 #include <string>
 
-#include "cli/dht-sim/interrupt.h"
+#include "cli/common/interrupt.h"
+#include "cli/common/progress_line.h"
 #include "simulations/simulation.h"
 
 namespace kadmos::cli {
 
 class ProgressBar {
  public:
-  explicit ProgressBar(bool quiet);
-  ~ProgressBar();
-  ProgressBar(const ProgressBar&) = delete;
-  ProgressBar& operator=(const ProgressBar&) = delete;
+  explicit ProgressBar(bool quiet) : line_(quiet) {}
 
   // Draws at most ten times a second, like the others. False once SIGINT or SIGTERM has come: end
   // the run.
   bool show(const sim::Progress& progress);
   // Of several runs.
   void show_runs(std::size_t done, std::size_t all);
-  void clear();
+  void clear() { line_.clear(); }
 
  private:
   using Clock = std::chrono::steady_clock;
   Interrupt interrupt_;
-  bool on_;
-  bool drawn_ = false;
-  Clock::time_point last_{};
+  ProgressLine line_;
   std::string phase_;
   Clock::time_point phase_began_{};
+  bool runs_shown_ = false;
 };
 
 // Memory this process holds.

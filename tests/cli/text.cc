@@ -70,6 +70,21 @@ TEST_CASE("base64 is that of RFC 4648") {
   CHECK(base64(view_of("\xff\xfe\xfd")) == "//79");
 }
 
+TEST_CASE("of base64 only what it would be written as is read") {
+  Bytes bytes;
+  for (int n = 0; n < 260; ++n) {
+    const auto read = from_base64(base64(bytes));
+    REQUIRE(read.has_value());
+    REQUIRE(*read == bytes);
+    bytes.push_back(static_cast<Byte>(n * 7));
+  }
+  CHECK(*from_base64("//79") == to_bytes("\xff\xfe\xfd"));
+  for (const char* bad : {"Z", "Zg", "Zg=", "Zg===", "Zm8", "Zh==", "Zm9=", "=", "====", "Z===",
+                          "Zm9v\n", "Zm9v Zg=", "Zg==Zg==", "Zm-_", "Zm\xff=", " Zm9"}) {
+    CHECK_MESSAGE(!from_base64(bad).has_value(), bad);
+  }
+}
+
 TEST_CASE("a time is shown in UTC to the millisecond") {
   CHECK(show(WallTime(0ms)) == "1970-01-01T00:00:00.000Z");
   CHECK(show(WallTime(1'893'456'000'042ms)) == "2030-01-01T00:00:00.042Z");

@@ -1,4 +1,4 @@
-#include "cli/dht-sim/interrupt.h"
+#include "cli/common/interrupt.h"
 
 #include <atomic>
 #include <csignal>
@@ -7,10 +7,10 @@
 namespace kadmos::cli {
 namespace {
 
-std::atomic<bool> signalled = false;
+std::atomic<int> signalled = 0;
 
 void on_signal(int number) {
-  if (signalled.exchange(true)) std::_Exit(128 + number);
+  if (signalled.exchange(number) != 0) std::_Exit(128 + number);
 }
 
 }  // namespace
@@ -23,6 +23,6 @@ Interrupt::~Interrupt() {
   std::signal(SIGTERM, before_term_);
 }
 
-bool Interrupt::came() { return signalled; }
+int Interrupt::signal() { return signalled; }
 
 }  // namespace kadmos::cli

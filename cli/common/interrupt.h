@@ -13,7 +13,9 @@ class Interrupt {
   Interrupt& operator=(const Interrupt&) = delete;
 
   // Whether a signal has come to any of them. That stays so.
-  static bool came();
+  static bool came() { return signal() != 0; }
+  // Which; 0: none.
+  static int signal();
 
  private:
   using Handler = void (*)(int);
