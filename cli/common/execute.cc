@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include "cli/common/execute_many.h"
+#include "cli/common/request.h"
 #include "cli/common/survival.h"
 #include "cli/common/text.h"
 #include "cli/common/version.h"
@@ -9,33 +11,8 @@
 namespace kadmos::cli {
 namespace {
 
+using namespace request_fields;
 using SteadyClock = std::chrono::steady_clock;
-
-// Reading a request. A field of the wrong type throws Json::exception, which `execute` turns into
-// an error at the door.
-std::optional<std::uint64_t> count(const Json& request, const char* field) {
-  if (!request.contains(field)) return std::nullopt;
-  return request.at(field).get_ref<const Json::number_unsigned_t&>();
-}
-
-std::optional<std::chrono::milliseconds> millis(const Json& request, const char* field) {
-  const auto given = count(request, field);
-  if (!given) return std::nullopt;
-  // Far more than any limit, far from overflow.
-  return std::chrono::milliseconds(std::min<std::uint64_t>(*given, 1'000'000'000'000));
-}
-
-std::optional<Duration> timeout_of(const Json& request) {
-  const auto ms = millis(request, "timeout_ms");
-  if (!ms) return std::nullopt;
-  return std::chrono::duration_cast<Duration>(std::min(*ms, std::chrono::milliseconds(86'400'000)));
-}
-
-const std::string& text(const Json& request, const char* field) {
-  return request.at(field).get_ref<const std::string&>();
-}
-
-ByteView bytes(const Json& request, const char* field) { return request.at(field).get_binary(); }
 
 Json invalid(std::string detail) {
   return json_of(Error(Errc::invalid_argument, std::move(detail)));
@@ -46,24 +23,6 @@ Future<Json> now(Json answer) { return Future<Json>::resolved(std::move(answer))
 template <class T>
 Json answer(const Result<T>& result) {
   return result ? json_of(*result) : json_of(result.error());
-}
-
-// Whose name is meant: the request's "owner", or the service's.
-std::optional<PublicKey> owner_of(const Service& service, const Json& request) {
-  if (!request.contains("owner")) return service.owner_key();
-  return PublicKey::from_hex(text(request, "owner"));
-}
-
-// Which key is meant: the request's "key", or that of its "name".
-Result<Key> key_in(const Service& service, const Json& request) {
-  if (request.contains("key")) {
-    if (const auto key = Key::from_hex(text(request, "key"))) return *key;
-    return Error(Errc::invalid_argument, "a key has 128 hexadecimal digits");
-  }
-  if (const auto owner = owner_of(service, request)) {
-    return owned_key(*owner, bytes(request, "name"));
-  }
-  return Error(Errc::invalid_argument, "an owner is a public key of 64 hexadecimal digits");
 }
 
 Future<Json> get(Service& service, const Json& request) {
@@ -238,6 +197,7 @@ Json status(const Service& service) {
       std::chrono::duration_cast<std::chrono::milliseconds>(SteadyClock::now() - service.started);
   Json out = {{"id", node.id().hex()},
               {"key", node.public_key().hex()},
+              {"owner", service.owner_key().hex()},
               {"version", kVersion},
               {"network", node.config().network},
               {"client", node.config().client},
@@ -364,6 +324,10 @@ Future<Json> dispatch(Service& service, const Json& request, Emit emit) {
   if (op == "provide") return provide(service, request, false);
   if (op == "unprovide") return provide(service, request, true);
   if (op == "find_providers") return find_providers(service, request);
+  if (op == "set_many") return set_many(service, request, std::move(emit));
+  if (op == "get_many") return get_many(service, request, std::move(emit));
+  if (op == "provide_many") return provide_many(service, request, std::move(emit));
+  if (op == "own") return own_keys(service, std::move(emit));
   if (op == "ping") return ping(service, request);
   if (op == "status") return now(status(service));
   if (op == "peers") return now(peers(service));
@@ -376,7 +340,11 @@ Future<Json> dispatch(Service& service, const Json& request, Emit emit) {
 
 bool goes_on(const Json& request) {
   const auto op = request.find("op");
-  return op != request.end() && *op == "watch";
+  if (op == request.end()) return false;
+  for (const char* one : {"watch", "set_many", "get_many", "provide_many", "own"}) {
+    if (*op == one) return true;
+  }
+  return false;
 }
 
 Future<Json> execute(Service& service, const Json& request, Emit emit) {

@@ -28,6 +28,7 @@ Examples:
   dht-cli get greeting --owner KEY              read somebody else's
   dht-cli put @photo.jpg                        publish bytes under their hash, which is printed
   dht-cli --bootstrap 192.0.2.7:4280 get KEY    without a daemon
+  dht-cli import records.ndjson                 publish many at once; export writes such a file
 
 Exit codes: 0 done, 1 error, 2 wrong usage or input, 3 not found, 4 timeout or too few replicas,
 5 node or daemon unreachable, 6 verification failed.
@@ -80,6 +81,11 @@ struct Raw {
   std::uint64_t min_sequence = 0;
   std::optional<std::uint64_t> if_sequence;
   std::uint64_t limit = 20;
+  std::vector<std::string> several;
+  std::string done;
+  std::string keys;
+  std::string output;
+  std::uint64_t jobs = 16;
 };
 
 using Make = std::function<Command(const Raw&)>;
@@ -129,6 +135,8 @@ class Commands {
     add_records();
     add_audit();
     add_providers();
+    add_import();
+    add_export();
     add_keys();
     add_network();
     add_profiles();
@@ -322,6 +330,85 @@ Examples:
         ->capture_default_str()
         ->check(CLI::NonNegativeNumber)
         ->type_name("N");
+  }
+
+  void add_jobs(CLI::App* command) {
+    command->add_option("--jobs", raw_.jobs, "How many records are under way at once")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 1024))
+        ->type_name("N");
+  }
+
+  void add_import() {
+    CLI::App* import =
+        add(app_, "import", "Publish many records from a file", R"(
+Reads one JSON object a line. One with a name is set, one without is put:
+  {"name": "greeting", "value": "hello"}
+  {"name": "logo", "value_base64": "iVBORw0KGgo=", "ttl": "2d"}
+  {"value": "found under its hash"}
+A line that is wrong, or fails, is told with its number on stderr and hinders no other; the exit
+code is that of the first. What export writes can be read.
+
+With --done each line that was stored is noted in a file, and a line noted there is left out: when an
+import was interrupted, the same command again goes on where it ended. A line is known by its text,
+the owner and the network, so lines may be added, taken out or changed meanwhile.
+
+Examples:
+  dht-cli import records.ndjson
+  dht-cli import records.ndjson --done records.done      may be run again until all is stored
+  jq -c '.[] | {name: .id, value: tojson}' all.json | dht-cli import -
+  dht-cli --json import records.ndjson > receipts.ndjson
+)",
+            [](const Raw& raw) -> Command {
+              return ImportCommand{raw.file.empty() ? "-" : raw.file, raw.done, raw.jobs};
+            });
+    import->add_option("FILE", raw_.file, "the file, or - for stdin, which is the default");
+    import->add_option("--done", raw_.done, "Note what is stored, and leave out what was")
+        ->type_name("FILE");
+    add_jobs(import);
+  }
+
+  void add_export() {
+    CLI::App* command =
+        add(app_, "export", "Write many records to a file that import reads", R"(
+Writes one JSON object a line, in the order they are found: the value and, if it is a record that
+its owner set, its name, as import takes them; and key, owner, sequence and expires, which import
+does not mind. Without a NAME, KEY or --keys it is all that the daemon published itself and keeps
+alive (without --ttl). One that is not found is told on stderr; the exit code is then 3.
+
+With --output what the file holds already is not read again: when an export was interrupted, the
+same command again goes on where it ended.
+
+Examples:
+  dht-cli export > backup.ndjson
+  dht-cli export greeting logo --owner KEY
+  dht-cli export --keys keys.txt --output records.ndjson
+  dht-cli export | dht-cli --bootstrap 192.0.2.7:4280 --key me.key import -
+)",
+            [](const Raw& raw) -> Command {
+              ExportCommand out{raw.several, raw.keys, std::nullopt, raw.output, raw.jobs};
+              for (const std::string& one : raw.several) check_name(one);
+              if (!raw.owner.empty()) {
+                check_owner(raw.owner);
+                out.owner = raw.owner;
+              }
+              if (raw.several.empty() && raw.keys.empty()) {
+                if (out.owner) throw UsageError("export: --owner goes with names: give some");
+                if (!raw.bootstrap.empty()) {
+                  throw UsageError(
+                      "export: with --bootstrap nothing was published here: give names or keys");
+                }
+              }
+              return out;
+            });
+    command->add_option("NAME|KEY", raw_.several, "as for get");
+    command->add_option("--owner", raw_.owner, "Whose names: a public key")->type_name("KEY");
+    command
+        ->add_option("--keys", raw_.keys, "Read names and keys from a file, a line each; - stdin")
+        ->type_name("FILE");
+    command->add_option("--output", raw_.output, "Write to a file, after what it holds already")
+        ->type_name("FILE");
+    add_jobs(command);
   }
 
   void add_keys() {

@@ -65,6 +65,18 @@ struct FindProvidersCommand {
   std::string key;
   std::uint64_t limit = 0;  // 0: all
 };
+struct ImportCommand {
+  std::string file;  // "-": stdin
+  std::string done;  // where finished lines are noted; empty: nowhere
+  std::uint64_t jobs = 0;
+};
+struct ExportCommand {
+  std::vector<std::string> what;  // each as in GetCommand; empty: what the node published itself
+  std::string keys;               // a file of them, a line each
+  std::optional<std::string> owner;
+  std::string output;  // empty: stdout
+  std::uint64_t jobs = 0;
+};
 struct KeyCommand {
   bool create = false;
   std::string file;
@@ -81,9 +93,10 @@ struct WhoisCommand {
   std::string owner;
 };
 
-using Command = std::variant<GetCommand, WatchCommand, AuditCommand, SetCommand, PutCommand,
-                             DelCommand, ProvideCommand, FindProvidersCommand, KeyCommand,
-                             StatusCommand, PeersCommand, PingCommand, WhoamiCommand, WhoisCommand>;
+using Command =
+    std::variant<GetCommand, WatchCommand, AuditCommand, SetCommand, PutCommand, DelCommand,
+                 ProvideCommand, FindProvidersCommand, ImportCommand, ExportCommand, KeyCommand,
+                 StatusCommand, PeersCommand, PingCommand, WhoamiCommand, WhoisCommand>;
 
 struct CommandLine {
   Globals globals;

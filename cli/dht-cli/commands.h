@@ -13,6 +13,8 @@ int run(Session& session, const PutCommand& command);
 int run(Session& session, const DelCommand& command);
 int run(Session& session, const ProvideCommand& command);
 int run(Session& session, const FindProvidersCommand& command);
+int run(Session& session, const ImportCommand& command);
+int run(Session& session, const ExportCommand& command);
 int run(Session& session, const KeyCommand& command);
 int run(Session& session, const StatusCommand& command);
 int run(Session& session, const PeersCommand& command);

@@ -105,6 +105,10 @@ int usage(std::string_view message) {
   return kUsage;
 }
 
+int exit_code_of(const Json& answer) {
+  return exit_code_named(text_in(answer.at("error"), "code"));
+}
+
 std::optional<int> conclude(const Globals& globals, const Json& answer, std::string_view what) {
   if (globals.json) write_line(dump(answer));
   const bool failed = answer.contains("error");

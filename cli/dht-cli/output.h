@@ -24,6 +24,8 @@ std::string joined(const Json& endpoints);
 bool say_which(Json& request, const Globals& globals, const std::string& what,
                const std::optional<std::string>& owner);
 
+// The exit code that an answer which is an error stands for.
+int exit_code_of(const Json& answer);
 // One line on stderr; gives the exit code of a command so wrong.
 int usage(std::string_view message);
 

@@ -13,6 +13,7 @@ namespace {
 
 // How much longer than its own deadline a request may take to be answered.
 constexpr Duration kGrace = std::chrono::milliseconds(500);
+constexpr Duration kAskPeriod = std::chrono::milliseconds(100);
 
 using Take = std::function<bool(const Json&)>;
 
@@ -47,6 +48,7 @@ struct Session::Impl {
   TimePoint deadline;
   std::optional<Identity> owner;
   std::unique_ptr<Node> node;
+  bool entered = false;
 };
 
 Session::Session(const Globals& globals)
@@ -60,21 +62,32 @@ Json Session::call(Json request) {
   return answer ? *std::move(answer) : json_of(answer.error());
 }
 
-Json Session::follow(const Json& request, const Take& take) {
+Json Session::follow(const Json& request, const Take& take, const std::function<bool()>& goes_on) {
   Impl& impl = *impl_;
+  bool ended = false;
+  std::unique_ptr<UvLoop::Handle> timer;
+  std::function<void()> ask = [&] {
+    ended = !goes_on();
+    if (ended) return impl.loop.stop();
+    timer = impl.loop.after(kAskPeriod, ask);
+  };
+  const auto finish = [&](Future<Json> answer) -> Json {
+    if (goes_on) ask();
+    auto last = impl.loop.run_until(std::move(answer));
+    if (ended) return Json::object();
+    return last ? *std::move(last) : json_of(last.error());
+  };
   if (globals_.bootstrap.empty()) {
-    auto answer = impl.loop.run_until(impl.follow_daemon(to_cbor(request), take));
-    return answer ? *std::move(answer) : json_of(answer.error());
+    return finish(start(impl.follow_daemon(to_cbor(request), take)));
   }
-  if (auto entered = impl.enter(); !entered) return json_of(entered.error());
+  if (auto ready = impl.enter(); !ready) return json_of(ready.error());
   Service here = impl.service();
   const auto emit = [&take](Json answer) {
     answer.erase("more");
     return Future<void>::resolved(take(answer) ? Result<void>()
                                                : Error(Errc::cancelled, "it has all it wanted"));
   };
-  auto answer = impl.loop.run_until(execute(here, request, emit));
-  return answer ? *std::move(answer) : json_of(answer.error());
+  return finish(execute(here, request, emit));
 }
 
 Result<std::vector<Endpoint>> Session::resolve(const BootstrapName& name) {
@@ -116,7 +129,9 @@ Error Session::Impl::explain(const Error& error) const {
                   globals.control));
 }
 
+// Once.
 Result<void> Session::Impl::enter() {
+  if (entered) return {};
   if (!globals.key_file.empty()) {
     auto identity = load_identity(globals.key_file);
     if (!identity) {
@@ -147,6 +162,7 @@ Result<void> Session::Impl::enter() {
   if (!made) return std::move(made).error();
   node = *std::move(made);
   auto joined = wait(node->join(), left(), "the network was not entered");
+  entered = joined.ok();
   if (joined) return {};
   if (joined.error().code != Errc::unreachable) return std::move(joined).error();
   return Error(Errc::unreachable,
@@ -155,9 +171,7 @@ Result<void> Session::Impl::enter() {
 }
 
 Result<Json> Session::Impl::ask_node(const Json& request) {
-  if (!node) {
-    if (auto entered = enter(); !entered) return std::move(entered).error();
-  }
+  if (auto ready = enter(); !ready) return std::move(ready).error();
   Service here = service();
   return wait(execute(here, request, nullptr), left() + kGrace, "no answer came");
 }

@@ -21,8 +21,9 @@ class Session {
   Json call(Json request);
   // The same for a request that is answered several times, without a deadline once the network was
   // entered: `take` gets each answer but the last, until it gives false. Gives the last; {} if
-  // there was none.
-  Json follow(const Json& request, const std::function<bool(const Json&)>& take);
+  // there was none. `goes_on` is asked ten times a second, and ends it too.
+  Json follow(const Json& request, const std::function<bool(const Json&)>& take,
+              const std::function<bool()>& goes_on = nullptr);
   // The endpoints of a host name. Errors: unreachable.
   Result<std::vector<Endpoint>> resolve(const BootstrapName& name);
 

