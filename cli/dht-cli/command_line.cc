@@ -333,7 +333,9 @@ Examples:
   }
 
   void add_jobs(CLI::App* command) {
-    command->add_option("--jobs", raw_.jobs, "How many records are under way at once")
+    command
+        ->add_option("--jobs", raw_.jobs,
+                     "How many are under way at once; more is faster among few nodes")
         ->capture_default_str()
         ->check(CLI::Range(1, 1024))
         ->type_name("N");

@@ -316,10 +316,11 @@ TEST_CASE("many keys at once take fewer messages than one by one") {
   MESSAGE("requests a set ", alone.set, " alone, ", shared.set, " shared; a put ", alone.put, ", ",
           shared.put, "; a get of a name ", alone.get, ", ", shared.get, "; of content ",
           alone.get_content, ", ", shared.get_content);
-  CHECK(shared.set < alone.set);
-  CHECK(shared.put < alone.put);
-  CHECK(shared.get < alone.get);
-  CHECK(shared.get_content < alone.get_content);
+  // The order alone, with nobody handed on, does not save so much.
+  CHECK(shared.set < 0.93 * alone.set);
+  CHECK(shared.put < 0.93 * alone.put);
+  CHECK(shared.get < 0.75 * alone.get);
+  CHECK(shared.get_content < 0.9 * alone.get_content);
 }
 
 }  // namespace
