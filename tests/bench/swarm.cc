@@ -50,30 +50,17 @@ struct Options {
 // One network: what was born, and a row for each load.
 Json measure(const Options& options, int k, Health health, const std::vector<Verb>& verbs) {
   KadmosNetwork network(options.nodes, k, health);
-  Load load(network);
-  Json rows = Json::array();
-  for (const std::size_t bytes : options.bytes) {
-    for (const Verb verb : verbs) {
-      const bool gets = verb == Verb::get || verb == Verb::latest;
-      if (gets) load.fill(verb == Verb::get ? Verb::put : Verb::set, bytes);
-    }
-  }
-  network.connect_all();
-  network.spoil();
+  std::vector<Work> works;
   for (const Verb verb : verbs) {
     for (const std::size_t bytes : options.bytes) {
       const bool first = bytes == options.bytes.front();
       if (!first && (verb == Verb::find || health != Health::healthy)) continue;
       for (const Mode mode : options.modes) {
-        const Work work{verb, mode, bytes, std::chrono::duration<double>(options.seconds)};
-        const Figures figures = load.run(work);
-        print_row(work, health, figures);
-        Json row = json_of(work, figures);
-        row["others"] = name_of(health);
-        rows.push_back(std::move(row));
+        works.push_back({verb, mode, bytes, std::chrono::duration<double>(options.seconds)});
       }
     }
   }
+  Json rows = survey(network, health, works);
   return {{"birth", network.birth()}, {"rows", std::move(rows)}};
 }
 
@@ -139,7 +126,7 @@ int main_of(int argc, char** argv) {
   some("--others", options.others, "healthy, silent, refused",
        std::map<std::string, Health>{
            {"healthy", Health::healthy}, {"silent", Health::silent}, {"refused", Health::refused}});
-  app.add_option("--bytes", options.bytes, "Sizes of values")
+  app.add_option("--bytes", options.bytes, "Sizes of values; where others fail, only the first")
       ->delimiter(',')
       ->capture_default_str()
       ->check(CLI::Range(32, 65'536))

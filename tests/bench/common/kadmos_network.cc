@@ -88,7 +88,7 @@ KadmosNetwork::KadmosNetwork(std::size_t nodes, int k, Health health) : health_(
 
 KadmosNetwork::~KadmosNetwork() = default;
 
-void KadmosNetwork::connect_all() {
+void KadmosNetwork::warm_up() {
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) {
       check(loop_.run_until(nodes_[i]->find_node(nodes_[j]->id())).ok());
@@ -140,7 +140,7 @@ Key KadmosNetwork::key_of_item(Verb verb, std::size_t item, std::size_t bytes) c
   return at->second;
 }
 
-Traffic KadmosNetwork::traffic() const {
+Traffic KadmosNetwork::traffic() {
   Traffic out;
   for (const auto& node : nodes_) {
     const Stats stats = node->stats();

@@ -20,18 +20,16 @@ class KadmosNetwork final : public Network {
   KadmosNetwork(std::size_t nodes, int k, Health health);
   ~KadmosNetwork() override;
 
-  // Has the nodes of this process search for each other, and so connects them.
-  void connect_all();
-  // Freezes or kills the nodes that are to fail.
-  void spoil();
-
   std::size_t users() const override { return nodes_.size(); }
   bool offers(Verb, std::size_t) const override { return true; }
   void start(Verb verb, std::size_t user, std::size_t item, std::size_t bytes,
              std::function<void(bool)> done) override;
   void run() override { loop_.run(); }
   void stop() override { loop_.stop(); }
-  Traffic traffic() const override;
+  Traffic traffic() override;
+  // Has the nodes of this process search for each other, and so connects them.
+  void warm_up() override;
+  void spoil() override;
 
   // What it took to make and join the nodes of this process.
   Json birth() const;

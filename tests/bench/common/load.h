@@ -63,7 +63,11 @@ class Network {
   // Lets the nodes live until stop().
   virtual void run() = 0;
   virtual void stop() = 0;
-  virtual Traffic traffic() const = 0;
+  virtual Traffic traffic() = 0;
+  // What nodes do once and not for each operation, such as connecting.
+  virtual void warm_up() = 0;
+  // Freezes or kills the nodes that are to fail.
+  virtual void spoil() = 0;
 };
 
 struct Work {

@@ -4,6 +4,8 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <set>
+#include <utility>
 
 namespace kadmos::bench {
 
@@ -24,6 +26,32 @@ void print_row(const Work& work, Health health, const Figures& figures) {
       figures.p50, figures.p90, figures.p99, figures.max, figures.per_second, figures.cpu,
       figures.messages, figures.bytes / 1000, figures.allocations);
   std::fflush(stdout);
+}
+
+Json survey(Network& network, Health health, const std::vector<Work>& works) {
+  Load load(network);
+  std::set<std::pair<Verb, std::size_t>> filled;
+  for (const Work& work : works) {
+    if (work.verb != Verb::get && work.verb != Verb::latest) continue;
+    const Verb stores = work.verb == Verb::get ? Verb::put : Verb::set;
+    if (!network.offers(work.verb, work.bytes) || !filled.emplace(stores, work.bytes).second) {
+      continue;
+    }
+    const Figures fill = load.fill(stores, work.bytes);
+    if (fill.failed > 0) fmt::print("{} values could not be stored\n", fill.failed);
+  }
+  network.warm_up();
+  network.spoil();
+  Json rows = Json::array();
+  for (const Work& work : works) {
+    if (!network.offers(work.verb, work.bytes)) continue;
+    const Figures figures = load.run(work);
+    print_row(work, health, figures);
+    Json row = json_of(work, figures);
+    row["others"] = name_of(health);
+    rows.push_back(std::move(row));
+  }
+  return rows;
 }
 
 void write_json(const std::string& file, const Json& json) {
