@@ -23,6 +23,7 @@ using std::chrono::milliseconds;
 // How long requests of the control socket and handing over may still take once the daemon was told
 // to end, and how long answers may take to be read.
 constexpr Duration kDrain = milliseconds(1800);
+constexpr Duration kHandOver = kDrain - milliseconds(100);
 constexpr Duration kFlush = milliseconds(50);
 constexpr Duration kSnapshotPeriod = std::chrono::seconds(10);
 
@@ -263,9 +264,12 @@ void Daemon::on_signal(int signal) {
              {{"requests", working_}});
   finish_after(kDrain);
   ++working_;
-  handing_over_ = node_->hand_over(kDrain).then([this](const Result<HandedOver>& handed) {
+  handing_over_ = node_->hand_over(kHandOver).then([this](const Result<HandedOver>& handed) {
     if (handed && handed->neighbours > 0) {
-      log_.write(Log::Level::info, "handed_over", "gave others what they will hold",
+      const bool all = handed->complete == handed->neighbours;
+      log_.write(all ? Log::Level::info : Log::Level::warning, "handed_over",
+                 all ? "gave others what they will hold"
+                     : "there was no time to give all others what they will hold",
                  {{"neighbours", handed->neighbours}, {"complete", handed->complete}});
     }
     ended(1);

@@ -145,8 +145,8 @@ class Node {
   // unreachable.
   Stream<Provider> find_providers(const Key& key, FindProvidersOptions options = {});
   // Which of the nodes nearest to a key hold it, and which version. Waits for slow ones, at most
-  // until its time is over; the answer then counts them as silent. Errors: timeout (before the
-  // nearest were found), unreachable.
+  // until its time is over; the answer then counts them as silent, and nothing is repaired any
+  // more. Errors: timeout (before the nearest were found), unreachable.
   Future<Audit> audit(const Key& key, AuditOptions options = {});
   // For a node that is about to close: gives those who will be among the k nearest to its records
   // without it what they lack. Ok even if not all was given by the deadline; HandedOver tells.

@@ -249,7 +249,9 @@ Record Engine::announce(Now now, const Key& key, bool withdrawn) {
   Record record = announcing({key, withdrawn, withdrawn ? Endpoints() : endpoints_});
   const auto time = static_cast<std::uint64_t>(now.wall.time_since_epoch().count());
   last_announced_ = std::max(last_announced_ + 1, time);
-  const auto held = store_.newest(now, provider_key(key, identity_.public_key()));
+  const Key place = provider_key(key, identity_.public_key());
+  const auto held = store_.newest(now, place);
+  if (withdrawn) store_.disown(now, place);  // or republishing might have the last word
   if (held && *held) last_announced_ = std::max(last_announced_, (*held)->record.sequence + 1);
   record.sequence = last_announced_;
   record.expiry = now.wall + (withdrawn ? config_.ttl_max : config_.ttl);
@@ -453,7 +455,7 @@ void Engine::run_upkeep(Now now) {
 
 void Engine::republish(Now now, const Key& key) {
   const auto held = store_.newest(now, key);
-  if (!held || !*held) {
+  if (!held || !*held || !(*held)->own) {
     upkeep_.on_republish_ended();
     return;
   }
@@ -468,10 +470,12 @@ void Engine::republish(Now now, const Key& key) {
     upkeep_.on_republish_ended();
     return;
   }
-  const auto age = now.wall - (record.expiry - config_.ttl);
+  // Of content anybody can say that it lives longer.
+  const bool fresh =
+      !content && now.wall - (record.expiry - config_.ttl) < config_.republish_interval / 2;
   const bool moved =
       announcement && announcing({announcement->key, false, endpoints_}).value != record.value;
-  if (age < config_.republish_interval / 2 && !moved) {
+  if (fresh && !moved) {
     upkeep_.on_republish_ended();
     return;
   }

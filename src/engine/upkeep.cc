@@ -7,6 +7,9 @@ namespace {
 
 constexpr Duration kFirstMeeting = std::chrono::milliseconds(250);
 constexpr int kRepublishing = 8;  // at once
+// Most may be fresh and only looked at, so that they end at once.
+constexpr std::size_t kBatch = 64;
+constexpr Duration kBatchPause = std::chrono::milliseconds(20);
 // The first round is for what a node finds on its disk: it may be about to expire, and the node may
 // not run for as long as an interval.
 constexpr Duration kFirstRepublish = std::chrono::minutes(1);
@@ -27,6 +30,7 @@ void Upkeep::on_stood_still(TimePoint now) {
   if (!begun_) return;
   meeting_pause_ = kFirstMeeting;
   next_meeting_ = now;
+  next_republish_ = std::min(next_republish_, now + prng_.jittered(kFirstRepublish));
 }
 
 void Upkeep::on_join_ended(TimePoint now, bool ok) {
@@ -44,7 +48,7 @@ void Upkeep::on_join_ended(TimePoint now, bool ok) {
 
 std::optional<Upkeep::Job> Upkeep::poll(TimePoint now) {
   if (!begun_) return std::nullopt;
-  if (table_.empty() && has_way_in_ && joining_ == 0 && next_enter_ <= now) {
+  if (cut_off() && joining_ == 0 && next_enter_ <= now) {
     return Job(Enter{});
   }
   if (can_search()) {
@@ -53,7 +57,7 @@ std::optional<Upkeep::Job> Upkeep::poll(TimePoint now) {
       return job;
     }
   }
-  if (republishing_ < kRepublishing) {
+  if (republishing_ < kRepublishing && !cut_off()) {
     if (auto key = poll_republish(now)) {
       ++republishing_;
       return Job(Republish{*key});
@@ -81,7 +85,8 @@ std::optional<Key> Upkeep::poll_republish(TimePoint now) {
     republish_.assign(keys.begin(), keys.end());
     next_republish_ = now + prng_.jittered(config_.republish_interval);
   }
-  if (republish_.empty()) return std::nullopt;
+  if (republish_.empty() || next_key_ > now) return std::nullopt;
+  if (republish_.size() % kBatch == 0) next_key_ = now + kBatchPause;
   const Key key = republish_.front();
   republish_.pop_front();
   return key;
@@ -91,13 +96,13 @@ std::optional<TimePoint> Upkeep::next_timeout() const {
   if (!begun_) return std::nullopt;
   std::optional<TimePoint> next;
   const auto consider = [&](TimePoint at) { next = next ? std::min(*next, at) : at; };
-  if (table_.empty() && has_way_in_ && joining_ == 0) consider(next_enter_);
+  if (cut_off() && joining_ == 0) consider(next_enter_);
   if (can_search()) {
     consider(next_meeting_);
     consider(table_.next_refresh());
   }
-  if (republishing_ < kRepublishing) {
-    consider(republish_.empty() ? next_republish_ : TimePoint{});
+  if (republishing_ < kRepublishing && !cut_off()) {
+    consider(republish_.empty() ? next_republish_ : next_key_);
   }
   return next;
 }

@@ -70,6 +70,7 @@ class Upkeep {
 
  private:
   bool can_search() const { return !searching_ && !table_.empty(); }
+  bool cut_off() const { return table_.empty() && has_way_in_; }
   std::optional<Job> poll_search(TimePoint now);
   std::optional<Key> poll_republish(TimePoint now);
 
@@ -90,6 +91,7 @@ class Upkeep {
   int republishing_ = 0;
   TimePoint next_republish_{};
   std::list<Key> republish_;  // of the round under way
+  TimePoint next_key_{};      // of them
 };
 
 }  // namespace kadmos

@@ -328,6 +328,8 @@ class SetOp final : public Operation {
 
   Receipt acknowledge(Now now) {
     if (expects_ && own_) env_.store.offer(now, key_, record_, true, 0);
+    // It is to live as long as was said, and an earlier version not to outlive it.
+    if (new_version_ && !own_) env_.store.disown(now, key_);
     return receipt(now);
   }
 

@@ -44,7 +44,9 @@ class WatchOp final : public Operation {
   std::optional<Action> poll_action(Now now) override {
     while (walk_ && farewells_.empty()) {
       if (auto action = walk_->poll_action(now)) {
-        searched_.insert(std::get<Ask>(*action).to->key);
+        const PublicKey& to = std::get<Ask>(*action).to->key;
+        searched_.insert(to);
+        ++owed_[to];
         return action;
       }
       Lookup& lookup = walk_->lookup();
@@ -65,6 +67,8 @@ class WatchOp final : public Operation {
     if (farewells_.empty()) return std::nullopt;
     ContactHold to = std::move(farewells_.front());
     farewells_.pop_front();
+    ++owed_[to->key];
+    parting_.insert(to->key);
     return Action(Ask{std::move(to), wire::Watch{key_, 0}});
   }
 
@@ -72,12 +76,13 @@ class WatchOp final : public Operation {
   // who are slow. What does not say by its kind which of them it answers is taken for both.
   void on_answer(Now now, const ContactHold& from, const wire::Body& reply) override {
     if (const auto* watching = std::get_if<wire::Watching>(&reply)) {
-      return on_watching(now, from, *watching);
+      on_watching(now, from, *watching);
+    } else {
+      if (searched_.erase(from->key) > 0) walk_->on_answer(now, from, reply);
+      if (!std::holds_alternative<wire::Nodes>(reply)) refused(from->key);
     }
-    if (searched_.erase(from->key) > 0) walk_->on_answer(now, from, reply);
-    const auto feed = feeds_.find(from->key);
-    const bool refused = !std::holds_alternative<wire::Nodes>(reply);
-    if (refused && feed != feeds_.end() && feed->second.asking) feeds_.erase(feed);
+    // Who owes nothing any more and has not said that it will send updates never will.
+    if (on_settled(from->key)) refused(from->key);
   }
   void on_slow(Now now, const ContactHold& from) override {
     if (searched_.contains(from->key)) walk_->on_slow(now, from);
@@ -86,6 +91,7 @@ class WatchOp final : public Operation {
   void on_failed(Now now, const ContactHold& from, Outcome outcome,
                  const std::string& detail) override {
     if (searched_.erase(from->key) > 0) walk_->on_failed(now, from, outcome, detail);
+    on_settled(from->key);
     const auto feed = feeds_.find(from->key);
     if (feed != feeds_.end() && feed->second.asking) lose(now, feed);
   }
@@ -171,6 +177,7 @@ class WatchOp final : public Operation {
       if (!tried_.insert(to->key).second) continue;
       Feed& feed = feeds_[to->key];
       feed = Feed{to, round_, std::max(feed.until, began_ + seconds(kLease))};
+      ++owed_[to->key];
       return Action(Ask{std::move(to), wire::Watch{key_, kLease}});
     }
     return std::nullopt;
@@ -180,7 +187,8 @@ class WatchOp final : public Operation {
     const auto it = feeds_.find(from->key);
     if (watching.lease_s == 0) return;  // to a farewell
     if (it == feeds_.end()) {
-      farewells_.push_back(from);  // it was given up meanwhile
+      // It was given up meanwhile, and knows that if this answers a farewell.
+      if (!parting_.contains(from->key)) farewells_.push_back(from);
       return;
     }
     Feed& feed = it->second;
@@ -223,6 +231,20 @@ class WatchOp final : public Operation {
     if (!walk_) hurry(now);
   }
 
+  // A request to the peer is over. Whether that was the last.
+  bool on_settled(const PublicKey& peer) {
+    const auto owed = owed_.find(peer);
+    if (owed == owed_.end() || --owed->second > 0) return false;
+    owed_.erase(owed);
+    parting_.erase(peer);
+    return true;
+  }
+
+  void refused(const PublicKey& peer) {
+    const auto feed = feeds_.find(peer);
+    if (feed != feeds_.end() && feed->second.asking) feeds_.erase(feed);
+  }
+
   // How many of this round send us updates or will, if they are quick.
   std::size_t feeding() const {
     return static_cast<std::size_t>(std::ranges::count_if(feeds_, [&](const auto& entry) {
@@ -242,6 +264,11 @@ class WatchOp final : public Operation {
   // A version that `from` gave. `peer`: who must be held to account for it; null: nobody, since it
   // was verified before.
   void consider(Now now, const Contact& from, const Record& record, const ContactHold* peer) {
+    // Once a first version has expired nobody remembers it, and the next one is a first again.
+    if (best_ && best_->sequence <= 1 && best_->type != RecordType::content &&
+        best_->expiry + env_.config.clock_skew <= now.wall) {
+      best_.reset();
+    }
     if (best_ && (record == *best_ || order(record, *best_) <= 0)) return;
     if (peer != nullptr) {
       if (auto valid = verify(record, key_, env_.config.network); !valid) {
@@ -278,9 +305,11 @@ class WatchOp final : public Operation {
   TimePoint began_{};     // the round
   Duration pause_ = kLeastPause;
   std::optional<TimePoint> next_round_;
-  std::optional<Walk> walk_;      // while a round goes on
-  std::set<PublicKey> searched_;  // whom the walk has asked and not heard of
-  std::set<PublicKey> tried_;     // whom this round has asked to send updates
+  std::optional<Walk> walk_;       // while a round goes on
+  std::set<PublicKey> searched_;   // whom the walk has asked and not heard of
+  std::set<PublicKey> tried_;      // whom this round has asked to send updates
+  std::map<PublicKey, int> owed_;  // requests that are not over, by peer
+  std::set<PublicKey> parting_;    // of them, those that were sent a farewell
   Feeds feeds_;
   std::deque<ContactHold> farewells_;  // to be told that they need not send updates any more
 

@@ -287,6 +287,40 @@ TEST_CASE("own records are signed anew with the same sequence and a later expiry
   CHECK(f.net.run<Found>(f.a, GetRequest{content->key})->local);
 }
 
+TEST_CASE("content that a peer says lives longer is republished all the same") {
+  Member f;
+  const auto content = f.net.run<Receipt>(f.a, f.net.put("content"));
+  REQUIRE(content.ok());
+  f.store(records::content("content", f.net.wall() + hours(24 * 365 * 80)));
+  f.net.run_for(minutes(432));
+  CHECK(f.net.stats(f.a).republished >= 1);
+}
+
+TEST_CASE("a version with a lifetime of its own is not republished nor is one before it") {
+  Member f;
+  REQUIRE(f.net.run<Receipt>(f.a, f.net.set("name", "one")).ok());
+  SetRequest request = f.net.set("name", "two");
+  request.ttl = hours(7);
+  request.own = false;
+  const auto receipt = f.net.run<Receipt>(f.a, request);
+  REQUIRE(receipt.ok());
+  CHECK(f.net.storage(f.a).own_keys().empty());
+  f.net.run_for(hours(20));
+  CHECK(f.net.stats(f.a).republished == 0);
+  CHECK_FALSE((*f.net.storage(f.a).find(receipt->key))->record.type == RecordType::owned);
+}
+
+TEST_CASE("what is withdrawn is not announced again by upkeep") {
+  Member f;
+  const Key key = content_key(view_of("what"));
+  const Record announcement = f.net.engine(f.a).announce(f.net.now(), key, false);
+  REQUIRE(f.net.run<Receipt>(f.a, PublishRequest{announcement, true}).ok());
+  REQUIRE(f.net.storage(f.a).own_keys().size() == 1);
+  static_cast<void>(f.net.engine(f.a).announce(f.net.now(), key, true));  // and then its node fails
+  f.net.run_for(minutes(432));
+  CHECK(f.net.stats(f.a).republished == 0);
+}
+
 TEST_CASE("setting a name again and again leaves one record to republish") {
   Member f;
   for (int i = 0; i < 20; ++i) REQUIRE(f.net.run<Receipt>(f.a, f.net.set("name", "value")).ok());

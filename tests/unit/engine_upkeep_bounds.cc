@@ -74,3 +74,46 @@ TEST_CASE("few own records are given to be republished at once") {
   CHECK(f.jobs<Upkeep::Republish>(due).empty());
   CHECK(std::set<Key>(given.begin(), given.end()).size() == 20);
 }
+
+TEST_CASE("nothing is republished while the network cannot be reached") {
+  Fixture f(Config{});
+  f.storage.on_committed(
+      [&](CommitId id, const Result<void>& result) { f.store.on_committed(id, result); });
+  const Record record = records::content("content");
+  f.store.offer({kStart, records::kNoon}, key_of(record), record, true, 0);
+  f.storage.commit(*f.store.poll_commit());
+  f.storage.pump();
+  f.has_way_in = true;
+  f.upkeep.on_join_started();
+  CHECK_FALSE(f.upkeep.poll(kStart + hours(8)));
+  CHECK_FALSE(f.upkeep.next_timeout());
+  f.has_way_in = false;  // a network of one after all
+  CHECK(f.jobs<Upkeep::Republish>(kStart + hours(8)).size() == 1);
+}
+
+TEST_CASE("own records are looked at a few at a time") {
+  Fixture f(Config{});
+  f.storage.on_committed(
+      [&](CommitId id, const Result<void>& result) { f.store.on_committed(id, result); });
+  for (int i = 0; i < 200; ++i) {
+    const Record record = records::content(std::to_string(i));
+    f.store.offer({kStart, records::kNoon}, key_of(record), record, true, 0);
+  }
+  f.storage.commit(*f.store.poll_commit());
+  f.storage.pump();
+  TimePoint now = kStart + hours(8);
+  std::size_t given = 0;
+  int rounds = 0;
+  for (; given < 200 && rounds < 10; ++rounds) {
+    while (f.upkeep.poll(now)) {
+      ++given;
+      f.upkeep.on_republish_ended();  // at once
+    }
+    const auto next = f.upkeep.next_timeout();
+    REQUIRE(next);
+    CHECK(*next > now);
+    now = *next;
+  }
+  CHECK(given == 200);
+  CHECK(rounds >= 4);
+}

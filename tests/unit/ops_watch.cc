@@ -374,3 +374,60 @@ TEST_CASE("closing the node ends its watches") {
   REQUIRE(f.net.ended(f.a, op));
   CHECK(f.net.result<void>(f.a, op).error().code == Errc::closed);
 }
+
+TEST_CASE("watch gives the present version though a replica promises nothing or nonsense") {
+  Watching f;
+  f.held[f.peer(1)] = f.version(3);
+  wire::Body nothing;
+  SUBCASE("a lease of no time") { nothing = wire::Watching{std::nullopt, 0}; }
+  SUBCASE("contacts") { nothing = wire::Nodes{}; }
+  SUBCASE("another kind") { nothing = wire::Pong{}; }
+  f.net.raw_answer = [&](const Drive::Sent& one) -> std::optional<wire::Body> {
+    const bool watch = std::holds_alternative<wire::Watch>(one.message.body);
+    return watch && one.to == f.peer(0) ? nothing : f.answer(one);
+  };
+  const OpId op = f.watch();
+  CHECK(f.given(op) == Sequences{3});
+  CHECK(f.watched == f.nearest({1, 2, 3, 4}));
+  f.net.run_for(seconds(70));  // and goes on to renew its leases
+  CHECK(f.net.sent_of<wire::Watch>(f.a, f.peer(1)).size() == 2);
+}
+
+TEST_CASE("a peer that answers farewells with promises is told once") {
+  Watching f;
+  f.held[f.peer(0)] = f.version(3);
+  f.held[f.peer(0)].value = to_bytes("forged");
+  std::uint64_t farewells = 0;
+  f.net.raw_answer = [&](const Drive::Sent& one) -> std::optional<wire::Body> {
+    const auto* watch = std::get_if<wire::Watch>(&one.message.body);
+    if (watch == nullptr || one.to != f.peer(0)) return f.answer(one);
+    if (watch->lease_s == 0) ++farewells;
+    return wire::Watching{f.held[f.peer(0)], 120};
+  };
+  f.watch();
+  f.net.run_for(seconds(5));
+  CHECK(farewells >= 1);
+  CHECK(farewells <= 2);
+}
+
+TEST_CASE("watch gives the first version of a name again once one before has expired") {
+  Watching f;
+  const auto first = [&](std::string_view value, Duration life) {
+    return records::owned(f.owner, "name", 1, value,
+                          f.net.wall() + std::chrono::duration_cast<milliseconds>(life));
+  };
+  Record one = first("one", seconds(60));
+  Record two = first("two", seconds(60) + hours(1));
+  if (order(two, one) > 0) {  // the one that would lose to the other
+    one = first("two", seconds(60));
+    two = first("one", seconds(60) + hours(1));
+  }
+  f.held[f.peer(0)] = one;
+  const OpId op = f.watch();
+  f.push(1, two);
+  CHECK(f.given(op) == Sequences{1});
+  f.held.clear();
+  f.net.run_for(std::chrono::minutes(12));  // clocks may differ by ten
+  f.push(1, two);
+  CHECK(f.given(op) == Sequences{1, 1});
+}
