@@ -75,6 +75,7 @@ struct Measurements {
   std::uint64_t joins_failed = 0;
   std::uint32_t adversaries = 0;
   std::uint64_t deeds = 0;      // what they answered falsely, swallowed, held back or sent unasked
+  std::uint64_t updates = 0;    // versions that watches gave
   std::uint64_t lost_keys = 0;  // acknowledged versions that no running node holds at the end
   std::vector<Slice> slices;
   std::vector<Violation> violations;  // the first 100

@@ -27,7 +27,8 @@ struct Workload {
   std::uint32_t sets = 0;
   std::uint32_t keys = 100;  // owned names, set before the measured time begins
   std::uint32_t value_bytes = 100;
-  std::uint32_t zipf = 0;  // exponent of the keys' popularity, in thousandths
+  std::uint32_t watchers = 0;  // users that watch a name each
+  std::uint32_t zipf = 0;      // exponent of the keys' popularity, in thousandths
 };
 
 // Something that goes wrong at a time, and for a time.

@@ -11,6 +11,7 @@ constexpr std::uint64_t kWork = 12;
 constexpr std::uint64_t kChurn = 13;
 constexpr std::uint64_t kFaults = 14;
 constexpr std::uint64_t kPlot = 15;
+constexpr std::uint64_t kLooks = 16;
 
 constexpr std::size_t kViolations = 100;  // kept in words; all are counted
 constexpr int kSlices = 60;
@@ -39,6 +40,7 @@ Simulation::Simulation(Scenario scenario)
       world_(options_of(scenario_)),
       crowd_(world_, scenario_, stream(scenario_, kJoins)),
       users_(world_, scenario_, crowd_, measured_, stream(scenario_, kWork), broken()),
+      onlookers_(world_, scenario_, crowd_, users_.ledger(), stream(scenario_, kLooks), broken()),
       conspiracy_(world_, scenario_, crowd_, users_.ledger(), stream(scenario_, kPlot)),
       fate_(world_, scenario_, crowd_, users_, stream(scenario_, kChurn),
             stream(scenario_, kFaults)),
@@ -69,6 +71,7 @@ void Simulation::run(const Report& report) {
     const std::uint64_t events = world_.events();
     users_.measure(true);
     users_.work(true);
+    onlookers_.begin();
     fate_.begin();
     on = live("measuring", scenario_.duration);
     measured_.measured_events = world_.events() - events;
@@ -85,8 +88,11 @@ void Simulation::run(const Report& report) {
     users_.at_peace(false);
     if (on) inspection_.look_for_convergence();
     if (on) inspection_.look_for_evictions();
+    if (on) onlookers_.look_for_unheard();
   }
   users_.work(false);
+  onlookers_.end();
+  measured_.updates = onlookers_.told();
   if (on) on = run_for("ending", scenario_.config.operation_timeout + kRest);
   measured_.lost_keys = inspection_.lost();
   measured_.deeds = conspiracy_.deeds();

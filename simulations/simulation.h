@@ -20,6 +20,7 @@
 #include "simulations/fate.h"
 #include "simulations/inspection.h"
 #include "simulations/measurements.h"
+#include "simulations/onlookers.h"
 #include "simulations/scenario.h"
 #include "simulations/users.h"
 #include "simulations/world.h"
@@ -70,6 +71,7 @@ class Simulation {
   Measurements measured_;
   Crowd crowd_;
   Users users_;
+  Onlookers onlookers_;
   Conspiracy conspiracy_;
   Fate fate_;
   Inspection inspection_;

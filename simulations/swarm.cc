@@ -105,9 +105,12 @@ Scenario swarm_scenario(std::uint64_t seed) {
     constexpr auto kLast = static_cast<std::uint64_t>(Adversaries::Kind::equivocators);
     out.adversaries.kind = static_cast<Adversaries::Kind>(prng.below(kLast) + 1);
     out.adversaries.share = share(prng, 50, 200);
+    // A node that outlives all honest others it knew may know three liars at last, who never leave.
+    if (out.churn.session.mean > Duration(0)) out.config.k = std::max(out.config.k, 5);
     // What they make everybody replicate would fill slow lines for ever.
     if (out.adversaries.kind == Adversaries::Kind::flooders) out.network.up = out.network.down = 0;
   }
+  if (one_in(prng, 3)) out.workload.watchers = static_cast<std::uint32_t>(prng.between(1, 10));
   return out;
 }
 

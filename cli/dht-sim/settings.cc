@@ -274,6 +274,8 @@ std::vector<Setting> make_settings() {
               KADMOS_AT(workload.lookups)));
   add(integer("workload.gets", "gets per node and hour", 0, 1'000'000, KADMOS_AT(workload.gets)));
   add(integer("workload.sets", "sets per node and hour", 0, 1'000'000, KADMOS_AT(workload.sets)));
+  add(integer("workload.watchers", "users that watch a name each", 0, 1'000'000,
+              KADMOS_AT(workload.watchers)));
   add(integer("workload.keys", "owned names, set before the measured time", 0, 1'000'000,
               KADMOS_AT(workload.keys)));
   add(integer("workload.value_bytes", "size of values", 16, 65536,

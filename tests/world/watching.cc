@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "kadmos/task.h"
+#include "simulations/simulation.h"
 #include "world/worlds.h"
 
 namespace kadmos::sim {
@@ -325,6 +326,27 @@ TEST_CASE("ten thousand watches at one node cost what their keys change and end 
   watches.clear();
   world.run_for(seconds(5));
   CHECK(world.node(0).stats().watches_held == 0);
+}
+
+TEST_CASE("users who watch while nodes come and go are told of everything in order") {
+  Scenario scenario;
+  scenario.nodes = 40;
+  scenario.duration = std::chrono::minutes(20);
+  scenario.calm = std::chrono::minutes(25);
+  scenario.config.k = 8;
+  scenario.config.refresh_interval = scenario.config.sync_interval = std::chrono::minutes(10);
+  scenario.workload.lookups = 0;
+  scenario.workload.keys = 5;
+  scenario.workload.sets = 12;
+  scenario.workload.watchers = 20;
+  scenario.churn.session.mean = std::chrono::minutes(15);
+  scenario.churn.pause.mean = std::chrono::minutes(2);
+  Simulation simulation(scenario);
+  simulation.run();
+  const Measurements& measured = simulation.measured();
+  CHECK(measured.updates > 200);
+  CHECK(measured.sets.succeeded > 50);
+  for (const Violation& one : measured.violations) FAIL_CHECK(one.rule << ": " << one.detail);
 }
 
 }  // namespace
