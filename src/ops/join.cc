@@ -9,17 +9,12 @@
 namespace kadmos {
 namespace {
 
-// Where few replicas are kept, as few liars among the nearest would otherwise hide a node from its
-// neighbours.
-constexpr int kWidth = 10;
-
 class JoinOp final : public Operation {
  public:
   JoinOp(const OpEnv& env, std::vector<Bootstrap> bootstrap)
       : env_(env),
         bootstrap_(std::move(bootstrap)),
-        walk_(env, env.identity.id(), std::max(env.config.k, kWidth),
-              wire::FindNode{env.identity.id()}) {}
+        walk_(env, env.identity.id(), env.config.k, wire::FindNode{env.identity.id()}) {}
 
   void start(Now now) override {
     walk_.start(now);
