@@ -30,8 +30,6 @@
 namespace kadmos::bench {
 namespace {
 
-using std::chrono::steady_clock;
-
 constexpr std::size_t kBytes = 150;  // about a request or a reply of kadmos
 
 constexpr const char* kFooter = R"(
