@@ -6,7 +6,7 @@
 //   entering and then at doubling pauses up to the refresh interval, because nodes that entered at
 //   the same moment miss each other at first, and the sides of a partition forget each other;
 // - refresh: a lookup in each bucket that had none for the refresh interval or at all (Kademlia,
-//   section 2.3);
+//   section 2.3), and a ping for its entries that may be gone;
 // - republish: sign own records anew and set them, so that they live as long as their node runs:
 //   soon after it began those that were signed long ago, then all once an interval.
 //

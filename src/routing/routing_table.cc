@@ -205,6 +205,15 @@ std::optional<ContactRef> RoutingTable::poll_check() {
   return std::nullopt;
 }
 
+std::vector<ContactRef> RoutingTable::doubtful(const Id& id) const {
+  std::vector<ContactRef> out;
+  const Bucket& bucket = buckets_[index_of(id)];
+  for (const Entry& e : bucket.entries) {
+    if (e.failures > 0 || &e == &bucket.entries.front()) out.push_back(e.contact);
+  }
+  return out;
+}
+
 bool RoutingTable::may_know_all(const Id& id) const {
   const std::size_t index = index_of(id);
   return index + 1 == buckets_.size() || !buckets_[index].crowded;

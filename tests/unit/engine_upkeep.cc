@@ -251,6 +251,15 @@ TEST_CASE("upkeep runs one lookup at a time") {
   CHECK(net.stats(a).operations_done >= 3);
 }
 
+TEST_CASE("a refresh pings who was seen longest ago") {
+  Member f;
+  f.net.run_for(minutes(10));
+  f.net.sent.clear();
+  f.net.run_for(hours(2));
+  CHECK(f.net.sent_of<wire::Ping>(f.a).size() >= 1);
+  CHECK(f.net.sent_of<wire::Ping>(f.a).size() <= 6);
+}
+
 TEST_CASE("a client offers nothing to others but keeps its own records alive") {
   Config config = Drive::config();
   config.client = true;
