@@ -447,10 +447,10 @@ void Engine::run_upkeep(Now now) {
                            ? meeting()
                            : make_operation(env_, FindNodeRequest{search->target});
       begin(now, std::move(operation), Running::Purpose::search, config_.operation_timeout);
+    } else if (std::holds_alternative<Upkeep::Check>(*job)) {
       std::vector<ContactHold> doubtful;
-      for (const ContactRef one : table_.doubtful(search->target))
-        doubtful.emplace_back(book_, one);
-      for (ContactHold& one : doubtful) ask(now, 0, Ask{std::move(one), wire::Ping{}});
+      for (const ContactRef contact : table_.doubtful()) doubtful.emplace_back(book_, contact);
+      for (ContactHold& contact : doubtful) ask(now, 0, Ask{std::move(contact), wire::Ping{}});
     } else {
       republish(now, std::get<Upkeep::Republish>(*job).key);
     }

@@ -23,6 +23,7 @@ void Upkeep::begin(TimePoint now) {
   next_enter_ = now;
   meeting_pause_ = kFirstMeeting;
   next_meeting_ = now + prng_.jittered(kFirstMeeting);
+  next_check_ = now + prng_.jittered(config_.refresh_interval);
   next_republish_ = now + prng_.jittered(std::min(kFirstRepublish, config_.republish_interval));
 }
 
@@ -56,6 +57,10 @@ std::optional<Upkeep::Job> Upkeep::poll(TimePoint now) {
       searching_ = true;
       return job;
     }
+  }
+  if (next_check_ <= now && !table_.empty()) {
+    next_check_ = now + prng_.jittered(config_.refresh_interval);
+    return Job(Check{});
   }
   if (republishing_ < kRepublishing && !cut_off()) {
     if (auto key = poll_republish(now)) {
@@ -101,6 +106,7 @@ std::optional<TimePoint> Upkeep::next_timeout() const {
     consider(next_meeting_);
     consider(table_.next_refresh());
   }
+  if (!table_.empty()) consider(next_check_);
   if (republishing_ < kRepublishing && !cut_off()) {
     consider(republish_.empty() ? next_republish_ : next_key_);
   }

@@ -6,7 +6,8 @@
 //   entering and then at doubling pauses up to the refresh interval, because nodes that entered at
 //   the same moment miss each other at first, and the sides of a partition forget each other;
 // - refresh: a lookup in each bucket that had none for the refresh interval or at all (Kademlia,
-//   section 2.3), and a ping for its entries that may be gone;
+//   section 2.3);
+// - check: once an interval, ping the contacts that may be gone;
 // - republish: sign own records anew and set them, so that they live as long as their node runs:
 //   soon after it began those that were signed long ago, then all once an interval.
 //
@@ -31,10 +32,11 @@ class Upkeep {
   struct Search {
     Id target;
   };
+  struct Check {};
   struct Republish {
     Key key;
   };
-  using Job = std::variant<Enter, Search, Republish>;
+  using Job = std::variant<Enter, Search, Check, Republish>;
 
   // All referenced things must outlive it. `has_way_in`: there is a way in to try while the table
   // is empty.
@@ -88,6 +90,7 @@ class Upkeep {
   bool searching_ = false;
   TimePoint next_meeting_{};
   Duration meeting_pause_{};
+  TimePoint next_check_{};
   int republishing_ = 0;
   TimePoint next_republish_{};
   std::list<Key> republish_;  // of the round under way

@@ -205,11 +205,12 @@ std::optional<ContactRef> RoutingTable::poll_check() {
   return std::nullopt;
 }
 
-std::vector<ContactRef> RoutingTable::doubtful(const Id& id) const {
+std::vector<ContactRef> RoutingTable::doubtful() const {
   std::vector<ContactRef> out;
-  const Bucket& bucket = buckets_[index_of(id)];
-  for (const Entry& e : bucket.entries) {
-    if (e.failures > 0 || &e == &bucket.entries.front()) out.push_back(e.contact);
+  for (const Bucket& bucket : buckets_) {
+    for (const Entry& e : bucket.entries) {
+      if (e.failures > 0 || &e == &bucket.entries.front()) out.push_back(e.contact);
+    }
   }
   return out;
 }

@@ -251,7 +251,7 @@ TEST_CASE("upkeep runs one lookup at a time") {
   CHECK(net.stats(a).operations_done >= 3);
 }
 
-TEST_CASE("a refresh pings who was seen longest ago") {
+TEST_CASE("who was seen longest ago is pinged once an interval") {
   Member f;
   f.net.run_for(minutes(10));
   f.net.sent.clear();
