@@ -448,9 +448,9 @@ void Engine::run_upkeep(Now now) {
                            : make_operation(env_, FindNodeRequest{search->target});
       begin(now, std::move(operation), Running::Purpose::search, config_.operation_timeout);
     } else if (std::holds_alternative<Upkeep::Check>(*job)) {
-      std::vector<ContactHold> doubtful;
-      for (const ContactRef contact : table_.doubtful()) doubtful.emplace_back(book_, contact);
-      for (ContactHold& contact : doubtful) ask(now, 0, Ask{std::move(contact), wire::Ping{}});
+      std::vector<ContactHold> oldest;
+      for (const ContactRef contact : table_.oldest()) oldest.emplace_back(book_, contact);
+      for (ContactHold& contact : oldest) ask(now, 0, Ask{std::move(contact), wire::Ping{}});
     } else {
       republish(now, std::get<Upkeep::Republish>(*job).key);
     }
@@ -597,6 +597,7 @@ void Engine::on_dead(Now now, const ContactHold& peer) {
     return;
   }
   ++stats_.contacts_evicted;
+  upkeep_.on_dead(now.at);
   former_.remove_if([&](const Contact& one) { return one.key == contact->key; });
   former_.push_back(*contact);
   if (former_.size() > 2 * static_cast<std::size_t>(config_.k)) former_.pop_front();

@@ -34,6 +34,10 @@ void Upkeep::on_stood_still(TimePoint now) {
   next_republish_ = std::min(next_republish_, now + prng_.jittered(kFirstRepublish));
 }
 
+void Upkeep::on_dead(TimePoint now) {
+  next_check_ = std::min(next_check_, now + config_.refresh_interval / 10);
+}
+
 void Upkeep::on_join_ended(TimePoint now, bool ok) {
   --joining_;
   if (!ok) {

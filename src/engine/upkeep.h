@@ -7,7 +7,8 @@
 //   the same moment miss each other at first, and the sides of a partition forget each other;
 // - refresh: a lookup in each bucket that had none for the refresh interval or at all (Kademlia,
 //   section 2.3);
-// - check: once an interval, ping the contacts that may be gone;
+// - check: ping the contact of each bucket that was seen longest ago, once an interval, and sooner
+//   after one was found dead: they rarely die alone;
 // - republish: sign own records anew and set them, so that they live as long as their node runs:
 //   soon after it began those that were signed long ago, then all once an interval.
 //
@@ -59,6 +60,8 @@ class Upkeep {
   void on_join_ended(TimePoint now, bool ok);
   // The Search given last has ended.
   void on_search_ended() { searching_ = false; }
+  // A contact was found dead.
+  void on_dead(TimePoint now);
   // A Republish has ended.
   void on_republish_ended() { --republishing_; }
 

@@ -205,12 +205,10 @@ std::optional<ContactRef> RoutingTable::poll_check() {
   return std::nullopt;
 }
 
-std::vector<ContactRef> RoutingTable::doubtful() const {
+std::vector<ContactRef> RoutingTable::oldest() const {
   std::vector<ContactRef> out;
   for (const Bucket& bucket : buckets_) {
-    for (const Entry& e : bucket.entries) {
-      if (e.failures > 0 || &e == &bucket.entries.front()) out.push_back(e.contact);
-    }
+    if (!bucket.entries.empty()) out.push_back(bucket.entries.front().contact);
   }
   return out;
 }

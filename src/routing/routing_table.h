@@ -59,9 +59,9 @@ class RoutingTable {
   // (cached) can make it non-empty, and so can on_failed while somebody waits.
   std::optional<ContactRef> poll_check();
 
-  // Of each bucket the entries that failed once, and the one seen longest ago. Lookups ask such ones
-  // last or never, so that only an upkeep that asks them notices that they are gone.
-  std::vector<ContactRef> doubtful() const;
+  // Of each bucket the entry seen longest ago. Lookups may never ask it, so that only an upkeep
+  // that does notices that it is gone.
+  std::vector<ContactRef> oldest() const;
 
   // Whether `contact` would help: its bucket has room, or would split, and its id is not inside.
   // Used to decide whether an inbound peer is worth a dial-back.

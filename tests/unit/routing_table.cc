@@ -358,14 +358,12 @@ TEST_CASE("a bucket that was full stands for more nodes than it holds until it i
   CHECK(count() == 3);
 }
 
-TEST_CASE("those that may be gone are of each bucket the one seen longest ago and who failed") {
+TEST_CASE("the oldest are of each bucket the one seen longest ago") {
   Fixture f({.k = 4});
+  CHECK(f.table.oldest().empty());
   for (const std::uint8_t first : {0x80, 0x81, 0x82, 0x83, 0x40}) f.see(first);
-  const auto doubtful = [&] { return f.names(f.table.doubtful()); };
-  CHECK(doubtful() == Names{0x80, 0x40});
-  f.fail(0x82);
-  CHECK(doubtful() == Names{0x80, 0x82, 0x40});
+  const auto oldest = [&] { return f.names(f.table.oldest()); };
+  CHECK(oldest() == Names{0x80, 0x40});
   f.see(0x80);
-  f.see(0x82);
-  CHECK(doubtful() == Names{0x81, 0x40});
+  CHECK(oldest() == Names{0x81, 0x40});
 }
