@@ -23,7 +23,7 @@ void Upkeep::begin(TimePoint now) {
   next_enter_ = now;
   meeting_pause_ = kFirstMeeting;
   next_meeting_ = now + prng_.jittered(kFirstMeeting);
-  next_check_ = now + prng_.jittered(config_.refresh_interval);
+  next_check_ = now + config_.refresh_interval;
   next_republish_ = now + prng_.jittered(std::min(kFirstRepublish, config_.republish_interval));
 }
 
