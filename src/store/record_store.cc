@@ -236,13 +236,14 @@ bool RecordStore::make_room(Now now, const Key& key, std::size_t records, std::s
   return enough();
 }
 
-// Whether to write to a disk that may be full. If it is, it is tried again after a while; at first
-// by erasing what belongs here less than `key`, if there is any.
+// Whether to write to a disk that may be full. It is tried again after a while, since others may
+// have made room; if there is still none, by erasing what belongs here less than `key`.
 bool RecordStore::disk_takes_more(Now now, const Key& key) {
-  if (!full_) return true;
+  if (full_ == 0) return true;
   if (!next_try_) next_try_ = now.at + kFullPause;
   if (now.at < *next_try_) return false;
   next_try_ = now.at + kFullPause;
+  if (full_ == 1) return true;
   std::size_t shed = 0;
   for (const Key& candidate : storage_.farthest(self_, pending_.size() + kShedByDisk)) {
     const bool floor = storage_.outline(candidate)->floor;
@@ -405,8 +406,9 @@ std::vector<Key> RecordStore::on_committed(CommitId id, const Result<void>& resu
     if (it != pending_.end() && it->second.commit == id) pending_.erase(it);
   }
   for (const Change& change : batch.mapped().changes) apply(change, -1);
-  full_ = !result && result.error().code == Errc::busy;
-  failing_ = !result && !full_;
+  const bool full = !result && result.error().code == Errc::busy;
+  full_ = full ? full_ + 1 : 0;
+  failing_ = !result && !full;
   next_try_.reset();
   if (!result) ++stats_.commits_failed;
   find_next_expiry();

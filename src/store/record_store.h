@@ -168,7 +168,7 @@ class RecordStore {
   std::map<CommitId, Batch> batches_;  // not reported yet; the last may still be collecting
   CommitId next_ = 1;                  // of the batch being collected
   bool failing_ = false;               // the last commit reported failed
-  bool full_ = false;                  // … for want of room on the disk
+  int full_ = 0;                       // commits in a row that found no room on the disk
   std::optional<TimePoint> next_try_;  // of a full disk; nothing: a while from the next offer
   mutable std::set<Key> damaged_;      // found so, and to be erased
   std::optional<WallTime> next_expiry_;

@@ -261,6 +261,10 @@ TEST_CASE_FIXTURE(Fixture,
   put(kFar, content("far"), true);
   storage.fail_commit = [] { return true; };
   put(kB, content("b"));
+  offer(kB, content("b"));
+  now.at += 1s;
+  CHECK(put(kB, content("b")) == Status::accepted);  // there may be room, but there is none
+  CHECK(stats.records_evicted == 0);
   storage.fail_commit = [] { return false; };
   offer(kB, content("b"));
   now.at += 1s;
@@ -269,6 +273,19 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(stats.records_evicted == 1);
   CHECK(put(kB, content("b")) == Status::accepted);
   CHECK(stats.records_evicted == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a disk that was full and has room again costs no record") {
+  storage.failure = Errc::busy;
+  put(kC, content("c"));
+  storage.fail_commit = [] { return true; };
+  put(kB, content("b"));
+  storage.fail_commit = [] { return false; };
+  offer(kB, content("b"));
+  now.at += 1s;
+  CHECK(put(kB, content("b")) == Status::accepted);
+  CHECK(store.keys_after(std::nullopt, 9) == std::vector<Key>{kB, kC});
+  CHECK(stats.records_evicted == 0);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a damaged record is erased once it was found so") {
