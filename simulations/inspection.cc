@@ -171,8 +171,8 @@ void Inspection::look_for_evictions() {
 }
 
 void Inspection::look_for_leftovers() {
-  // Upkeep may be at work in many nodes at any moment, but in no node for ever. Nothing takes longer
-  // than to compare with a neighbour that lacks much, which has five minutes.
+  // Upkeep may be at work in many nodes at any moment, but in no node for ever. Nothing takes
+  // longer than to compare with a neighbour that lacks much, which has five minutes.
   const Duration limit = 2 * scenario_.config.operation_timeout + std::chrono::minutes(7);
   const TimePoint end = world_.now() + limit;
   for (const NodeIndex i : crowd_.up()) {

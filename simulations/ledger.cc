@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "base/prng.h"
+#include "kadmos/record.h"
 
 namespace kadmos::sim {
 
@@ -23,15 +24,20 @@ std::string Ledger::value_of(std::size_t name, std::uint32_t attempt, std::uint3
   return value;
 }
 
-bool Ledger::was_set(std::size_t name, ByteView value) const {
-  const std::string_view text = text_of(value);
+std::string Ledger::fault_in(std::size_t name, const Record& record,
+                             std::string_view network) const {
+  if (auto valid = verify(record, names_[name].key, network); !valid) return valid.error().detail;
+  const std::string_view text = text_of(record.value);
   const std::string prefix = std::to_string(name) + ":";
-  if (!text.starts_with(prefix)) return false;
   std::uint32_t attempt = 0;
-  const char* const begin = text.data() + prefix.size();
-  const auto [end, failed] = std::from_chars(begin, text.data() + text.size(), attempt);
-  return failed == std::errc() && attempt < names_[name].attempts &&
-         text == value_of(name, attempt, static_cast<std::uint32_t>(text.size()));
+  const auto was_set = [&] {
+    if (!text.starts_with(prefix)) return false;
+    const auto [end, failed] =
+        std::from_chars(text.data() + prefix.size(), text.data() + text.size(), attempt);
+    return failed == std::errc() && attempt < names_[name].attempts &&
+           text == value_of(name, attempt, static_cast<std::uint32_t>(text.size()));
+  };
+  return was_set() ? "" : "a value that was never set";
 }
 
 }  // namespace kadmos::sim

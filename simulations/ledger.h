@@ -42,8 +42,9 @@ class Ledger {
 
   // The text of a name's nth value, of at least `bytes`.
   static std::string value_of(std::size_t name, std::uint32_t attempt, std::uint32_t bytes);
-  // Whether `value` is one that was ever begun to be set under the name.
-  bool was_set(std::size_t name, ByteView value) const;
+  // What is wrong with a record that a node gave for the name: not valid for its key in `network`,
+  // or of a value that was never begun to be set; empty if nothing is.
+  std::string fault_in(std::size_t name, const Record& record, std::string_view network) const;
 
  private:
   std::vector<Name> names_;

@@ -62,13 +62,9 @@ void Onlookers::wait(Onlooker& one) {
 
 void Onlookers::on_update(Onlooker& one, const Update& update) {
   const Record& record = update.record;
-  const Ledger::Name& name = ledger_.name(one.name);
   ++told_;
-  if (auto valid = verify(record, name.key, scenario_.config.network); !valid) {
-    violate_("values verify", text(one.node, one.name) + ": " + valid.error().detail);
-  } else if (!ledger_.was_set(one.name, record.value)) {
-    violate_("values verify", text(one.node, one.name) + " gave a value that was never set");
-  }
+  const auto fault = ledger_.fault_in(one.name, record, scenario_.config.network);
+  if (!fault.empty()) violate_("values verify", text(one.node, one.name) + ": " + fault);
   if (one.last && order(record, *one.last) <= 0) {
     violate_("watches go forward", text(one.node, one.name) + " gave sequence " +
                                        std::to_string(record.sequence) + " after " +

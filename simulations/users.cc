@@ -266,12 +266,8 @@ void Users::on_set(OperationId id, const Result<Receipt>& result) {
 void Users::check_found(const Operation& op, const Found& found) {
   Ledger::Name& entry = ledger_.name(op.name);
   const Record& record = found.record;
-  if (auto valid = verify(record, entry.key, scenario_.config.network); !valid) {
-    return violate_("values verify", text(op) + ": " + valid.error().detail);
-  }
-  if (!ledger_.was_set(op.name, record.value)) {
-    return violate_("values verify", text(op) + " gave a value that was never set");
-  }
+  const auto fault = ledger_.fault_in(op.name, record, scenario_.config.network);
+  if (!fault.empty()) return violate_("values verify", text(op) + ": " + fault);
   std::uint64_t& seen = entry.seen[op.node];
   seen = std::max(seen, record.sequence);
   // With too few answers it is no more than it says to be.

@@ -458,11 +458,16 @@ void Engine::run_upkeep(Now now) {
 }
 
 void Engine::republish(Now now, const Key& key) {
+  auto record = to_republish(now, key);
+  if (!record) return upkeep_.on_republish_ended();
+  begin(now, make_operation(env_, PublishRequest{std::move(*record), true}),
+        Running::Purpose::republish, config_.operation_timeout);
+}
+
+// An own record as it is to be published again, signed; none if it need not be yet or no more.
+std::optional<Record> Engine::to_republish(Now now, const Key& key) {
   const auto held = store_.newest(now, key);
-  if (!held || !*held || !(*held)->own) {
-    upkeep_.on_republish_ended();
-    return;
-  }
+  if (!held || !*held || !(*held)->own) return std::nullopt;
   Record record = (*held)->record;
   const bool content = record.type == RecordType::content;
   const auto announcement = announced(record);
@@ -471,26 +476,18 @@ void Engine::republish(Now now, const Key& key) {
       record.type == RecordType::tombstone || (announcement && announcement->withdrawn);
   if (said || (!content && record.owner != identity_.public_key())) {
     store_.disown(now, key);
-    upkeep_.on_republish_ended();
-    return;
+    return std::nullopt;
   }
   // Of content anybody can say that it lives longer.
   const bool fresh =
       !content && now.wall - (record.expiry - config_.ttl) < config_.republish_interval / 2;
   const bool moved =
       announcement && announcing({announcement->key, false, endpoints_}).value != record.value;
-  if (fresh && !moved) {
-    upkeep_.on_republish_ended();
-    return;
-  }
-  if (announcement) {
-    record = announce(now, announcement->key, false);
-  } else {
-    record.expiry = now.wall + config_.ttl;
-    if (!content) sign(record, identity_, config_.network);
-  }
-  begin(now, make_operation(env_, PublishRequest{std::move(record), true}),
-        Running::Purpose::republish, config_.operation_timeout);
+  if (fresh && !moved) return std::nullopt;
+  if (announcement) return announce(now, announcement->key, false);
+  record.expiry = now.wall + config_.ttl;
+  if (!content) sign(record, identity_, config_.network);
+  return record;
 }
 
 // What follows from any input: contacts to check, upkeep that fell due, records that expired.

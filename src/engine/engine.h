@@ -142,6 +142,7 @@ class Engine {
   void look_at_the_clock(Now now);
   void run_upkeep(Now now);
   void republish(Now now, const Key& key);
+  std::optional<Record> to_republish(Now now, const Key& key);
   void settle(Now now);
 
   // comparing with neighbours (sync.cc)

@@ -9,7 +9,6 @@
 namespace kadmos {
 namespace {
 
-constexpr std::size_t kRanges = 256;  // compared with one neighbour
 constexpr Duration kSyncTimeout = std::chrono::minutes(5);
 
 }  // namespace
@@ -52,8 +51,8 @@ void Engine::sync_with_next(Now now) {
 // nearest to a key is known only among them, so that one has to compare.
 bool Engine::sync_with(Now now, const Contact& peer, const std::vector<Id>& known) {
   if (!table_.may_know_all(id_of(peer.key))) return false;
-  auto ranges =
-      shared_ranges({identity_.id(), config_.k}, {id_of(peer.key), config_.k}, known, kRanges);
+  auto ranges = shared_ranges({identity_.id(), config_.k}, {id_of(peer.key), config_.k}, known,
+                              kSharedRanges);
   if (ranges.empty()) return false;
   begin_sync(now, peer, std::move(ranges));
   return true;

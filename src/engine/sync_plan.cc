@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "routing/region.h"
+
 namespace kadmos {
 namespace {
 
@@ -59,7 +61,7 @@ void SyncPlan::on_kept(const Key& key) {
 bool SyncPlan::idle() const { return !begun_ || config_.client || table_.empty(); }
 
 std::size_t SyncPlan::neighbours() const {
-  return std::min(table_.size(), 3 * static_cast<std::size_t>(config_.k));
+  return std::min(table_.size(), neighbourhood(config_.k));
 }
 
 Duration SyncPlan::pace() const {

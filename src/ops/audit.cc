@@ -8,6 +8,7 @@
 #include <set>
 
 #include "ops/quorum.h"
+#include "ops/replies.h"
 #include "ops/requests.h"
 #include "ops/walk.h"
 
@@ -49,7 +50,7 @@ class AuditOp final : public Operation {
       }
     }
     if (walk_.on_answer(now, from, reply) == nullptr || record == nullptr) return;
-    if (expired(now, *record)) {
+    if (has_expired(env_, now, *record)) {
       walk_.log().ended(now.at, from.id(), Outcome::absent).sequence = 0;
       return;
     }
@@ -106,9 +107,6 @@ class AuditOp final : public Operation {
  private:
   std::string name() const { return "audit " + key_.short_hex(); }
 
-  bool expired(Now now, const Record& record) const {
-    return record.type != RecordType::content && record.expiry + env_.config.clock_skew <= now.wall;
-  }
   void consider(const Record& record) {
     if (newest_ && equivocates(record, *newest_)) ++env_.stats.equivocations;
     if (!newest_ || order(record, *newest_) > 0) newest_ = record;
@@ -238,11 +236,9 @@ class AuditOp final : public Operation {
                                                                        : Outcome::superseded;
       return;
     }
-    const auto* failure = std::get_if<wire::Failure>(&reply);
-    const bool busy = failure != nullptr && failure->code == wire::FailureCode::busy;
-    repair.outcome = busy ? Outcome::busy : Outcome::refused;
-    repair.detail =
-        failure != nullptr ? failure->detail : "answered with a message of another kind";
+    Refusal refusal = refusal_in(reply);
+    repair.outcome = refusal.outcome;
+    repair.detail = std::move(refusal.detail);
   }
 
   Audit audit(Now now) {

@@ -7,6 +7,7 @@
 #include <deque>
 #include <map>
 
+#include "ops/replies.h"
 #include "ops/requests.h"
 #include "ops/walk.h"
 
@@ -175,7 +176,7 @@ class FindProvidersOp final : public Operation {
     Known& known = known_[record.owner];
     known.latest = record;
     const auto what = announced(record);
-    const bool expired = record.expiry + env_.config.clock_skew <= now.wall;
+    const bool expired = has_expired(env_, now, record);
     if (known.given || expired || !what || what->withdrawn) return;
     known.given = true;
     ++given_;

@@ -9,6 +9,7 @@
 
 #include "base/plant.h"
 #include "ops/quorum.h"
+#include "ops/replies.h"
 #include "ops/requests.h"
 #include "ops/walk.h"
 
@@ -57,7 +58,7 @@ class GetOp final : public Operation {
       }
     }
     if (walk_.on_answer(now, from, reply) == nullptr) return;
-    if (record != nullptr && expired(now, *record)) record = nullptr;
+    if (record != nullptr && has_expired(env_, now, *record)) record = nullptr;
     answers_.push_back(Answer{from, record != nullptr ? std::optional(*record) : std::nullopt});
     if (record == nullptr) return;
     if (best_ && equivocates(*record, *best_)) ++env_.stats.equivocations;
@@ -140,10 +141,6 @@ class GetOp final : public Operation {
   }
   // Nodes whose answer counts, this one among them.
   int answered() const { return static_cast<int>(answers_.size()) + (env_.config.client ? 0 : 1); }
-
-  bool expired(Now now, const Record& record) const {
-    return record.type != RecordType::content && record.expiry + env_.config.clock_skew <= now.wall;
-  }
 
   Found found(Now now) {
     Found out;

@@ -13,8 +13,6 @@
 namespace kadmos {
 namespace {
 
-constexpr std::size_t kRanges = 256;  // compared with one neighbour
-
 class HandOverOp final : public Operation {
  public:
   explicit HandOverOp(const OpEnv& env) : env_(env) {}
@@ -25,9 +23,9 @@ class HandOverOp final : public Operation {
     const Id& self = env_.identity.id();
     const int k = env_.config.k;
     const auto known = env_.table.census();
-    for (const ContactRef ref : env_.table.closest_healthy(self, 3 * static_cast<std::size_t>(k))) {
+    for (const ContactRef ref : env_.table.closest_healthy(self, neighbourhood(k))) {
       const Id id = env_.book.id(ref);
-      auto ranges = shared_ranges({self, k}, {id, k + 1}, known, kRanges);
+      auto ranges = shared_ranges({self, k}, {id, k + 1}, known, kSharedRanges);
       if (ranges.empty()) continue;
       heirs_.push_back({ContactHold(env_.book, ref),
                         make_operation(env_, SyncRequest{env_.book.contact(ref), ranges})});

@@ -19,6 +19,7 @@
 #include "base/check.h"
 #include "base/plant.h"
 #include "ops/quorum.h"
+#include "ops/replies.h"
 #include "ops/requests.h"
 #include "ops/walk.h"
 
@@ -92,12 +93,10 @@ class SetOp final : public Operation {
       on_stored(now, from.id(), *ok);
       return;
     }
-    const auto* failure = std::get_if<wire::Failure>(&reply);
-    const bool busy = failure != nullptr && failure->code == wire::FailureCode::busy;
     settle(stored);
     if (planted(Plant::count_refused_store)) return on_stored(now, from.id(), wire::Stored{});
-    log_.ended(now.at, from.id(), busy ? Outcome::busy : Outcome::refused,
-               failure != nullptr ? failure->detail : "answered with a message of another kind");
+    Refusal refusal = refusal_in(reply);
+    log_.ended(now.at, from.id(), refusal.outcome, std::move(refusal.detail));
   }
 
   void on_slow(Now now, const ContactHold& from) override {

@@ -5,16 +5,17 @@
 // is nearly settled goes first. It ends well if the peer has, in the end, all that this node has.
 #include <deque>
 
+#include "ops/replies.h"
 #include "ops/requests.h"
 
 namespace kadmos {
 namespace {
 
-constexpr int kStoring = 8;            // at once
-constexpr int kQuestions = 1024;       // in all; what is left is for another time
-constexpr std::size_t kRanges = 4096;  // waiting to be compared
-constexpr int kRefusals = 8;           // of stores, and it is left alone
-constexpr int kStep = 4;               // bits by which a range is divided
+constexpr int kStoring = 8;             // at once
+constexpr int kQuestions = 1024;        // in all; what is left is for another time
+constexpr std::size_t kWaiting = 4096;  // waiting to be compared
+constexpr int kRefusals = 8;            // of stores, and it is left alone
+constexpr int kStep = 4;                // bits by which a range is divided
 
 class SyncOp final : public Operation {
  public:
@@ -98,7 +99,7 @@ class SyncOp final : public Operation {
                        records <= wire::Versions::kMost;
       if (few || range.bits == Id::kBits) {
         list_.push_back(range);
-      } else if (compare_.size() < kRanges) {
+      } else if (compare_.size() < kWaiting) {
         divide(range, std::min(range.bits + kStep, Id::kBits));
       } else {
         incomplete_ = true;
@@ -153,10 +154,7 @@ class SyncOp final : public Operation {
     if (++refusals_ == kRefusals) fail(reply);
   }
 
-  void fail(const wire::Body& reply) {
-    const auto* failure = std::get_if<wire::Failure>(&reply);
-    fail(failure != nullptr ? failure->detail : "answered with a message of another kind");
-  }
+  void fail(const wire::Body& reply) { fail(refusal_in(reply).detail); }
   void fail(std::string detail) { failed_ = Error(Errc::refused, std::move(detail)); }
 
   const OpEnv& env_;

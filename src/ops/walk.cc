@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/plant.h"
+#include "ops/replies.h"
 
 namespace kadmos {
 
@@ -81,10 +82,8 @@ std::optional<Action> Walk::poll_action(Now now) {
 const wire::Nodes* Walk::on_answer(Now now, const ContactHold& from, const wire::Body& reply) {
   const auto* nodes = std::get_if<wire::Nodes>(&reply);
   if (nodes == nullptr) {
-    const auto* failure = std::get_if<wire::Failure>(&reply);
-    const bool busy = failure != nullptr && failure->code == wire::FailureCode::busy;
-    on_failed(now, from, busy ? Outcome::busy : Outcome::refused,
-              failure != nullptr ? failure->detail : "answered with a message of another kind");
+    const Refusal refusal = refusal_in(reply);
+    on_failed(now, from, refusal.outcome, refusal.detail);
     return nullptr;
   }
   const auto namer = lookup_.on_answer(from.ref());

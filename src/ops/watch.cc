@@ -16,6 +16,7 @@
 #include <set>
 
 #include "ops/quorum.h"
+#include "ops/replies.h"
 #include "ops/requests.h"
 #include "ops/walk.h"
 
@@ -265,17 +266,13 @@ class WatchOp final : public Operation {
   // was verified before.
   void consider(Now now, const Contact& from, const Record& record, const ContactHold* peer) {
     // Once a first version has expired nobody remembers it, and the next one is a first again.
-    if (best_ && best_->sequence <= 1 && best_->type != RecordType::content &&
-        best_->expiry + env_.config.clock_skew <= now.wall) {
-      best_.reset();
-    }
+    if (best_ && best_->sequence <= 1 && has_expired(env_, now, *best_)) best_.reset();
     if (best_ && (record == *best_ || order(record, *best_) <= 0)) return;
     if (peer != nullptr) {
       if (auto valid = verify(record, key_, env_.config.network); !valid) {
         return on_invalid(now, *peer);
       }
-      const bool owned = record.type != RecordType::content;
-      if (owned && record.expiry + env_.config.clock_skew <= now.wall) return;
+      if (has_expired(env_, now, record)) return;
     }
     const bool equivocation = best_ && equivocates(record, *best_);
     if (equivocation) ++env_.stats.equivocations;

@@ -16,6 +16,12 @@ struct Keeper {
   int k = 0;
 };
 
+// Who shares keys with a node is among so many of the nearest to it.
+constexpr std::size_t neighbourhood(int k) { return 3 * static_cast<std::size_t>(k); }
+
+// Of what two nodes share, so many ranges at most are compared at once.
+inline constexpr std::size_t kSharedRanges = 256;
+
 // The ranges, in key order and none inside another, of the keys to which `a` is one of the a.k
 // nearest and `b` one of the b.k nearest, of a, b and `others` (which may name them too); up to
 // `most`. Whoever is in a subtree that splits off from a node's path to a key is nearer to the key
