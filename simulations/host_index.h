@@ -39,8 +39,10 @@ class HostIndex {
     NodeIndex host = kNobody;
   };
 
+  // A product's bits depend on lower ones alone: words that differ in their upper half need that
+  // folded in, as those of IPv4 addresses do.
   static std::uint32_t hash_of(std::uint64_t word) {
-    return static_cast<std::uint32_t>(word * 0x9e3779b97f4a7c15U >> 32);
+    return static_cast<std::uint32_t>((word ^ word >> 32) * 0x9e3779b97f4a7c15U >> 32);
   }
   std::size_t mask() const { return places_.size() - 1; }
   void put(Place place) {

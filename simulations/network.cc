@@ -73,7 +73,9 @@ Network::~Network() = default;
 NodeIndex Network::add_host(const PublicKey& key, const Endpoint& address) {
   check(!find(key) && !find(address));
   const auto index = static_cast<NodeIndex>(hosts_.size());
-  hosts_.push_back(std::make_unique<Host>(key, address, Prng(prng_.next())));
+  hosts_.push_back(std::make_unique<Host>(Prng(prng_.next())));
+  keys_.push_back(key);
+  addresses_.push_back(address);
   Host& host = *hosts_.back();
   host.position = options_.latency.place(host.prng);
   host.line = Prng(lines_ + index).next();
@@ -92,7 +94,7 @@ std::unique_ptr<Transport> Network::make_transport(NodeIndex index, const Config
   host.self.client = config.client;
   host.self.contact.endpoints =
       config.client ? Endpoints()
-                    : (config.advertise.empty() ? Endpoints(host.address) : config.advertise);
+                    : (config.advertise.empty() ? Endpoints(address(index)) : config.advertise);
   host.max_links = config.limits.connections;
   host.max_dials = config.limits.dials;
   host.max_queued = config.limits.queued_bytes;
@@ -101,16 +103,15 @@ std::unique_ptr<Transport> Network::make_transport(NodeIndex index, const Config
 }
 
 const Contact& Network::contact(NodeIndex host) const { return hosts_[host]->self.contact; }
-const PublicKey& Network::key(NodeIndex host) const { return hosts_[host]->key; }
-const Endpoint& Network::address(NodeIndex host) const { return hosts_[host]->address; }
+const PublicKey& Network::key(NodeIndex host) const { return keys_[host]; }
+const Endpoint& Network::address(NodeIndex host) const { return addresses_[host]; }
 
 std::optional<NodeIndex> Network::find(const PublicKey& key) const {
-  return by_key_.find(word_of(key), [&](NodeIndex i) { return hosts_[i]->key == key; });
+  return by_key_.find(word_of(key), [&](NodeIndex i) { return keys_[i] == key; });
 }
 
 std::optional<NodeIndex> Network::find(const Endpoint& address) const {
-  return by_address_.find(word_of(address),
-                          [&](NodeIndex i) { return hosts_[i]->address == address; });
+  return by_address_.find(word_of(address), [&](NodeIndex i) { return addresses_[i] == address; });
 }
 
 void Network::close(NodeIndex self) {
@@ -158,13 +159,11 @@ void Network::add_stats(NodeIndex self, Stats& stats) const {
 void Network::send(NodeIndex self, const Contact& to, Bytes frame) {
   Host& host = *hosts_[self];
   if (host.listener == nullptr) return;
-  if (on_send_) {
-    const auto peer = find(to.key);
-    const Link* link = peer ? find_link(host, *peer) : nullptr;
-    on_send_(self, to, frame, link != nullptr && usable(*link));
-  }
-  if (const auto peer = find(to.key)) {
-    if (Link* link = find_link(host, *peer)) {
+  const auto peer = find(to.key);
+  Link* const link = peer ? find_link(host, *peer) : nullptr;
+  if (on_send_) on_send_(self, to, frame, link != nullptr && usable(*link));
+  if (peer) {
+    if (link != nullptr) {
       if (usable(*link)) {
         if (backlog(self, *link) + frame.size() <= host.max_queued) {
           return transmit(self, *link, Kind::frame, std::move(frame));
@@ -179,10 +178,10 @@ void Network::send(NodeIndex self, const Contact& to, Bytes frame) {
     }
     if (options_.warm && warm_to(self, *peer, to)) {
       ++host.stats.connections_dialled;
-      Link& link = open(self, *peer);
-      link.reached = true;
-      transmit(self, link, Kind::opened, {});
-      return transmit(self, link, Kind::frame, std::move(frame));
+      Link& opened = open(self, *peer);
+      opened.reached = true;
+      transmit(self, opened, Kind::opened, {});
+      return transmit(self, opened, Kind::frame, std::move(frame));
     }
   }
   if (to.endpoints.empty()) return lose(self, to.key, Unreachable::no_endpoint);
@@ -225,7 +224,7 @@ bool Network::warm_to(NodeIndex self, NodeIndex peer, const Contact& to) const {
   const Host& target = *hosts_[peer];
   return peer != self && target.listener != nullptr && target.dialable && !target.self.client &&
          target.network == hosts_[self]->network && !to.endpoints.empty() &&
-         to.endpoints.front() == target.address;
+         to.endpoints.front() == address(peer);
 }
 
 void Network::drop(NodeIndex self, const PublicKey& peer) {
@@ -283,7 +282,7 @@ void Network::on_accepted(const Event& event) {
   const Dial* pending = find_dial(host, event.number);
   if (pending == nullptr) return;  // given up
   const Host& target = *hosts_[peer];
-  if (pending->where.key && *pending->where.key != target.key) {
+  if (pending->where.key && *pending->where.key != key(peer)) {
     ++host.stats.peers_wrong_key;
     return fail_dial(self, event.number, Unreachable::wrong_key);
   }
@@ -374,7 +373,7 @@ void Network::on_closed(const Event& event) {
   }
   const bool was_usable = usable(*link);
   erase_link(host, event.from);
-  if (was_usable) host.listener->on_unreachable(hosts_[event.from]->key, Unreachable::closed);
+  if (was_usable) host.listener->on_unreachable(key(event.from), Unreachable::closed);
 }
 
 void Network::on_retired(const Event& event) {
@@ -507,10 +506,10 @@ void Network::hang_up(NodeIndex self, NodeIndex peer, TimePoint earliest, Kind h
 Peer Network::as_peer(NodeIndex peer, bool reached) const {
   const Host& host = *hosts_[peer];
   Peer out = host.self;
-  out.address = host.address;
+  out.address = address(peer);
   out.reached = reached;
   if (reached) {  // where it was reached counts more than what it says
-    out.contact.endpoints = Endpoints(host.address);
+    out.contact.endpoints = Endpoints(address(peer));
     for (const Endpoint& claimed : host.self.contact.endpoints) out.contact.endpoints.add(claimed);
   }
   return out;

@@ -177,10 +177,8 @@ class Network {
     std::vector<Bytes> waiting;  // frames, if not a probe
   };
   struct Host {
-    Host(const PublicKey& k, const Endpoint& a, Prng p) : key(k), address(a), prng(p) {}
+    explicit Host(Prng p) : prng(p) {}
 
-    PublicKey key;
-    Endpoint address;
     Position position;
     Prng prng;
     std::uint64_t line = 0;  // which bursts it has
@@ -258,6 +256,9 @@ class Network {
   NetworkCounts counts_;
   std::map<std::pair<NodeIndex, NodeIndex>, Stall> stalls_;  // by sender and receiver
   std::vector<std::unique_ptr<Host>> hosts_;
+  // Apart from the hosts, so that a search by them looks at little memory.
+  std::vector<PublicKey> keys_;
+  std::vector<Endpoint> addresses_;
   HostIndex by_key_;
   HostIndex by_address_;
 };

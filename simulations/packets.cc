@@ -296,7 +296,7 @@ void Network::give_up(NodeIndex self, NodeIndex peer, std::uint64_t since) {
   const bool was_usable = usable(*link);
   erase_link(host, peer);
   ++counts_.broken;
-  if (was_usable) host.listener->on_unreachable(hosts_[peer]->key, Unreachable::closed);
+  if (was_usable) host.listener->on_unreachable(key(peer), Unreachable::closed);
 }
 
 void Network::set_side(NodeIndex host, unsigned side) {

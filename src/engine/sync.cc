@@ -18,7 +18,8 @@ void Engine::run_sync(Now now) {
     if (std::holds_alternative<SyncPlan::Neighbour>(*job)) {
       sync_with_next(now);
     } else if (const auto* newcomer = std::get_if<SyncPlan::Newcomer>(&*job)) {
-      sync_with(now, *newcomer->contact, table_.census());
+      // Who holds nothing has nothing for it, and compares in its own time.
+      if (store_.usage().records > 0) sync_with(now, *newcomer->contact, table_.census());
     } else if (const auto* look = std::get_if<SyncPlan::Look>(&*job)) {
       look_for_strays(now, look->keys);
     } else {
