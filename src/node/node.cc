@@ -205,7 +205,8 @@ class Node::Impl final : public TransportListener {
 
  private:
   using Waiting = std::variant<Promise<Closest>, Promise<Receipt>, Promise<Found>, Promise<Pong>,
-                               Promise<Audit>, Promise<HandedOver>, StreamSource<Update>, StreamSource<Provider>>;
+                               Promise<Audit>, Promise<HandedOver>, StreamSource<Update>,
+                               StreamSource<Provider>>;
 
   static Future<Receipt> refuse(Errc code, std::string detail) {
     return Future<Receipt>::resolved(Error(code, std::move(detail)));
