@@ -30,6 +30,7 @@ constexpr Duration kFloodPause = std::chrono::seconds(2);
 constexpr std::size_t kFloodBytes = 4096;
 constexpr int kFloodTries = 32;  // to come near the flooded node
 constexpr Duration kEquivocationPause = std::chrono::minutes(2);
+constexpr Duration kReplayPause = std::chrono::seconds(30);
 
 Seed random_secret(Prng& prng) {
   Seed secret{};
@@ -158,8 +159,9 @@ class Crook final : public Transport, public TransportListener {
         return true;
       case Kind::stale:
         if (store != nullptr) {
-          first_.try_emplace(key_of(store->record), store->record);
+          const auto [kept, first] = first_.try_emplace(key_of(store->record), store->record);
           feign(from, message.request, store->record);
+          if (!first) replay(kept->second);
           return true;
         }
         if (value == nullptr) return false;
@@ -178,6 +180,17 @@ class Crook final : public Transport, public TransportListener {
         return false;
     }
     return false;
+  }
+
+  // Once a newer version is where it belongs, offers this one to all who hold that.
+  void replay(const Record& older) {
+    world().after(prng_.jittered(kReplayPause), [this, older] {
+      if (!open_) return;
+      const auto k = static_cast<std::size_t>(plot_.scenario_.config.k);
+      for (const NodeIndex i : plot_.crowd_.closest_in_place(key_of(older), k)) {
+        demand(world().contact(i), wire::Store{older});
+      }
+    });
   }
 
   // Half of them so late that the asker has nearly given them up, half of them so that it just does

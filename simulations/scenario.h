@@ -60,7 +60,7 @@ struct Adversaries {
     silent,        // take every request, answer none
     colluders,     // answer with each other
     fabricators,   // answer with contacts that do not exist
-    stale,         // keep and serve the first version of everything
+    stale,         // keep, serve and replay the first version of everything
     forgers,       // serve forged and foreign records, and replies nobody asked for
     flooders,      // store rubbish wherever they can
     ground,        // identities ground next to one key, which they deny

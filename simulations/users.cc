@@ -270,8 +270,9 @@ void Users::check_found(const Operation& op, const Found& found) {
   if (!fault.empty()) return violate_("values verify", text(op) + ": " + fault);
   std::uint64_t& seen = entry.seen[op.node];
   seen = std::max(seen, record.sequence);
-  // With too few answers it is no more than it says to be.
-  if (!op.whole || found.answers < answers_wanted()) return;
+  // With too few answers it is no more than it says to be; least of all if none is another's.
+  const int others = found.answers - (found.local ? 1 : 0);
+  if (!op.whole || found.answers < answers_wanted() || others == 0) return;
   const auto must_be = [&](const char* rule, std::uint64_t sequence, const char* why) {
     if (record.sequence >= sequence || !is_within_reach(entry, sequence, found.asked)) return;
     violate_(rule, text(op) + " gave sequence " + std::to_string(record.sequence) + ", but " +
