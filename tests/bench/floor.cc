@@ -24,6 +24,7 @@
 #include "base/check.h"
 #include "kadmos/kadmos.h"
 #include "tests/bench/common/load.h"
+#include "tests/bench/common/options.h"
 #include "tests/bench/common/table.h"
 #include "wire/codec.h"
 
@@ -384,11 +385,8 @@ int main_of(int argc, char** argv) {
   std::string json_file;
   CLI::App app("Measures what the kernel, TLS and signatures alone cost.", "floor_bench");
   app.footer(kFooter);
-  app.add_option("--rounds", rounds, "How often to measure each, in turn")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 1000))
-      ->type_name("R");
-  app.add_option("--json", json_file, "Write all figures there; - is stdout")->type_name("FILE");
+  add_rounds(app, rounds);
+  add_json(app, json_file);
   CLI11_PARSE(app, argc, argv);
   return run(rounds, json_file);
 }

@@ -1,8 +1,12 @@
 // parts_bench: what the parts of a node cost each for itself, by Google Benchmark, whose arguments
 // it takes (--benchmark_filter=REGEX, --benchmark_format=json). Times say which part to look at
 // when swarm_bench got slower; asserts nothing.
+//
+// What holds something is measured with a thousand, ten and a hundred thousand of it. A linear cost
+// would grow a hundred times over these; a few times is what the caches miss.
 #include <benchmark/benchmark.h>
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,9 +15,12 @@
 #include "base/contact_book.h"
 #include "base/prng.h"
 #include "crypto/sha512.h"
+#include "engine/rpcs.h"
+#include "engine/watchers.h"
 #include "kadmos/kadmos.h"
 #include "lookup/lookup.h"
 #include "routing/routing_table.h"
+#include "routing/suspects.h"
 #include "store/record_store.h"
 #include "support/records.h"
 #include "wire/codec.h"
@@ -26,6 +33,12 @@ using benchmark::DoNotOptimize;
 using benchmark::State;
 
 constexpr int kK = 20;
+
+// For a benchmark whose argument is how much is held.
+void sizes(benchmark::internal::Benchmark* bench) {
+  bench->RangeMultiplier(10)->Range(1000, 100'000);
+}
+std::size_t held(const State& state) { return static_cast<std::size_t>(state.range(0)); }
 
 PublicKey key_of(Prng& prng) {
   PublicKey out;
@@ -114,30 +127,36 @@ BENCHMARK_CAPTURE(decode, nodes_and_record, value);
 BENCHMARK_CAPTURE(decode, store, store);
 
 // ---- Contacts, table, lookup.
+struct Book {
+  explicit Book(std::size_t known) {
+    for (const Contact& contact : contacts_of(prng, known)) book.intern(contact);
+  }
+  Prng prng{1};
+  ContactBook book{id_of};
+};
+
 void contact_book_intern_new(State& state) {
-  Prng prng(1);
-  const auto contacts = contacts_of(prng, 10'000);
-  ContactBook book(id_of);
+  Book all(held(state));
+  const auto contacts = contacts_of(all.prng, 10'000);
   std::size_t i = 0;
   for (auto _ : state) {
-    book.release(book.intern(contacts[i]));
+    all.book.release(all.book.intern(contacts[i]));
     i = (i + 1) % contacts.size();
   }
 }
-BENCHMARK(contact_book_intern_new);
+BENCHMARK(contact_book_intern_new)->Apply(sizes);
 
 void contact_book_intern_known(State& state) {
-  Prng prng(1);
-  const auto contacts = contacts_of(prng, 10'000);
-  ContactBook book(id_of);
-  for (const Contact& contact : contacts) book.intern(contact);
+  Book all(held(state));
+  const auto contacts = contacts_of(all.prng, 1000);
+  for (const Contact& contact : contacts) all.book.intern(contact);
   std::size_t i = 0;
   for (auto _ : state) {
-    book.release(book.intern(contacts[i]));
+    all.book.release(all.book.intern(contacts[i]));
     i = (i + 1) % contacts.size();
   }
 }
-BENCHMARK(contact_book_intern_known);
+BENCHMARK(contact_book_intern_known)->Apply(sizes);
 
 // A table that met so many nodes.
 struct Table {
@@ -155,20 +174,89 @@ struct Table {
 };
 
 void routing_table_seen(State& state) {
-  Table all(static_cast<std::size_t>(state.range(0)));
+  Table all(held(state));
   std::size_t i = 0;
   for (auto _ : state) {
     DoNotOptimize(all.table.on_seen(TimePoint{}, all.refs[i], std::chrono::milliseconds(1)));
     i = (i + 1) % all.refs.size();
   }
 }
-BENCHMARK(routing_table_seen)->Arg(64)->Arg(10'000);
+BENCHMARK(routing_table_seen)->Apply(sizes);
 
 void routing_table_closest(State& state) {
-  Table all(static_cast<std::size_t>(state.range(0)));
+  Table all(held(state));
   for (auto _ : state) DoNotOptimize(all.table.closest_healthy(all.prng.id(), kK));
 }
-BENCHMARK(routing_table_closest)->Arg(64)->Arg(10'000);
+BENCHMARK(routing_table_closest)->Apply(sizes);
+
+// Somebody fails, and answers again.
+void suspects(State& state) {
+  Suspects all(std::chrono::seconds(30), SIZE_MAX);
+  Prng prng(1);
+  for (std::size_t i = held(state); i > 0; --i) all.on_offence(TimePoint{}, prng.id());
+  for (auto _ : state) {
+    const Id id = prng.id();
+    all.on_offence(TimePoint{}, id);
+    DoNotOptimize(all.suspected(TimePoint{}, id));
+    all.on_answer(id);
+  }
+}
+BENCHMARK(suspects)->Apply(sizes);
+
+// An operation's request, its answer, and the operation's end, while so many requests have been
+// sent and answered since the oldest one that still waits, as behind a silent peer.
+void rpcs_behind_a_silent_peer(State& state) {
+  Prng prng(1);
+  ContactBook book(id_of);
+  const ContactHold silent(book, contact_of(prng));
+  const ContactHold other(book, contact_of(prng));
+  Rpcs rpcs(1);
+  const auto add = [&](const ContactHold& peer, OpId op) {
+    const TimePoint now{};
+    return rpcs.add({peer, op, now, now + std::chrono::seconds(1), now + std::chrono::seconds(5)});
+  };
+  const auto fill = [&] {
+    rpcs.clear();
+    add(silent, 1);
+    for (auto i = state.range(0); i > 1; --i)
+      check(rpcs.take(add(other, 2), other->key).has_value());
+  };
+  std::int64_t since = 0;
+  OpId op = 3;
+  fill();
+  for (auto _ : state) {
+    check(rpcs.take(add(other, op), other->key).has_value());
+    rpcs.orphan(op++);
+    if (++since < state.range(0) / 10) continue;
+    state.PauseTiming();
+    fill();
+    since = 0;
+    state.ResumeTiming();
+  }
+}
+BENCHMARK(rpcs_behind_a_silent_peer)->Apply(sizes);
+
+// A watch begins and ends among so many others, of as many keys, by a hundred peers.
+void watchers(State& state) {
+  Limits limits;
+  limits.watches = limits.watches_per_peer = SIZE_MAX;
+  Watchers all(limits);
+  Prng prng(1);
+  std::vector<PublicKey> peers;
+  while (peers.size() < 100) peers.push_back(key_of(prng));
+  const auto soon = [&] { return TimePoint{std::chrono::seconds(prng.below(120))}; };
+  for (std::size_t i = held(state); i > 0; --i) {
+    check(all.add(prng.id(), peers[i % peers.size()], i, soon()));
+  }
+  for (auto _ : state) {
+    const Key key = prng.id();
+    check(all.add(key, peers.front(), 1, soon()));
+    DoNotOptimize(all.of(key));
+    DoNotOptimize(all.next_timeout());
+    all.end(key, peers.front());
+  }
+}
+BENCHMARK(watchers)->Apply(sizes);
 
 // A whole lookup among 1,000 nodes in which each names the 20 nearest of those it drew: divided by
 // the answers, this is one step.
@@ -224,43 +312,109 @@ void record_verify(State& state) {
 }
 BENCHMARK(record_verify);
 
-// ---- Storage.
+// ---- Storage: a store of so many records of a name each, which is its limit.
 struct Store {
-  explicit Store(std::size_t count) : storage(make_memory_storage()) {
-    storage->on_committed([](CommitId, const Result<void>&) {});
-    Commit commit;
-    commit.id = 1;
-    for (std::size_t i = 0; i < count; ++i) {
-      StoredRecord stored;
-      stored.record = records::content("value " + std::to_string(i));
-      stored.expiry = stored.record.expiry;
-      keys.push_back(kadmos::key_of(stored.record));
-      commit.writes.push_back({keys.back(), std::move(stored)});
+  explicit Store(std::size_t count) {
+    config.limits.records = count;
+    config.limits.records_per_owner = config.limits.records_per_group = 1 << 30;
+    storage->on_committed(
+        [this](CommitId id, const Result<void>& result) { store->on_committed(id, result); });
+    store.emplace(config, self, *storage, stats);
+    while (keys.size() < count) {
+      // As far from the node as keys can be, so that any other that is nearer displaces one.
+      Key key = prng.id();
+      key.set_bit(0, !self.bit(0));
+      check(offer(key).status == RecordStore::Status::accepted);
+      keys.push_back(key);
+      if (keys.size() % 1000 == 0) commit();
     }
-    storage->commit(std::move(commit));
+    commit();
+  }
+  RecordStore::Verdict offer(const Key& key) {
+    record.sequence = ++sequence;
+    record.expiry = records::kNoon + std::chrono::hours(1) + std::chrono::milliseconds(sequence);
+    return store->offer(now, key, record, false, 1);
+  }
+  void commit() {
+    if (auto batch = store->poll_commit()) storage->commit(*std::move(batch));
     storage->pump();
   }
-  std::unique_ptr<Storage> storage;
+  const Key& any() { return keys[prng.below(keys.size())]; }
+
+  Prng prng{1};
+  Id self = prng.id();
+  Config config;
+  Stats stats;
+  Now now{TimePoint{}, records::kNoon};
+  // Whether it proves itself was seen before it is offered.
+  Record record = records::owned(records::identity(1), "a name", 1, std::string(100, 'x'));
+  std::uint64_t sequence = 0;
   std::vector<Key> keys;
+  std::unique_ptr<Storage> storage = make_memory_storage();
+  std::optional<RecordStore> store;
 };
 
-void storage_find(State& state) {
-  const Store all(static_cast<std::size_t>(state.range(0)));
-  Prng prng(1);
-  for (auto _ : state) DoNotOptimize(all.storage->find(all.keys[prng.below(all.keys.size())]));
+void store_find(State& state) {
+  Store all(held(state));
+  for (auto _ : state) DoNotOptimize(all.store->find(all.now, all.any()));
 }
-BENCHMARK(storage_find)->Arg(1000)->Arg(100'000);
+BENCHMARK(store_find)->Apply(sizes);
 
-void record_store_find(State& state) {
-  const Store all(static_cast<std::size_t>(state.range(0)));
-  const Config config;
-  Stats stats;
-  const RecordStore store(config, Id{}, *all.storage, stats);
-  const Now now{TimePoint{}, records::kNoon};
-  Prng prng(1);
-  for (auto _ : state) DoNotOptimize(store.find(now, all.keys[prng.below(all.keys.size())]));
+// A newer version.
+void store_replace(State& state) {
+  Store all(held(state));
+  for (auto _ : state) {
+    DoNotOptimize(all.offer(all.any()));
+    all.commit();
+  }
 }
-BENCHMARK(record_store_find)->Arg(1000)->Arg(100'000);
+BENCHMARK(store_replace)->Apply(sizes);
+
+// A record nearer than all, for which the farthest goes.
+void store_displace(State& state) {
+  Store all(held(state));
+  std::uint64_t distance = 1ULL << 40;
+  for (auto _ : state) {
+    auto bytes = all.self.bytes();
+    --distance;
+    for (std::size_t i = 0; i < 8; ++i) bytes[8 + i] ^= static_cast<Byte>(distance >> (56 - 8 * i));
+    check(all.offer(*Id::from_bytes(bytes)).status == RecordStore::Status::accepted);
+    all.commit();
+  }
+}
+BENCHMARK(store_displace)->Apply(sizes);
+
+// A record farther than any.
+void store_turn_away(State& state) {
+  Store all(held(state));
+  for (auto _ : state) {
+    Key key = all.prng.id();
+    for (int i = 0; i < 20; ++i) key.set_bit(i, !all.self.bit(i));
+    DoNotOptimize(all.offer(key));
+    all.commit();
+  }
+}
+BENCHMARK(store_turn_away)->Apply(sizes);
+
+// What is compared with neighbours, after a change.
+void store_digest(State& state) {
+  Store all(held(state));
+  const KeyRange everything;
+  DoNotOptimize(all.store->digest(everything));
+  for (auto _ : state) {
+    all.offer(all.any());
+    all.commit();
+    DoNotOptimize(all.store->digest(everything));
+  }
+}
+BENCHMARK(store_digest)->Apply(sizes);
+
+// Announcements of a key that has few.
+void store_announcements(State& state) {
+  Store all(held(state));
+  for (auto _ : state) DoNotOptimize(all.store->announcements(all.now, all.any(), {}, 64));
+}
+BENCHMARK(store_announcements)->Apply(sizes);
 
 }  // namespace
 }  // namespace kadmos::bench

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "tests/bench/common/kadmos_network.h"
+#include "tests/bench/common/options.h"
 #include "tests/bench/common/table.h"
 
 namespace kadmos::bench {
@@ -49,7 +50,7 @@ struct Options {
 
 // One network: what was born, and a row for each load.
 Json measure(const Options& options, int k, Health health, const std::vector<Verb>& verbs) {
-  KadmosNetwork network(options.nodes, k, health);
+  KadmosNetwork network({options.nodes, k, health});
   std::vector<Work> works;
   for (const Verb verb : verbs) {
     for (const std::size_t bytes : options.bytes) {
@@ -62,6 +63,16 @@ Json measure(const Options& options, int k, Health health, const std::vector<Ver
   }
   Json rows = survey(network, health, works);
   return {{"birth", network.birth()}, {"rows", std::move(rows)}};
+}
+
+// What a node takes that does nothing, before it has connections and with exactly 64.
+Json idle(int k) {
+  KadmosNetwork network({65, k});
+  Json out = network.birth();
+  network.connect();
+  out["bytes_connected"] = network.bytes();
+  out["connected"] = network.connections();
+  return out;
 }
 
 int run(const Options& options) {
@@ -84,13 +95,17 @@ int run(const Options& options) {
         if (birth.is_null()) birth = result["birth"];
       }
     }
-    const auto number = [&](const char* name) { return birth.at(name).get<double>(); };
+    const Json memory = apart([&] { return idle(k); });
+    const auto number = [](const Json& of, const char* name) { return of.at(name).get<double>(); };
     fmt::print(
-        "a node, idle: {:.0f} KiB without connections, {:.0f} KiB with {:.0f}; {} joined one after "
-        "the other in {:.2f} s, the last in {:.1f} ms\n\n",
-        number("bytes_unconnected") / 1024, number("bytes_idle") / 1024, number("connections"),
-        birth.at("nodes").get<std::size_t>(), number("join_all_s"), number("last_join_ms"));
-    all.push_back({{"k", k}, {"nodes", options.nodes}, {"birth", birth}, {"rows", rows}});
+        "a node, idle: {:.0f} KiB without connections, {:.0f} KiB with {:.0f}, {:.0f} KiB with "
+        "{:.0f}; {} joined one after the other in {:.2f} s, the last in {:.1f} ms\n\n",
+        number(memory, "bytes_unconnected") / 1024, number(memory, "bytes_idle") / 1024,
+        number(memory, "connections"), number(memory, "bytes_connected") / 1024,
+        number(memory, "connected"), birth.at("nodes").get<std::size_t>(),
+        number(birth, "join_all_s"), number(birth, "last_join_ms"));
+    all.push_back(
+        {{"k", k}, {"nodes", options.nodes}, {"birth", birth}, {"idle", memory}, {"rows", rows}});
   }
   if (!options.json_file.empty()) write_json(options.json_file, all);
   return 0;
@@ -105,10 +120,7 @@ int main_of(int argc, char** argv) {
     known.description("");  // `help` says it better
     app.add_option(flag, into, help)->delimiter(',')->transform(known)->type_name("WHICH");
   };
-  app.add_option("--nodes", options.nodes, "Nodes in the network")
-      ->capture_default_str()
-      ->check(CLI::Range(8, 100'000))
-      ->type_name("N");
+  add_nodes(app, options.nodes, 100'000);
   app.add_option("--k", options.ks, "Replicas and bucket size; several: 8,20")
       ->delimiter(',')
       ->capture_default_str()
@@ -131,12 +143,8 @@ int main_of(int argc, char** argv) {
       ->capture_default_str()
       ->check(CLI::Range(32, 65'536))
       ->type_name("BYTES");
-  app.add_option("--seconds", options.seconds, "How long each load begins operations")
-      ->capture_default_str()
-      ->check(CLI::Range(0.01, 3600.0))
-      ->type_name("S");
-  app.add_option("--json", options.json_file, "Write all figures there; - is stdout")
-      ->type_name("FILE");
+  add_seconds(app, options.seconds);
+  add_json(app, options.json_file);
   CLI11_PARSE(app, argc, argv);
   return run(options);
 }

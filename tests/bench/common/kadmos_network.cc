@@ -12,10 +12,10 @@ namespace {
 
 using std::chrono::steady_clock;
 
-std::unique_ptr<Node> make(UvLoop& loop, int k) {
+std::unique_ptr<Node> make(UvLoop& loop, int k, std::size_t connections) {
   Config config;
   config.k = k;
-  config.limits.connections = 1 << 16;
+  config.limits.connections = connections;
   config.limits.dials = 1 << 16;
   config.limits.handshakes = 1 << 16;
   config.limits.requests_per_peer = 1 << 16;
@@ -35,12 +35,12 @@ void join(UvLoop& loop, Node& node, const std::string& entry) {
 }
 
 // Makes and joins `count` nodes when it is told through whom, says so, and lives on.
-void live_apart(std::size_t count, int k, const Line& line) {
+void live_apart(std::size_t count, const Plan& plan, const Line& line) {
   const std::string entry = line.hear();
   UvLoop loop;
   std::vector<std::unique_ptr<Node>> nodes;
   while (nodes.size() < count) {
-    nodes.push_back(make(loop, k));
+    nodes.push_back(make(loop, plan.k, plan.connections));
     join(loop, *nodes.back(), entry);
   }
   line.say("joined");
@@ -49,16 +49,25 @@ void live_apart(std::size_t count, int k, const Line& line) {
 
 }  // namespace
 
-KadmosNetwork::KadmosNetwork(std::size_t nodes, int k, Health health) : health_(health) {
-  const std::size_t apart = health == Health::healthy ? 0 : nodes / 8;
+KadmosNetwork::KadmosNetwork(const Plan& plan) : plan_(plan) {
+  const std::size_t apart = plan.health == Health::healthy ? 0 : plan.nodes / plan.one_in;
   if (apart > 0) {
-    companion_.emplace([&](const Line& line) { live_apart(apart, k, line); });
+    companion_.emplace([&](const Line& line) { live_apart(apart, plan_, line); });
   }
-  const std::size_t here = nodes - apart;
-  const double count = static_cast<double>(here);
-  const std::size_t memory_before = resident_bytes();
-  while (nodes_.size() < here) nodes_.push_back(make(loop_, k));
-  created_bytes_ = static_cast<double>(resident_bytes() - memory_before) / count;
+  const std::size_t here = plan.nodes - apart;
+  {
+    // What a process pays once, such as the tables of OpenSSL, is no node's.
+    const auto a = make(loop_, plan.k, plan.connections);
+    const auto b = make(loop_, plan.k, plan.connections);
+    join(loop_, *b, a->contact().endpoints.front().text());
+  }
+  bytes_before_ = resident_bytes();
+  nodes_.reserve(here);
+  while (nodes_.size() < here) {
+    const bool user = nodes_.size() < plan.users;
+    nodes_.push_back(make(loop_, plan.k, user ? 1 << 16 : plan.connections));
+  }
+  created_bytes_ = bytes();
 
   const std::string entry = nodes_.front()->contact().endpoints.front().text();
   const auto begin = steady_clock::now();
@@ -77,16 +86,17 @@ KadmosNetwork::KadmosNetwork(std::size_t nodes, int k, Health health) : health_(
     last_join_ms_ = milliseconds(steady_clock::now() - before);
   }
   join_seconds_ = std::chrono::duration<double>(steady_clock::now() - begin).count();
-  // What the joins have set off, such as dial-backs.
-  const auto settled = loop_.after(std::chrono::milliseconds(300), [&] { loop_.stop(); });
-  loop_.run();
-  joined_bytes_ = static_cast<double>(resident_bytes() - memory_before) / count;
-  for (const auto& node : nodes_) {
-    connections_ += static_cast<double>(node->stats().connections) / count;
-  }
+  rest(std::chrono::milliseconds(300));  // what the joins have set off, such as dial-backs
+  joined_bytes_ = bytes();
+  connections_ = connections();
 }
 
 KadmosNetwork::~KadmosNetwork() = default;
+
+void KadmosNetwork::rest(Duration time) {
+  const auto over = loop_.after(time, [&] { loop_.stop(); });
+  loop_.run();
+}
 
 void KadmosNetwork::warm_up() {
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
@@ -96,9 +106,47 @@ void KadmosNetwork::warm_up() {
   }
 }
 
+void KadmosNetwork::connect() {
+  for (std::size_t i = 0; i < users(); ++i) {
+    for (std::size_t j = 0; j < nodes_.size(); ++j) {
+      if (j == i || (j > i && j < users())) continue;
+      const Contact other = nodes_[j]->contact();
+      check(loop_.run_until(nodes_[i]->ping({other.endpoints.front(), other.key})).ok());
+    }
+  }
+  rest(std::chrono::milliseconds(300));
+}
+
+double KadmosNetwork::connections() const {
+  double out = 0;
+  for (const auto& node : nodes_) out += static_cast<double>(node->stats().connections);
+  return out / static_cast<double>(nodes_.size());
+}
+
+double KadmosNetwork::bytes() const {
+  return (static_cast<double>(resident_bytes()) - static_cast<double>(bytes_before_)) /
+         static_cast<double>(nodes_.size());
+}
+
+std::size_t KadmosNetwork::held(Verb verb, std::size_t bytes) const {
+  std::size_t out = 0;
+  for (std::size_t item = 0; item < kItems; ++item) {
+    const Key key = key_of_item(verb, item, bytes);
+    const auto holds = [&](const auto& node) { return node->held(key).value().has_value(); };
+    if (std::ranges::any_of(nodes_, holds)) ++out;
+  }
+  return out;
+}
+
+std::unique_ptr<Node> KadmosNetwork::newcomer() {
+  auto out = make(loop_, plan_.k, plan_.connections);
+  out->add_bootstrap({nodes_.front()->contact().endpoints.front(), {}});
+  return out;
+}
+
 void KadmosNetwork::spoil() {
-  if (health_ == Health::silent) companion_->freeze();
-  if (health_ == Health::refused) companion_->kill();
+  if (plan_.health == Health::silent) companion_->freeze();
+  if (plan_.health == Health::refused) companion_->kill();
 }
 
 void KadmosNetwork::start(Verb verb, std::size_t user, std::size_t item, std::size_t bytes,
@@ -114,7 +162,7 @@ void KadmosNetwork::start(Verb verb, std::size_t user, std::size_t item, std::si
           .detach();
       return;
     case Verb::set:
-      node.set(fmt::format("{} {}", item, bytes), view_of(value_of(item, bytes)))
+      node.set(name_of_item(item, bytes), view_of(value_of(item, bytes)))
           .then([done](const Result<Receipt>& receipt) { done(receipt.ok()); })
           .detach();
       return;
@@ -130,8 +178,12 @@ void KadmosNetwork::start(Verb verb, std::size_t user, std::size_t item, std::si
   }
 }
 
+std::string KadmosNetwork::name_of_item(std::size_t item, std::size_t bytes) {
+  return fmt::format("{} {}", item, bytes);
+}
+
 Key KadmosNetwork::key_of_item(Verb verb, std::size_t item, std::size_t bytes) const {
-  const std::string name = fmt::format("{} {}", item, bytes);
+  const std::string name = name_of_item(item, bytes);
   const auto [at, added] = keys_.try_emplace((verb == Verb::get ? "get " : "latest ") + name);
   if (added && verb == Verb::get) at->second = content_key(view_of(value_of(item, bytes)));
   if (added && verb == Verb::latest) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tests/bench/common/kadmos_network.h"
+#include "tests/bench/common/options.h"
 #include "tests/bench/common/table.h"
 #include "tests/bench/peers/libtorrent_network.h"
 #include "tests/bench/peers/opendht_network.h"
@@ -41,7 +42,7 @@ struct Options {
 const std::vector<std::string> kLibraries = {"kadmos", "libtorrent", "OpenDHT"};
 
 std::unique_ptr<Network> make(const std::string& library, std::size_t nodes, Health health) {
-  if (library == "kadmos") return std::make_unique<KadmosNetwork>(nodes, 8, health);
+  if (library == "kadmos") return std::make_unique<KadmosNetwork>(Plan{nodes, 8, health});
   if (library == "libtorrent") return std::make_unique<LibtorrentNetwork>(nodes, health);
   return std::make_unique<OpendhtNetwork>(nodes, health);
 }
@@ -133,21 +134,11 @@ int main_of(int argc, char** argv) {
   Options options;
   CLI::App app("Measures kadmos beside libtorrent's DHT and OpenDHT.", "peers_bench");
   app.footer(kFooter);
-  app.add_option("--nodes", options.nodes, "Nodes in each network")
-      ->capture_default_str()
-      ->check(CLI::Range(8, 200))
-      ->type_name("N");
-  app.add_option("--rounds", options.rounds, "How often to measure each, in turn")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 100))
-      ->type_name("R");
-  app.add_option("--seconds", options.seconds, "How long each load begins operations")
-      ->capture_default_str()
-      ->check(CLI::Range(0.01, 3600.0))
-      ->type_name("S");
+  add_nodes(app, options.nodes, 200);
+  add_rounds(app, options.rounds);
+  add_seconds(app, options.seconds);
   app.add_flag("--healthy", options.healthy_only, "Leave out networks with failing nodes");
-  app.add_option("--json", options.json_file, "Write all figures there; - is stdout")
-      ->type_name("FILE");
+  add_json(app, options.json_file);
   CLI11_PARSE(app, argc, argv);
   return run(options);
 }
