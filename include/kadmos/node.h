@@ -127,7 +127,9 @@ class Node {
   // names (`owned_key(owner, name)`): the latest among enough answers to meet every acknowledged
   // set, as long as the k closest nodes are the same. If nobody else can be reached, this node's
   // own copy (Found::local). Errors: not_found (which never proves absence), timeout, unreachable,
-  // with whom it asked.
+  // with whom it asked. If it knows a node that is likely to hold the record it asks that alone
+  // first, which tells content from a name: with GetOptions::quorum, which only names have, several
+  // are asked at once.
   Future<Found> get(const Key& key, GetOptions options = {});
   // The present version, if there is one, then each newer one as soon as it is durable at a replica
   // or here, tombstones too: in order, each once. A version that arrives after a newer one is left

@@ -69,6 +69,7 @@ bool Lookup::improves(const Candidate& known, ContactRef contact, bool verified)
 }
 
 std::optional<ContactRef> Lookup::next() {
+  if (waits_for_one()) return std::nullopt;
   const int limit = closing() ? std::max(options_.closing_alpha, options_.alpha) : options_.alpha;
   if (waiting_ >= limit) return std::nullopt;
   Candidate* chosen = nullptr;
@@ -102,6 +103,7 @@ std::optional<Lookup::Namer> Lookup::on_answer(ContactRef peer) {
   }
   if (candidate->state == State::waiting) --waiting_;
   candidate->state = State::answered;
+  no_longer_alone(*candidate);
   judge_namers(*candidate, false);
   return Namer{candidate->hops, namers_++};
 }
@@ -110,6 +112,7 @@ void Lookup::on_slow(ContactRef peer) {
   Candidate* candidate = find(peer);
   if (candidate == nullptr || candidate->state != State::waiting) return;
   candidate->state = State::slow;
+  no_longer_alone(*candidate);
   --waiting_;
   judge_namers(*candidate, true);
 }
@@ -120,6 +123,7 @@ void Lookup::on_failed(ContactRef peer) {
   if (candidate->state == State::waiting) --waiting_;
   if (candidate->state == State::waiting || candidate->state == State::slow) {
     candidate->state = State::failed;
+    no_longer_alone(*candidate);
     judge_namers(*candidate, true);
   }
 }
@@ -205,6 +209,23 @@ bool Lookup::closing() const {
     if (candidate.state == State::fresh && !doubted(candidate)) return false;
   }
   return false;
+}
+
+bool Lookup::is_near(const Candidate& candidate) const {
+  return shared_prefix(candidate.contact.id(), target_) >= near_bits_;
+}
+
+bool Lookup::waits_for_one() const {
+  if (near_bits_ > Id::kBits) return false;
+  for (const Candidate& candidate : shortlist_) {
+    if (!is_near(candidate)) return false;
+    if (candidate.state == State::waiting) return candidate.verified;
+  }
+  return false;
+}
+
+void Lookup::no_longer_alone(const Candidate& candidate) {
+  if (near_bits_ <= Id::kBits && is_near(candidate)) near_bits_ = Id::kBits + 1;
 }
 
 bool Lookup::doubted(const Candidate& candidate) const {

@@ -9,6 +9,10 @@
 // what those knew has to be made up for. It is done when the `width` nearest candidates that count
 // have all answered, or when nobody is left to ask.
 //
+// Where one answer may be all that is wanted, the first candidate so near to the target that it is
+// likely to have that is asked alone, if this node has reached it before; once it has answered
+// without ending the search, is slow or failed, the search goes on as above.
+//
 // A peer that is slow stops counting: its slot goes to the next candidate and completion no longer
 // waits for it, but a late answer is used. A suspect (somebody who was silent lately) is asked only
 // when nobody else is left to ask. So is whoever was named by liars alone: a peer is taken for one
@@ -45,6 +49,10 @@ class Lookup {
 
   // `book` must outlive the lookup.
   Lookup(const Id& target, const Id& self, Options options, ContactBook& book);
+
+  // Asks the first candidate alone that shares at least so many bits with the target, if it is
+  // verified. To be said before next().
+  void ask_one_first(int near_bits) { near_bits_ = near_bits; }
 
   // Somebody to consider, `hops` steps away (1: from the own table). Ignored if known, if it is the
   // own id, or if the shortlist is full of nearer ones. O(shortlist).
@@ -116,6 +124,11 @@ class Lookup {
   }
   Candidate* find(ContactRef peer);
   bool closing() const;
+  bool is_near(const Candidate& candidate) const;
+  // The one that is asked alone is waited for.
+  bool waits_for_one() const;
+  // `candidate` answered, is slow or failed.
+  void no_longer_alone(const Candidate& candidate);
   static std::uint64_t bit_of(const Namer& namer) {
     return namer.number < kNamers ? std::uint64_t{1} << namer.number : 0;
   }
@@ -131,6 +144,7 @@ class Lookup {
   Options options_;
   ContactBook& book_;
   std::vector<Candidate> shortlist_;  // by distance
+  int near_bits_ = Id::kBits + 1;     // more than there are: nobody is asked alone
   int waiting_ = 0;
   int asked_ = 0;
   int namers_ = 0;

@@ -1,10 +1,11 @@
 // get: the own store first, then a walk that asks for the value. Immutable content ends it with the
-// first answer whose hash fits. Of an owned name the latest version among the r = k - w + 1 nearest
-// answers is taken: as long as the k nearest nodes stay the same, any w replicas of an acknowledged
-// set meet any r of them. Nothing found among
-// r widens the walk to k before it says "not found". Replicas found stale, and nodes found without
-// a copy although a farther one has it, are mended after the answer. Who asks may want another
-// number of answers than r, and a version that is not older than one they know of.
+// first answer whose hash fits; since a key does not tell what it is of, the first node that is
+// likely to hold its record is asked alone. Of an owned name the latest version among the r = k - w
+// + 1 nearest answers is taken: as long as the k nearest nodes stay the same, any w replicas of an
+// acknowledged set meet any r of them. Nothing found among r widens the walk to k before it says
+// "not found". Replicas found stale, and nodes found without a copy although a farther one has it,
+// are mended after the answer. Who asks may want another number of answers than r, and a version
+// that is not older than one they know of.
 #include <algorithm>
 
 #include "base/plant.h"
@@ -27,7 +28,12 @@ class GetOp final : public Operation {
   void start(Now now) override {
     walk_.start(now, request_.via);
     auto held = env_.store.find(now, request_.key);
-    if (!held || !*held) return;  // a disk that fails does not stop us from asking others
+    if (!held || !*held) {  // a disk that fails does not stop us from asking others
+      // Who wants several answers or a late version asks for an owned name.
+      const bool may_be_content = !request_.quorum && request_.min_sequence == 0;
+      if (may_be_content) walk_.lookup().ask_one_first(env_.table.own_bits());
+      return;
+    }
     best_ = std::move((*held)->record);
     best_is_local_ = true;
     decided_ = ends_at_once();

@@ -92,6 +92,9 @@ class RoutingTable {
   std::vector<ContactRef> all() const;
   std::size_t size() const { return size_; }
   std::size_t buckets() const { return buckets_.size(); }
+  // How many bits those share with the own id who are in its bucket: where ids are spread evenly,
+  // who shares as many with a key is likely to be one of the k nearest to it.
+  int own_bits() const { return static_cast<int>(buckets_.size()) - 1; }
   bool empty() const { return size_ == 0; }
 
   // Refresh (section 2.3): a lookup for `target` keeps its bucket fresh.

@@ -38,6 +38,7 @@ struct SmallLookup {
     for (const int name : names) add(static_cast<std::uint8_t>(name));
   }
   void add_suspect(std::uint8_t name) { add(name, 1, true); }
+  void add_verified(std::uint8_t name) { lookup.add(peer(name).ref(), 1, false, true); }
 
   // Whom it asks now, until it wants nobody more.
   Names ask() {

@@ -29,6 +29,14 @@ struct TwoNamers : SmallLookup {
   Lookup::Namer liar;
 };
 
+// Those below 16 are near.
+struct OneFirst : SmallLookup {
+  explicit OneFirst(const Names& names) : SmallLookup({.width = 4, .alpha = 2}) {
+    lookup.ask_one_first(4);
+    for (const int name : names) add_verified(static_cast<std::uint8_t>(name));
+  }
+};
+
 }  // namespace
 
 TEST_CASE("a lookup asks the nearest alpha candidates at once") {
@@ -37,6 +45,40 @@ TEST_CASE("a lookup asks the nearest alpha candidates at once") {
   CHECK(search.ask() == Names{1, 2});
   CHECK(search.ask().empty());
   CHECK(search.lookup.asked() == 2);
+}
+
+TEST_CASE("where one is to be asked first nobody else is until it answers, is slow or fails") {
+  OneFirst answered({1, 2, 3, 200});
+  CHECK(answered.ask() == Names{1});
+  CHECK(answered.ask().empty());
+  answered.answer(1);
+  CHECK(answered.ask() == Names{2, 3, 200});
+  OneFirst slow({1, 2, 3, 200});
+  CHECK(slow.ask() == Names{1});
+  slow.lookup.on_slow(slow.peer(1).ref());
+  CHECK(slow.ask() == Names{2, 3});
+  OneFirst failed({1, 2, 3, 200});
+  CHECK(failed.ask() == Names{1});
+  failed.fail(1);
+  CHECK(failed.ask() == Names{2, 3});
+}
+
+TEST_CASE(
+    "candidates that are far from the target are asked alpha at once until a near one is named") {
+  OneFirst search({200, 201, 202});
+  CHECK(search.ask() == Names{200, 201});
+  search.answer(200);
+  search.add_verified(1);
+  search.add_verified(2);
+  CHECK(search.ask() == Names{1});
+  search.answer(201);
+  CHECK(search.ask().empty());
+}
+
+TEST_CASE("whom this node only heard of is not asked alone") {
+  OneFirst search({});
+  search.add_all({1, 2, 3});
+  CHECK(search.ask() == Names{1, 2});
 }
 
 TEST_CASE("an answer frees its slot for the next nearest candidate") {
