@@ -13,6 +13,8 @@ namespace {
 
 // Encrypted at once; what is not encrypted yet can still move to another connection.
 constexpr std::size_t kChunk = 64 * 1024;
+// Frames a queue may have room for when it is empty.
+constexpr std::size_t kRoom = 8;
 // The kernel's share of what a peer that does not read can make us hold.
 constexpr int kKernelSendBuffer = 256 * 1024;
 
@@ -26,7 +28,7 @@ void Connection::dial(const Endpoint& remote, std::optional<PublicKey> expected)
   dialled_ = true;
   remote_ = remote;
   began_at_ = now();
-  tls_.emplace(owner_.tls, TlsStream::Role::client, expected);
+  tls_.emplace(owner_.tls, spares(), TlsStream::Role::client, expected);
   check(uv_tcp_init(raw(owner_.uv_loop), &tcp_) == 0);
   tcp_.data = this;
   const sockaddr_storage address = to_sockaddr(remote);
@@ -53,7 +55,7 @@ void Connection::on_connected(int status) {
 }
 
 void Connection::accept(uv_stream_t* server) {
-  tls_.emplace(owner_.tls, TlsStream::Role::server, std::nullopt);
+  tls_.emplace(owner_.tls, spares(), TlsStream::Role::server, std::nullopt);
   check(uv_tcp_init(raw(owner_.uv_loop), &tcp_) == 0);
   tcp_.data = this;
   sockaddr_storage address{};
@@ -132,7 +134,7 @@ void Connection::update_reading() {
   const int failed = uv_read_start(
       stream(),
       [](uv_handle_t* handle, std::size_t, uv_buf_t* buffer) {
-        auto& shared = self(handle->data).owner_.ciphertext;
+        auto& shared = self(handle->data).owner_.uv_loop.impl().ciphertext;
         *buffer = uv_buf_init(shared.data(), shared.size());
       },
       [](uv_stream_t* from, ssize_t size, const uv_buf_t*) { self(from->data).on_read(size); });
@@ -143,8 +145,10 @@ void Connection::on_read(ssize_t size) {
   if (phase_ == Phase::gone || size == 0) return;
   if (size < 0) return on_end_of_stream(size == UV_EOF);
   heard_at_ = now();
-  tls_->feed(view_of(std::string_view(owner_.ciphertext.data(), static_cast<std::size_t>(size))));
+  const auto& shared = owner_.uv_loop.impl().ciphertext;
+  tls_->feed(view_of(std::string_view(shared.data(), static_cast<std::size_t>(size))));
   process();
+  tls_->keep();
 }
 
 void Connection::on_end_of_stream(bool orderly) {
@@ -158,6 +162,7 @@ void Connection::on_end_of_stream(bool orderly) {
 
 void Connection::process() {
   if (phase_ == Phase::securing && !secure()) return;
+  auto& plaintext = owner_.uv_loop.impl().plaintext;
   bool more = true;
   while (more && phase_ != Phase::gone && !paused()) {
     if (!inbox_.empty()) {
@@ -167,9 +172,9 @@ void Connection::process() {
       continue;
     }
     std::size_t got = 0;
-    switch (tls_->read(owner_.plaintext.data(), owner_.plaintext.size(), got)) {
+    switch (tls_->read(plaintext.data(), plaintext.size(), got)) {
       case TlsStream::Outcome::done:
-        take(ByteView(owner_.plaintext.data(), got));
+        take(ByteView(plaintext.data(), got));
         break;
       case TlsStream::Outcome::starved:
         more = false;
@@ -262,7 +267,7 @@ void Connection::enqueue(Bytes frame) {
   owner_.want_flush(*this);
 }
 
-std::deque<Bytes> Connection::take_queue() {
+std::vector<Bytes> Connection::take_queue() {
   queue_bytes_ = 0;
   return std::exchange(queue_, {});
 }
@@ -276,7 +281,10 @@ void Connection::flush() {
   if (phase_ == Phase::connecting) return;
   write_out();
   finish_if_done();
-  if (!reading_ && !paused()) process();
+  if (!reading_ && !paused()) {
+    process();
+    tls_->keep();
+  }
 }
 
 bool Connection::wants_frames() const {
@@ -291,23 +299,24 @@ bool Connection::encrypt_more() {
     said_last_ = true;
     return !tls_->output().empty();
   }
-  Bytes plaintext;
-  plaintext.reserve(std::min(queue_bytes_, kChunk + owner_.limits.frame_bytes) + queue_.size() * 9);
-  while (!queue_.empty() && plaintext.size() < kChunk) {
-    const Bytes frame = std::move(queue_.front());
-    queue_.pop_front();
-    queue_bytes_ -= frame.size();
-    owner_.stats.bytes_sent += frame.size();
-    wire::append_netstring(plaintext, frame);
+  Bytes plaintext = spares().take();
+  auto frame = queue_.begin();
+  for (; frame != queue_.end() && plaintext.size() < kChunk; ++frame) {
+    queue_bytes_ -= frame->size();
+    owner_.stats.bytes_sent += frame->size();
+    wire::append_netstring(plaintext, *frame);
   }
+  queue_.erase(queue_.begin(), frame);
+  if (queue_.empty() && queue_.capacity() > kRoom) queue_ = std::vector<Bytes>();
   wrote_at_ = now();
   if (!tls_->write(plaintext)) write_failed_ = true;
+  spares().give(plaintext);
   return true;
 }
 
 void Connection::write_out() {
+  Bytes& output = tls_->output();
   while (!writing_ && !write_failed_) {
-    Bytes& output = tls_->output();
     if (output.empty()) {
       if (!encrypt_more()) break;
       continue;
@@ -321,9 +330,12 @@ void Connection::write_out() {
       write_failed_ = true;
       break;
     }
-    written_ = std::exchange(output, {});
     const auto sent = static_cast<std::size_t>(taken);
-    if (sent == written_.size()) continue;
+    if (sent == output.size()) {
+      output.clear();
+      continue;
+    }
+    written_ = std::exchange(output, {});
     buffer = uv_buf_init(reinterpret_cast<char*>(written_.data() + sent),
                          static_cast<unsigned int>(written_.size() - sent));
     write_request_.data = this;
@@ -334,7 +346,8 @@ void Connection::write_out() {
     write_failed_ = failed != 0;
     unwritten_seen_ = uv_stream_get_write_queue_size(stream());
   }
-  if (!writing_) written_ = {};
+  if (output.empty()) spares().give(output);
+  if (!writing_) spares().give(written_);
   if (!writing_ && !write_failed_) return;
   progress_at_ = now();
   owner_.want_time(deadline());
@@ -342,7 +355,7 @@ void Connection::write_out() {
 
 void Connection::on_written(int status) {
   writing_ = false;
-  written_ = {};
+  spares().give(written_);
   if (phase_ == Phase::gone) return;
   if (status != 0) write_failed_ = true;
   progress_at_ = now();

@@ -19,11 +19,13 @@
 
 #include <uv.h>
 
-#include <deque>
+#include <list>
 #include <optional>
+#include <vector>
 
 #include "kadmos/seams.h"
 #include "kadmos/uv.h"
+#include "uv/loop.h"
 #include "uv/tls.h"
 #include "wire/messages.h"
 #include "wire/netstring.h"
@@ -70,9 +72,6 @@ class ConnectionOwner {
   const TlsContext tls;
   Bytes hello;  // what every connection says of this node
   Stats stats;
-  // Shared by all connections; each uses them within one callback.
-  std::array<char, 64 * 1024> ciphertext{};
-  std::array<Byte, 16 * 1024> plaintext{};
 };
 
 class Connection {
@@ -91,7 +90,7 @@ class Connection {
   // Queues a frame; the caller keeps queued() within Limits::queued_bytes.
   void enqueue(Bytes frame);
   // Takes back what was queued and not yet encrypted.
-  std::deque<Bytes> take_queue();
+  std::vector<Bytes> take_queue();
   // Writes what is queued as far as the kernel takes it.
   void flush();
   // Begins to retire, see above. What is queued still goes.
@@ -146,6 +145,7 @@ class Connection {
   bool wants_frames() const;
   TimePoint frame_deadline() const;
   uv_stream_t* stream() { return reinterpret_cast<uv_stream_t*>(&tcp_); }
+  Spares& spares() { return owner_.uv_loop.impl().spares; }
   TimePoint now() const { return owner_.uv_loop.now(); }
 
   ConnectionOwner& owner_;
@@ -160,7 +160,7 @@ class Connection {
   uv_write_t write_request_{};
   uv_shutdown_t shutdown_request_{};
 
-  std::deque<Bytes> queue_;  // not yet encrypted
+  std::vector<Bytes> queue_;  // not yet encrypted
   std::size_t queue_bytes_ = 0;
   Bytes written_;  // what write_request_ points into
   bool writing_ = false;
@@ -168,8 +168,8 @@ class Connection {
   std::size_t unwritten_seen_ = 0;
 
   bool reading_ = false;
-  std::deque<Bytes> inbox_;  // frames that arrived in one piece with the one that paused reading
-  bool costly_ = false;      // the last frame made us queue more than it brought
+  std::list<Bytes> inbox_;  // frames that arrived in one piece with the one that paused reading
+  bool costly_ = false;     // the last frame made us queue more than it brought
   bool in_frame_ = false;
 
   std::optional<Unreachable> doom_;  // dialling failed at once; the next flush reports it

@@ -109,7 +109,7 @@ void UvLoop::run_while_not(const bool& done) {
   while (!done) {
     impl_->run_posted();
     if (done || impl_->stopping.exchange(false)) break;
-    const bool alive = uv_run(&impl_->loop, UV_RUN_ONCE) != 0;
+    const bool alive = uv_run(&impl_->loop, UV_RUN_DEFAULT) != 0;
     const std::lock_guard lock(impl_->mutex);
     if (!alive && !impl_->stopping && impl_->posted.empty()) break;
   }
@@ -262,20 +262,27 @@ class UvClock final : public Clock {
   void on_alarm(std::function<void()> listener) override {
     listener_ = std::make_shared<std::function<void()>>(std::move(listener));
   }
+  // Most alarms are put off before they ring, so the timer is only moved to an earlier time.
   void set_alarm(std::optional<TimePoint> when) override {
-    if (when == alarm_) return;
     alarm_ = when;
     if (!when) {
+      armed_.reset();
       uv_timer_stop(timer_.get());
-      return;
+    } else if (!armed_ || *when < *armed_) {
+      arm(*when);
     }
-    start_timer(timer_.get(), *when, [](uv_timer_t* timer) {
-      if (timer->data != nullptr) static_cast<UvClock*>(timer->data)->ring();
-    });
   }
 
  private:
-  void ring() {
+  void arm(TimePoint when) {
+    armed_ = when;
+    start_timer(timer_.get(), when, [](uv_timer_t* timer) {
+      if (timer->data != nullptr) static_cast<UvClock*>(timer->data)->on_timer();
+    });
+  }
+  void on_timer() {
+    armed_.reset();
+    if (fresh_now() < *alarm_) return arm(*alarm_);
     alarm_.reset();
     // The listener may destroy the clock.
     if (auto listener = listener_) (*listener)();
@@ -284,6 +291,7 @@ class UvClock final : public Clock {
   UvPtr<uv_timer_t> timer_;
   std::shared_ptr<std::function<void()>> listener_;
   std::optional<TimePoint> alarm_;
+  std::optional<TimePoint> armed_;  // when the timer fires
 };
 
 class UvRandom final : public Random {

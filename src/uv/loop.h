@@ -8,6 +8,7 @@
 
 #include <uv.h>
 
+#include <array>
 #include <atomic>
 #include <deque>
 #include <functional>
@@ -15,6 +16,7 @@
 #include <mutex>
 
 #include "kadmos/uv.h"
+#include "uv/spare.h"
 
 namespace kadmos {
 
@@ -38,6 +40,10 @@ uv_handle_t* as_handle(const UvPtr<H>& handle) {
 struct UvLoop::Impl {
   uv_loop_t loop{};
   uv_async_t* async = nullptr;  // wakes the loop for `posted` and `stopping`
+  Spares spares;
+  // Shared by all connections; each uses them within one callback.
+  std::array<char, 64 * 1024> ciphertext;
+  std::array<Byte, 16 * 1024> plaintext;
   bool running = false;
   std::atomic<bool> stopping{false};
 

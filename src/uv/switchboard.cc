@@ -31,6 +31,7 @@ Switchboard::Switchboard(UvLoop& loop, const Identity& identity, const Config& c
     : ConnectionOwner(loop, identity, config, std::move(transport_options)),
       advertised_(config.advertise),
       client_(config.client || !options.listen),
+      entries_(0, KeyHash{make_random()->next()}),
       caps_(config.limits) {}
 
 void Switchboard::release() {
@@ -507,11 +508,13 @@ bool Switchboard::deliver_events() {
 void Switchboard::turn() {
   if (!deliver_events()) return;
   // Connections that end during this are freed in a later turn.
-  for (Link* link : std::exchange(to_flush_, {})) {
+  flushing_.swap(to_flush_);
+  for (Link* link : flushing_) {
     link->wants_flush = false;
     link->flush();
     if (closed_) return;
   }
+  flushing_.clear();
   for (const PublicKey& key : std::exchange(unused_, {})) {
     const auto found = entries_.find(key);
     if (found != entries_.end() && found->second.unused()) entries_.erase(found);

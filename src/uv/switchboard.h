@@ -14,7 +14,9 @@
 // closed its last handle, so a listener may destroy the transport from inside any call.
 #pragma once
 
-#include <map>
+#include <cstring>
+#include <deque>
+#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -56,7 +58,7 @@ class Switchboard final : private ConnectionOwner {
     std::size_t links = 0;    // that have proved this key and are not gone
     Link* current = nullptr;  // takes the frames
     // While there is no current one: frames, and the search for an endpoint that answers.
-    std::deque<Bytes> waiting;
+    std::vector<Bytes> waiting;
     std::size_t waiting_bytes = 0;
     Link* dial = nullptr;
     std::vector<Endpoint> targets;
@@ -77,6 +79,20 @@ class Switchboard final : private ConnectionOwner {
     Unreachable why;
   };
   using Event = std::variant<Reached, ProbeFailed, Lost>;
+  // Seeded, so that nobody makes keys that collide.
+  struct KeyHash {
+    std::uint64_t seed;
+    std::size_t operator()(const PublicKey& key) const noexcept {
+      std::uint64_t hash = seed;
+      for (std::size_t i = 0; i < key.bytes.size(); i += 8) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, key.bytes.data() + i, 8);
+        hash = (hash ^ word) * 0x9e3779b97f4a7c15U;
+        hash ^= hash >> 29;
+      }
+      return hash;
+    }
+  };
 
   ~Switchboard() override = default;
 
@@ -136,9 +152,10 @@ class Switchboard final : private ConnectionOwner {
   bool serving_ = false;
   TimePoint sweep_at_ = TimePoint::max();
 
-  std::map<PublicKey, Entry> entries_;
+  std::unordered_map<PublicKey, Entry, KeyHash> entries_;
   std::vector<Link*> links_;  // not gone, oldest first
   std::vector<Link*> to_flush_;
+  std::vector<Link*> flushing_;  // by turn()
   std::deque<Event> events_;
   std::vector<PublicKey> unused_;  // entries to be looked at and perhaps dropped
   AddressCaps caps_;

@@ -48,6 +48,12 @@ int select_alpn(SSL*, const unsigned char** out, unsigned char* out_size, const 
   return SSL_TLSEXT_ERR_OK;
 }
 
+// What others have left in OpenSSL's queue of errors would be taken for an error of the next call.
+// Looking is cheaper than clearing.
+void clear_errors() {
+  if (ERR_peek_error() != 0) ERR_clear_error();
+}
+
 bool alpn_agreed(SSL* ssl) {
   const unsigned char* name = nullptr;
   unsigned int size = 0;
@@ -57,31 +63,29 @@ bool alpn_agreed(SSL* ssl) {
 
 }  // namespace
 
-// OpenSSL's view of the two byte strings of a stream. Unlike BIO_s_mem it gives memory back when it
-// is empty and lets the output be moved out without a copy.
+// OpenSSL's view of the two byte strings of a stream. Unlike BIO_s_mem it reads the input where it
+// lies and lets the output be moved out without a copy.
 struct TlsStream::Bio {
   static TlsStream& self(BIO* bio) { return *static_cast<TlsStream*>(BIO_get_data(bio)); }
 
   static int write(BIO* bio, const char* data, std::size_t size, std::size_t* written) {
     Bytes& output = self(bio).output_;
-    output.insert(output.end(), data, data + size);
+    if (output.capacity() == 0) output = self(bio).spares_.take();
+    const auto* bytes = reinterpret_cast<const Byte*>(data);
+    output.insert(output.end(), bytes, bytes + size);
     *written = size;
     return 1;
   }
   static int read(BIO* bio, char* data, std::size_t size, std::size_t* got) {
-    TlsStream& stream = self(bio);
-    *got = std::min(size, stream.input_.size() - stream.taken_);
+    ByteView& input = self(bio).input_;
+    *got = std::min(size, input.size());
     BIO_clear_retry_flags(bio);
     if (*got == 0) {
       BIO_set_retry_read(bio);
       return 0;
     }
-    std::memcpy(data, stream.input_.data() + stream.taken_, *got);
-    stream.taken_ += *got;
-    if (stream.taken_ == stream.input_.size()) {
-      stream.input_ = Bytes();
-      stream.taken_ = 0;
-    }
+    std::memcpy(data, input.data(), *got);
+    input = input.subspan(*got);
     return 1;
   }
   static long control(BIO*, int command, long, void*) {
@@ -134,8 +138,9 @@ TlsContext::TlsContext(const Identity& identity)
   SSL_CTX_set_alpn_select_cb(context, select_alpn, nullptr);
 }
 
-TlsStream::TlsStream(const TlsContext& context, Role role, std::optional<PublicKey> expected)
-    : context_(context), expected_(expected), ssl_(SSL_new(context.raw())) {
+TlsStream::TlsStream(const TlsContext& context, Spares& spares, Role role,
+                     std::optional<PublicKey> expected)
+    : context_(context), spares_(spares), expected_(expected), ssl_(SSL_new(context.raw())) {
   check(ssl_ != nullptr);
   SSL_set_app_data(ssl_, this);
   BIO* bio = BIO_new(Bio::method());
@@ -174,7 +179,23 @@ bool TlsStream::accept(X509_STORE_CTX* chain) {
 }
 
 void TlsStream::feed(ByteView ciphertext) {
-  input_.insert(input_.end(), ciphertext.begin(), ciphertext.end());
+  if (input_.empty()) {
+    kept_ = Bytes();
+    input_ = ciphertext;
+    return;
+  }
+  kept_.erase(kept_.begin(), kept_.end() - static_cast<std::ptrdiff_t>(input_.size()));
+  kept_.insert(kept_.end(), ciphertext.begin(), ciphertext.end());
+  input_ = kept_;
+}
+
+void TlsStream::keep() {
+  if (input_.empty()) {
+    kept_ = Bytes();
+  } else if (kept_.empty()) {
+    kept_ = to_bytes(input_);
+    input_ = kept_;
+  }
 }
 
 TlsStream::Outcome TlsStream::judge(int result) {
@@ -192,7 +213,7 @@ TlsStream::Outcome TlsStream::judge(int result) {
 }
 
 TlsStream::Outcome TlsStream::handshake() {
-  ERR_clear_error();
+  clear_errors();
   const int result = SSL_do_handshake(ssl_);
   if (result != 1) return judge(result);
   // A peer that offers no ALPN at all does not reach the selection.
@@ -204,13 +225,20 @@ TlsStream::Outcome TlsStream::handshake() {
 }
 
 TlsStream::Outcome TlsStream::read(Byte* data, std::size_t size, std::size_t& got) {
-  ERR_clear_error();
+  // OpenSSL would come to the same, but by way of a buffer of 16 KiB.
+  if (input_.empty() && SSL_pending(ssl_) == 0) return Outcome::starved;
+  clear_errors();
   const int result = SSL_read_ex(ssl_, data, size, &got);
   return result == 1 ? Outcome::done : judge(result);
 }
 
 bool TlsStream::write(ByteView plaintext) {
-  ERR_clear_error();
+  // OpenSSL allocates and frees a buffer for the largest record it may write, each time.
+  constexpr std::size_t kSmallest = 512;
+  const auto record =
+      std::clamp<std::size_t>(plaintext.size(), kSmallest, SSL3_RT_MAX_PLAIN_LENGTH);
+  check(SSL_set_max_send_fragment(ssl_, static_cast<long>(record)) == 1);
+  clear_errors();
   std::size_t written = 0;
   const int result = SSL_write_ex(ssl_, plaintext.data(), plaintext.size(), &written);
   if (result == 1) return written == plaintext.size();

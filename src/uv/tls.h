@@ -16,6 +16,7 @@
 
 #include "kadmos/bytes.h"
 #include "kadmos/identity.h"
+#include "uv/spare.h"
 
 namespace kadmos {
 
@@ -52,15 +53,20 @@ class TlsStream {
     foreign,    // another ALPN, or none
   };
 
-  // `context` must outlive the stream. With `expected`, only that key is accepted.
-  TlsStream(const TlsContext& context, Role role, std::optional<PublicKey> expected);
+  // `context` and `spares` must outlive the stream. With `expected`, only that key is accepted.
+  TlsStream(const TlsContext& context, Spares& spares, Role role,
+            std::optional<PublicKey> expected);
   TlsStream(const TlsStream&) = delete;
   TlsStream& operator=(const TlsStream&) = delete;
   ~TlsStream();
 
-  // Ciphertext that came from the peer; taken up by handshake() and read().
+  // Ciphertext that came from the peer; taken up by handshake() and read(). It is borrowed until
+  // keep().
   void feed(ByteView ciphertext);
-  // Ciphertext to send; grows with every other call. The caller takes what it could send.
+  // Copies what was not taken up, before the memory that was fed goes.
+  void keep();
+  // Ciphertext to send; grows with every other call. The caller takes what it could send, and
+  // gives the buffer to the spares once it is empty.
   Bytes& output() { return output_; }
 
   // Goes on with the handshake: done, starved or failed.
@@ -85,11 +91,12 @@ class TlsStream {
   bool accept(X509_STORE_CTX* chain);
 
   const TlsContext& context_;
+  Spares& spares_;
   std::optional<PublicKey> expected_;
   PublicKey peer_key_;
   Failure failure_ = Failure::none;
-  Bytes input_;
-  std::size_t taken_ = 0;  // how much of input_ OpenSSL has read
+  ByteView input_;  // what OpenSSL has not read yet
+  Bytes kept_;      // where that lies, if it is not borrowed
   Bytes output_;
   SSL* ssl_ = nullptr;
 };
