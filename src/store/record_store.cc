@@ -24,6 +24,21 @@ Verdict verdict(Status status, std::string detail) {
   return {status, std::nullopt, 0, false, std::move(detail)};
 }
 
+// Gives `visit` one after the other of what `list(n)` would list first, until it returns false or
+// had `most`. Lists few at a time: a full store looks for room at every offer, and needs few.
+template <class List, class Visit>
+void visit_first(std::size_t most, List list, Visit visit) {
+  std::size_t visited = 0;
+  for (std::size_t n = 4; visited < most; n *= 4) {
+    const std::size_t asked = std::min(n, most);
+    const std::vector<Key> keys = list(asked);
+    for (; visited < keys.size(); ++visited) {
+      if (!visit(keys[visited])) return;
+    }
+    if (keys.size() < asked) return;
+  }
+}
+
 bool announces(const Record& record, const Key& key) {
   return record.type == RecordType::provider && Id::from_bytes(record.name) == key;
 }
@@ -215,19 +230,24 @@ bool RecordStore::make_room(Now now, const Key& key, std::size_t records, std::s
   };
 
   if (enough()) return true;
-  for (const Key& candidate : storage_.expired(now.wall, pending_.size() + 1 + kShed)) {
-    if (enough() || left == 0) break;
-    if (!take(candidate)) continue;
-    if (!storage_.outline(candidate)->floor) ++stats_.records_expired;
-    write(candidate, std::nullopt);  // a floor would be the next to go
-  }
+  visit_first(
+      pending_.size() + 1 + kShed, [&](std::size_t n) { return storage_.expired(now.wall, n); },
+      [&](const Key& candidate) {
+        if (!take(candidate)) return true;
+        if (!storage_.outline(candidate)->floor) ++stats_.records_expired;
+        write(candidate, std::nullopt);  // a floor would be the next to go
+        return !enough() && left > 0;
+      });
   std::vector<std::pair<Key, bool>> victims;  // and whether it is a floor
-  for (const Key& candidate : storage_.farthest(self_, pending_.size() + 1 + left)) {
-    if (enough() || left == 0) break;
-    const auto known = storage_.outline(candidate);
-    if (!known->floor && !closer(self_, key, candidate)) break;
-    if (take(candidate)) victims.emplace_back(candidate, known->floor);
-  }
+  visit_first(
+      enough() || left == 0 ? 0 : pending_.size() + 1 + left,
+      [&](std::size_t n) { return storage_.farthest(self_, n); },
+      [&](const Key& candidate) {
+        const bool floor = storage_.outline(candidate)->floor;
+        if (!floor && !closer(self_, key, candidate)) return false;
+        if (take(candidate)) victims.emplace_back(candidate, floor);
+        return !enough() && left > 0;
+      });
   if (!enough() && left > 0) return false;
   for (const auto& [victim, floor] : victims) {
     write(victim, std::nullopt);

@@ -19,6 +19,7 @@ class FailingStorage final : public Storage {
   Errc failure = Errc::storage_failed;  // of commits; busy: the disk is full
   std::function<bool()> fail_commit = [] { return false; };
   mutable std::size_t reads = 0;
+  mutable std::size_t listed = 0;  // keys that were asked for as the farthest
   std::size_t pump_at_most = static_cast<std::size_t>(-1);  // batches a pump
 
   FailingStorage() {
@@ -67,6 +68,7 @@ class FailingStorage final : public Storage {
   std::optional<WallTime> next_expiry() const override { return memory_->next_expiry(); }
   std::vector<Key> own_keys() const override { return memory_->own_keys(); }
   std::vector<Key> farthest(const Id& id, std::size_t n) const override {
+    listed += n;
     return memory_->farthest(id, n);
   }
   std::size_t count_of_owner(const PublicKey& owner) const override {

@@ -670,6 +670,28 @@ TEST_CASE_FIXTURE(Fixture, "a store far over its limit comes down in steps and r
   CHECK(holds(Id::from_top(0x8000 + 98)));
 }
 
+TEST_CASE_FIXTURE(Fixture, "a full store lists few of its records to find the one that goes") {
+  config.limits.records = 1000;
+  for (std::uint64_t i = 0; i < 1000; ++i)
+    put(Id::from_top(0x8000 + i), content(std::to_string(i)));
+  storage.listed = 0;
+  CHECK(put(kFar, content("far")) == Status::busy);
+  CHECK(put(Id::from_top(1), content("near")) == Status::accepted);
+  CHECK(storage.listed > 0);
+  CHECK(storage.listed <= 20);
+}
+
+TEST_CASE_FIXTURE(
+    Fixture, "of a full store as many go as a large record needs, though few are listed at once") {
+  config.limits.record_bytes = 100 * (kRecordOverhead + 2);
+  for (std::uint64_t i = 0; i < 100; ++i) put(Id::from_top(0x8000 + i), content("xx"));
+  const std::string large(50 * kRecordOverhead, 'x');
+  CHECK(put(Id::from_top(1), content(large)) == Status::accepted);
+  CHECK(store.usage().bytes <= config.limits.record_bytes);
+  CHECK(holds(Id::from_top(0x8000 + 49 - 1)));
+  CHECK(!holds(Id::from_top(0x8000 + 49 + 1)));
+}
+
 TEST_CASE_FIXTURE(Fixture, "a newer version that is larger must find room too") {
   config.limits.record_bytes = 2 * kRecordOverhead + 10;
   put(kA, owned(alice, "a", 1, "12345"));
