@@ -13,6 +13,7 @@ constexpr std::size_t kExpireBatch = 64;
 constexpr int kNotices = 20;  // of one kind in a period
 constexpr Duration kNoticePeriod = std::chrono::minutes(1);
 constexpr Duration kExpirePause = std::chrono::milliseconds(20);  // between two batches
+constexpr Duration kCommitting = std::chrono::milliseconds(30);   // what a store takes besides
 constexpr Duration kFullPause = std::chrono::seconds(1);          // of a full disk
 constexpr Duration kStoodStill = std::chrono::minutes(1);
 constexpr Duration kForever = std::chrono::hours(24 * 365);  // a timeout this long is none
@@ -544,7 +545,7 @@ Duration Engine::slow_after(const Id& peer, bool store) const {
     // long ago may still be in its estimate, but not in that of all.
     expected = std::min(own->timeout() + 2 * own->mean(), expected);
   }
-  if (store) expected *= 2;
+  if (store) expected = 2 * expected + kCommitting;
   return std::clamp(expected, config_.slow_floor, config_.slow_cap);
 }
 

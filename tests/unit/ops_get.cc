@@ -433,7 +433,7 @@ TEST_CASE("get that runs out of time says how far it came") {
   Getting f;
   f.held[f.peer(0)] = f.version(7);
   for (std::size_t i = 1; i < 6; ++i) f.net.freeze(f.peer(i));
-  const auto found = f.net.run<Found>(f.a, GetRequest{f.key, false}, milliseconds(400));
+  const auto found = f.net.run<Found>(f.a, GetRequest{f.key, false}, milliseconds(300));
   REQUIRE_FALSE(found.ok());
   CHECK(found.error().code == Errc::timeout);
   CHECK(found.error().detail ==
