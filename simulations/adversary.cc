@@ -62,16 +62,16 @@ class Crook final : public Transport, public TransportListener {
     if (kind() == Kind::equivocators) every(kEquivocationPause, [this] { equivocate(); });
     return network_->start(*this);
   }
-  void send(const Contact& to, Bytes frame) override {
+  void send(const Contact& to, ByteView frame) override {
     if (substitute_) {
       auto message = wire::decode(frame, limits());
       auto* nodes = message ? std::get_if<wire::Nodes>(&message->body) : nullptr;
       if (nodes != nullptr && to.key == asker_ && message->request == request_) {
         nodes->record = *substitute_;
-        frame = wire::encode(*message);
+        return network_->send(to, wire::encode(*message));
       }
     }
-    network_->send(to, std::move(frame));
+    network_->send(to, frame);
   }
   void probe(const Bootstrap& where) override { network_->probe(where); }
   void drop(const PublicKey& peer) override { network_->drop(peer); }

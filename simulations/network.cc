@@ -19,7 +19,9 @@ class VirtualTransport final : public Transport {
     network_.listen(self_, listener);
     return {};
   }
-  void send(const Contact& to, Bytes frame) override { network_.send(self_, to, std::move(frame)); }
+  void send(const Contact& to, ByteView frame) override {
+    network_.send(self_, to, to_bytes(frame));
+  }
   void probe(const Bootstrap& where) override { network_.probe(self_, where); }
   void drop(const PublicKey& peer) override { network_.drop(self_, peer); }
   Endpoints listening() const override {

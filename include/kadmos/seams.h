@@ -69,10 +69,10 @@ class Transport {
   virtual ~Transport() = default;
   // Begins to deliver. `hello` is what each connection says of this node.
   virtual Result<void> start(TransportListener& listener) = 0;
-  // Queues one frame over the kept connection to `to.key`, dialling `to.endpoints` if there is
-  // none. Never blocks. Delivery is in order and at most once; failure is reported later by
-  // on_unreachable(to.key).
-  virtual void send(const Contact& to, Bytes frame) = 0;
+  // Queues a copy of one frame over the kept connection to `to.key`, dialling `to.endpoints` if
+  // there is none. Never blocks. Delivery is in order and at most once; failure is reported later
+  // by on_unreachable(to.key).
+  virtual void send(const Contact& to, ByteView frame) = 0;
   // Dials `where` even if a connection to its key is open, to prove that it can be dialled. Answers
   // once, by on_reached or on_probe_failed. The connection is kept if none to that key is open.
   virtual void probe(const Bootstrap& where) = 0;

@@ -59,7 +59,7 @@ OpId Engine::start(Now now, Request request, Duration timeout) {
   if (closed_ || running_.size() >= config_.limits.operations) {
     if (!closed_) ++stats_.operations_refused;
     const OpId id = next_op_++;
-    events_.emplace_back(Completed{id, operation->end(now, closed_ ? Errc::closed : Errc::busy)});
+    events_.push(Completed{id, operation->end(now, closed_ ? Errc::closed : Errc::busy)});
     return id;
   }
   const OpId id = begin(now, std::move(operation), purpose, timeout);
@@ -86,7 +86,7 @@ void Engine::close(Now now) {
   for (auto& [id, running] : running_) {
     if (running.purpose != Running::Purpose::user && running.purpose != Running::Purpose::user_join)
       continue;
-    events_.emplace_back(Completed{id, running.operation->end(now, Errc::closed)});
+    events_.push(Completed{id, running.operation->end(now, Errc::closed)});
   }
   stats_.operations_done += running_.size();
   running_.clear();
@@ -264,17 +264,10 @@ Record Engine::announce(Now now, const Key& key, bool withdrawn) {
 
 std::optional<Outgoing> Engine::poll_outgoing() {
   if (outgoing_.empty()) return poll_push();
-  Outgoing out = std::move(outgoing_.front());
-  outgoing_.pop_front();
-  return out;
+  return outgoing_.pop();
 }
 
-std::optional<Event> Engine::poll_event() {
-  if (events_.empty()) return std::nullopt;
-  Event event = std::move(events_.front());
-  events_.pop_front();
-  return event;
-}
+std::optional<Event> Engine::poll_event() { return events_.pop(); }
 
 std::optional<TimePoint> Engine::next_timeout() const {
   if (closed_) return std::nullopt;
@@ -325,7 +318,7 @@ void Engine::drive(Now now, OpId id) {
   Operation& op = *running_.at(id).operation;
   act(now, id);
   for (bool acted = true; acted; acted = act(now, id)) {
-    while (auto item = op.poll_item()) events_.emplace_back(Item{id, *std::move(item)});
+    while (auto item = op.poll_item()) events_.push(Item{id, *std::move(item)});
     if (auto result = op.poll_result(now)) {
       act(now, id);
       finish(now, id, *std::move(result));
@@ -409,7 +402,7 @@ void Engine::finish(Now now, OpId id, OpResult result) {
     case Running::Purpose::user:
       break;
   }
-  events_.emplace_back(Completed{id, std::move(result)});
+  events_.push(Completed{id, std::move(result)});
 }
 
 // Every way in, those that were told and those who were lost, in another order each time: the first
@@ -532,8 +525,7 @@ void Engine::ask(Now now, OpId op, Ask request, bool wanted) {
   pending.wanted = wanted;
   if (wanted) sync_plan_.on_sent();
   const std::uint64_t id = rpcs_.add(std::move(pending));
-  outgoing_.emplace_back(
-      Transmit{*request.to, wire::encode(wire::Message{id, std::move(request.request)})});
+  outgoing_.push(Transmit{*request.to, wire::Message{id, std::move(request.request)}});
 }
 
 Duration Engine::slow_after(const Id& peer, bool store) const {
@@ -553,7 +545,7 @@ void Engine::probe(OpId op, const Bootstrap& where) {
   const auto [it, fresh] = probes_.try_emplace(where);
   if (!fresh && it->second.empty()) --dial_backs_;
   it->second.push_back(op);
-  if (fresh) outgoing_.emplace_back(Probe{where});
+  if (fresh) outgoing_.push(Probe{where});
 }
 
 void Engine::probe_ended(Now now, const Bootstrap& where, const Result<Peer>& peer) {
@@ -667,7 +659,7 @@ void Engine::on_contact(Now now, const Peer& from, bool answered,
   const Bootstrap where{from.contact.endpoints.front(), from.contact.key};
   if (probes_.try_emplace(where).second) {
     ++dial_backs_;
-    outgoing_.emplace_back(Probe{where});
+    outgoing_.push(Probe{where});
   }
 }
 
@@ -675,7 +667,7 @@ void Engine::misbehaved(Now now, const Peer& from, std::string_view what,
                         const std::string& detail) {
   suspects_.on_offence(now.at, id_of(from.contact.key), true);
   notice(now, Notice::Level::warning, what, from.contact.text() + ": " + detail);
-  outgoing_.emplace_back(Drop{from.contact.key});
+  outgoing_.push(Drop{from.contact.key});
 }
 
 // Bounded for each kind, since peers cause some of them and a log costs disk.
@@ -686,7 +678,7 @@ void Engine::notice(Now now, Notice::Level level, std::string_view what, std::st
     ++stats_.notices_dropped;
     return;
   }
-  events_.emplace_back(Notice{level, what, std::move(detail)});
+  events_.push(Notice{level, what, std::move(detail)});
 }
 
 }  // namespace kadmos

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/contact_book.h"
+#include "base/outbox.h"
 #include "base/prng.h"
 #include "base/rtt.h"
 #include "engine/rpcs.h"
@@ -33,10 +34,10 @@
 
 namespace kadmos {
 
-// A frame for a peer. Endpoints are empty when it answers one: answers never make us dial.
+// A message for a peer. Endpoints are empty when it answers one: answers never make us dial.
 struct Transmit {
   Contact to;
-  Bytes frame;
+  wire::Message message;
 };
 // A peer that broke the protocol; its connection is to be closed.
 struct Drop {
@@ -225,9 +226,8 @@ class Engine {
   std::map<std::string_view, Quota> notices_;
   TimePoint next_expire_{};  // not before: a batch a pause, however fast the storage is
 
-  // Lists, because an empty one holds no memory, and a simulator holds many engines.
-  std::list<Outgoing> outgoing_;
-  std::list<Event> events_;
+  Outbox<Outgoing> outgoing_;
+  Outbox<Event> events_;
   bool closed_ = false;
 };
 

@@ -3,7 +3,6 @@
 
 #include "base/plant.h"
 #include "engine/engine.h"
-#include "wire/codec.h"
 #include "wire/schema.h"
 
 namespace kadmos {
@@ -112,8 +111,7 @@ std::optional<wire::Body> Engine::serve_store(Now now, const Peer& from, std::ui
 }
 
 void Engine::answer(const PublicKey& peer, std::uint64_t request, wire::Body body) {
-  outgoing_.emplace_back(
-      Transmit{Contact{peer, {}}, wire::encode(wire::Message{request, std::move(body)})});
+  outgoing_.push(Transmit{Contact{peer, {}}, wire::Message{request, std::move(body)}});
 }
 
 }  // namespace kadmos

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "engine/engine.h"
-#include "wire/codec.h"
 
 namespace kadmos {
 namespace {
@@ -58,11 +57,10 @@ std::optional<Outgoing> Engine::poll_push() {
   const Watchers::Watcher to = push.to.back();
   push.to.pop_back();
   const bool last = push.to.empty();
-  Bytes frame = wire::encode(
-      wire::Message{to.request, wire::Update{last ? std::move(push.record) : push.record}});
+  wire::Message message{to.request, wire::Update{last ? std::move(push.record) : push.record}};
   if (last) watches_->pushes.pop_front();
   ++stats_.updates_sent;
-  return Transmit{Contact{to.peer, {}}, std::move(frame)};
+  return Transmit{Contact{to.peer, {}}, std::move(message)};
 }
 
 void Engine::on_update(Now now, const Peer& from, const wire::Update& update) {

@@ -9,6 +9,7 @@
 
 #include "base/contact_book.h"
 #include "engine/engine.h"
+#include "wire/codec.h"
 
 namespace kadmos {
 
@@ -231,8 +232,8 @@ class Node::Impl final : public TransportListener {
   void flush() {
     while (auto out = engine_.poll_outgoing()) {
       if (closed_) continue;
-      if (auto* transmit = std::get_if<Transmit>(&*out)) {
-        seams_.transport->send(transmit->to, std::move(transmit->frame));
+      if (const auto* transmit = std::get_if<Transmit>(&*out)) {
+        seams_.transport->send(transmit->to, wire::Frame(transmit->message).bytes());
       } else if (const auto* probe = std::get_if<Probe>(&*out)) {
         seams_.transport->probe(probe->where);
       } else {

@@ -11,10 +11,6 @@
 namespace kadmos {
 namespace {
 
-// Encrypted at once; what is not encrypted yet can still move to another connection.
-constexpr std::size_t kChunk = 64 * 1024;
-// Frames a queue may have room for when it is empty.
-constexpr std::size_t kRoom = 8;
 // The kernel's share of what a peer that does not read can make us hold.
 constexpr int kKernelSendBuffer = 256 * 1024;
 
@@ -245,7 +241,7 @@ void Connection::on_peer_said_last() {
 
 std::size_t Connection::queued() const {
   const std::size_t encrypted = tls_ ? const_cast<TlsStream&>(*tls_).output().size() : 0;
-  return queue_bytes_ + encrypted +
+  return queue_.bytes() + encrypted +
          (writing_ ? uv_stream_get_write_queue_size(reinterpret_cast<const uv_stream_t*>(&tcp_))
                    : 0);
 }
@@ -259,17 +255,20 @@ bool Connection::idle() const {
   return open() && queued() == 0 && inbox_.empty() && !in_frame_ && !write_failed_;
 }
 
-void Connection::enqueue(Bytes frame) {
-  used_at_ = now();
-  queue_bytes_ += frame.size();
-  queue_.push_back(std::move(frame));
-  if (queue_bytes_ >= kChunk && wants_frames()) write_out();
-  owner_.want_flush(*this);
+void Connection::enqueue(ByteView frame) {
+  queue_.add(frame, spares());
+  on_queued();
 }
 
-std::vector<Bytes> Connection::take_queue() {
-  queue_bytes_ = 0;
-  return std::exchange(queue_, {});
+void Connection::enqueue(FrameQueue frames) {
+  queue_.add(std::move(frames));
+  on_queued();
+}
+
+void Connection::on_queued() {
+  used_at_ = now();
+  if (queue_.bytes() >= FrameQueue::kBatch && wants_frames()) write_out();
+  owner_.want_flush(*this);
 }
 
 void Connection::flush() {
@@ -299,18 +298,11 @@ bool Connection::encrypt_more() {
     said_last_ = true;
     return !tls_->output().empty();
   }
-  Bytes plaintext = spares().take();
-  auto frame = queue_.begin();
-  for (; frame != queue_.end() && plaintext.size() < kChunk; ++frame) {
-    queue_bytes_ -= frame->size();
-    owner_.stats.bytes_sent += frame->size();
-    wire::append_netstring(plaintext, *frame);
-  }
-  queue_.erase(queue_.begin(), frame);
-  if (queue_.empty() && queue_.capacity() > kRoom) queue_ = std::vector<Bytes>();
+  FrameQueue::Batch batch = queue_.take();
+  owner_.stats.bytes_sent += batch.payload;
   wrote_at_ = now();
-  if (!tls_->write(plaintext)) write_failed_ = true;
-  spares().give(plaintext);
+  if (!tls_->write(batch.netstrings)) write_failed_ = true;
+  spares().give(batch.netstrings);
   return true;
 }
 

@@ -21,10 +21,11 @@
 
 #include <list>
 #include <optional>
-#include <vector>
+#include <utility>
 
 #include "kadmos/seams.h"
 #include "kadmos/uv.h"
+#include "uv/frame_queue.h"
 #include "uv/loop.h"
 #include "uv/tls.h"
 #include "wire/messages.h"
@@ -87,10 +88,11 @@ class Connection {
   void dial(const Endpoint& remote, std::optional<PublicKey> expected);
   void accept(uv_stream_t* server);
 
-  // Queues a frame; the caller keeps queued() within Limits::queued_bytes.
-  void enqueue(Bytes frame);
+  // Queues a copy of a frame, or frames; the caller keeps queued() within Limits::queued_bytes.
+  void enqueue(ByteView frame);
+  void enqueue(FrameQueue frames);
   // Takes back what was queued and not yet encrypted.
-  std::vector<Bytes> take_queue();
+  FrameQueue take_queue() { return std::exchange(queue_, {}); }
   // Writes what is queued as far as the kernel takes it.
   void flush();
   // Begins to retire, see above. What is queued still goes.
@@ -137,6 +139,7 @@ class Connection {
   bool greet(ByteView payload);
   void deliver(ByteView frame);
 
+  void on_queued();
   void write_out();
   bool encrypt_more();
   void finish_if_done();
@@ -160,9 +163,8 @@ class Connection {
   uv_write_t write_request_{};
   uv_shutdown_t shutdown_request_{};
 
-  std::vector<Bytes> queue_;  // not yet encrypted
-  std::size_t queue_bytes_ = 0;
-  Bytes written_;  // what write_request_ points into
+  FrameQueue queue_;  // not yet encrypted
+  Bytes written_;     // what write_request_ points into
   bool writing_ = false;
   bool write_failed_ = false;  // the reason is still to be read
   std::size_t unwritten_seen_ = 0;

@@ -88,6 +88,7 @@ Result<void> Switchboard::listen() {
 void Switchboard::close() {
   if (closed_) return;
   closed_ = true;
+  heard_ = nullptr;
   if (listener_ == nullptr) return;
   events_.clear();
   // No close_notify: we shall not read what the peers have sent us, and they must know.
@@ -137,29 +138,30 @@ void Switchboard::add_stats(Stats& sum) const {
 
 // ---- Frames and probes
 
-void Switchboard::send(const Contact& to, Bytes frame) {
+void Switchboard::send(const Contact& to, ByteView frame) {
   if (closed_) return;
   check(listener_ != nullptr && frame.size() <= limits.frame_bytes);
   if (to.key == tls.own_key()) return emit(Lost{to.key, Unreachable::wrong_key});
-  Entry& entry = entry_of(to.key);
-  if (entry.current == nullptr) aim(entry, to.endpoints);
-  push(entry, std::move(frame));
-}
-
-void Switchboard::push(Entry& entry, Bytes frame) {
+  const bool answer = heard_ != nullptr && heard_->peer.contact.key == to.key;
+  Entry& entry = answer ? *heard_ : entry_of(to.key);
   if (Link* link = entry.current) {
-    if (link->queued() + frame.size() > limits.queued_bytes) {
-      ++stats.peers_unread;
-      return link->close(Unreachable::overloaded);
-    }
-    return link->enqueue(std::move(frame));
+    if (!has_room(*link, frame.size())) return;
+    return link->enqueue(frame);
   }
-  if (entry.waiting_bytes + frame.size() > limits.queued_bytes) {
+  aim(entry, to.endpoints);
+  if (entry.waiting.bytes() + frame.size() > limits.queued_bytes) {
     return give_up(entry, Unreachable::overloaded);
   }
-  entry.waiting_bytes += frame.size();
-  entry.waiting.push_back(std::move(frame));
+  entry.waiting.add(frame, uv_loop.impl().spares);
   if (entry.dial == nullptr) dial_next(entry);
+}
+
+// Or else it is closed.
+bool Switchboard::has_room(Link& link, std::size_t bytes) {
+  if (link.queued() + bytes <= limits.queued_bytes) return true;
+  ++stats.peers_unread;
+  link.close(Unreachable::overloaded);
+  return false;
 }
 
 void Switchboard::probe(const Bootstrap& where) {
@@ -185,7 +187,9 @@ void Switchboard::on_frame(Connection& connection, ByteView frame) {
   if (!deliver_events() || link.phase() == Connection::Phase::gone) return;
   // A copy: the listener may close everything.
   const Peer from = link.entry->peer;
+  heard_ = link.entry;
   listener_->on_frame(from, frame);
+  heard_ = nullptr;
 }
 
 // ---- Dialling
@@ -238,8 +242,7 @@ void Switchboard::dial_next(Entry& entry) {
 }
 
 void Switchboard::give_up(Entry& entry, Unreachable why) {
-  entry.waiting.clear();
-  entry.waiting_bytes = 0;
+  entry.waiting = {};
   emit(Lost{entry.peer.contact.key, why});
   if (Link* dial = std::exchange(entry.dial, nullptr)) {
     dial->dials_for = nullptr;
@@ -388,23 +391,19 @@ Switchboard::Link* Switchboard::other_open(const Entry& entry, const Link& than)
 void Switchboard::use(Entry& entry, Link* link) {
   entry.current = link;
   if (link == nullptr) return;
-  entry.waiting_bytes = 0;
-  for (Bytes& frame : std::exchange(entry.waiting, {})) link->enqueue(std::move(frame));
+  if (!entry.waiting.empty()) link->enqueue(std::exchange(entry.waiting, {}));
 }
 
 // Moves what `link` has not encrypted yet to wherever the peer's frames go from now on.
 void Switchboard::detach_queue(Entry& entry, Link& link) {
-  auto frames = link.take_queue();
+  FrameQueue frames = link.take_queue();
   if (entry.current == &link) use(entry, other_open(entry, link));
   if (frames.empty()) return;
   if (entry.current != nullptr) {
-    for (Bytes& frame : frames) push(entry, std::move(frame));
+    if (has_room(*entry.current, frames.bytes())) entry.current->enqueue(std::move(frames));
     return;
   }
-  for (Bytes& frame : frames) {
-    entry.waiting_bytes += frame.size();
-    entry.waiting.push_back(std::move(frame));
-  }
+  entry.waiting.add(std::move(frames));
   aim(entry, entry.peer.contact.endpoints);
   if (entry.dial == nullptr) dial_next(entry);
 }
@@ -456,10 +455,10 @@ void Switchboard::on_gone(Connection& connection, std::optional<Unreachable> why
   --entry.links;
   if (entry.current == &link) {
     emit(Lost{entry.peer.contact.key, reason});
-    auto frames = link.take_queue();
+    FrameQueue frames = link.take_queue();
     use(entry, other_open(entry, link));
-    if (entry.current != nullptr) {
-      for (Bytes& frame : frames) push(entry, std::move(frame));
+    if (entry.current != nullptr && !frames.empty() && has_room(*entry.current, frames.bytes())) {
+      entry.current->enqueue(std::move(frames));
     }
   } else if (link.retired() && why && link.frames_at_risk()) {
     emit(Lost{entry.peer.contact.key, reason});

@@ -35,7 +35,7 @@ class Switchboard final : private ConnectionOwner {
 
   // As in Transport.
   Result<void> start(TransportListener& listener);
-  void send(const Contact& to, Bytes frame);
+  void send(const Contact& to, ByteView frame);
   void probe(const Bootstrap& where);
   void drop(const PublicKey& peer);
   Endpoints listening() const { return advertised_; }
@@ -58,8 +58,7 @@ class Switchboard final : private ConnectionOwner {
     std::size_t links = 0;    // that have proved this key and are not gone
     Link* current = nullptr;  // takes the frames
     // While there is no current one: frames, and the search for an endpoint that answers.
-    std::vector<Bytes> waiting;
-    std::size_t waiting_bytes = 0;
+    FrameQueue waiting;
     Link* dial = nullptr;
     std::vector<Endpoint> targets;
     std::size_t tried = 0;
@@ -123,7 +122,7 @@ class Switchboard final : private ConnectionOwner {
   void detach_queue(Entry& entry, Link& link);
   Link* other_open(const Entry& entry, const Link& than) const;
   void use(Entry& entry, Link* link);
-  void push(Entry& entry, Bytes frame);
+  bool has_room(Link& link, std::size_t bytes);
   void aim(Entry& entry, const Endpoints& endpoints);
   void dial_next(Entry& entry);
   void give_up(Entry& entry, Unreachable why);
@@ -153,6 +152,7 @@ class Switchboard final : private ConnectionOwner {
   TimePoint sweep_at_ = TimePoint::max();
 
   std::unordered_map<PublicKey, Entry, KeyHash> entries_;
+  Entry* heard_ = nullptr;    // whose frame is being delivered: what is sent is mostly the answer
   std::vector<Link*> links_;  // not gone, oldest first
   std::vector<Link*> to_flush_;
   std::vector<Link*> flushing_;  // by turn()

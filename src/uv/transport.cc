@@ -12,7 +12,7 @@ class TlsTransport final : public Transport {
   ~TlsTransport() override { switchboard_->release(); }
 
   Result<void> start(TransportListener& listener) override { return switchboard_->start(listener); }
-  void send(const Contact& to, Bytes frame) override { switchboard_->send(to, std::move(frame)); }
+  void send(const Contact& to, ByteView frame) override { switchboard_->send(to, frame); }
   void probe(const Bootstrap& where) override { switchboard_->probe(where); }
   void drop(const PublicKey& peer) override { switchboard_->drop(peer); }
   Endpoints listening() const override { return switchboard_->listening(); }

@@ -2,6 +2,9 @@
 // types and sizes of docs/protocol.md and nothing after them.
 #pragma once
 
+#include <array>
+#include <cstddef>
+
 #include "kadmos/bytes.h"
 #include "kadmos/config.h"
 #include "kadmos/result.h"
@@ -9,6 +12,27 @@
 
 namespace kadmos::wire {
 
+// What is packed, a few bytes at a time, gathers on the stack, where most messages fit.
+class Packed {
+ public:
+  Packed() = default;
+  Packed(const Packed&) = delete;
+  Packed& operator=(const Packed&) = delete;
+
+  void write(const char* data, std::size_t size);
+  // As long as this lives.
+  ByteView bytes() const { return long_.empty() ? ByteView(short_.data(), size_) : long_; }
+
+ private:
+  std::array<Byte, 2048> short_;  // uninitialised
+  std::size_t size_ = 0;
+  Bytes long_;  // all of it, once it does not fit
+};
+
+// A message encoded, to be sent.
+struct Frame : Packed {
+  explicit Frame(const Message& message);
+};
 Bytes encode(const Message& message);
 Bytes encode(const Hello& hello);
 

@@ -1,5 +1,4 @@
-// Messages to msgpack. Lengths and integers always take their shortest form. What is packed, a few
-// bytes at a time, gathers on the stack, so that a frame is one allocation of just its size.
+// Messages to msgpack. Lengths and integers always take their shortest form.
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -12,42 +11,11 @@
 namespace kadmos::wire {
 namespace {
 
-class Sink {
- public:
-  void write(const char* data, std::size_t size) {
-    if (size > buffer_.size() - used_) {
-      flush();
-      if (size > buffer_.size()) {
-        out_.insert(out_.end(), data, data + size);
-        return;
-      }
-    }
-    if (size == 0) return;  // `data` may be null
-    std::memcpy(buffer_.data() + used_, data, size);
-    used_ += size;
-  }
-  Bytes take() {
-    flush();
-    return std::move(out_);
-  }
-
- private:
-  void flush() {
-    out_.insert(out_.end(), buffer_.data(), buffer_.data() + used_);
-    used_ = 0;
-  }
-
-  std::array<Byte, 2048> buffer_;  // uninitialised
-  std::size_t used_ = 0;
-  Bytes out_;
-};
-
 class Encoder {
  public:
-  Encoder() : packer_(sink_) {}
+  explicit Encoder(Packed& out) : out_(out), packer_(out) {}
   Encoder(const Encoder&) = delete;
   Encoder& operator=(const Encoder&) = delete;
-  Bytes take() { return sink_.take(); }
 
   void operator()(const Ping&) {}
   void operator()(const FindNode& m) { bin(m.target.bytes()); }
@@ -150,7 +118,7 @@ class Encoder {
   void fixed(std::uint64_t word) {
     std::array<char, 8> bytes;
     for (std::size_t i = 0; i < 8; ++i) bytes[i] = static_cast<char>(word >> (56 - 8 * i));
-    sink_.write(bytes.data(), bytes.size());
+    out_.write(bytes.data(), bytes.size());
   }
   void time(WallTime when) {
     const auto ms = static_cast<std::uint64_t>(when.time_since_epoch().count());
@@ -195,8 +163,8 @@ class Encoder {
     if (!content) bin(r.signature);
   }
 
-  Sink sink_;
-  msgpack::packer<Sink> packer_;
+  Packed& out_;
+  msgpack::packer<Packed> packer_;
 };
 
 // Type and arity, indexed like Body.
@@ -214,23 +182,39 @@ static_assert(std::size(kHeads) == std::variant_size_v<Body>);
 
 }  // namespace
 
-Bytes encode(const Message& message) {
-  Encoder encoder;
+void Packed::write(const char* data, std::size_t size) {
+  if (long_.empty() && size <= short_.size() - size_) {
+    if (size > 0) std::memcpy(short_.data() + size_, data, size);  // `data` may be null
+    size_ += size;
+    return;
+  }
+  if (long_.empty()) {
+    long_.reserve(2 * (size_ + size));
+    long_.assign(short_.data(), short_.data() + size_);
+  }
+  const auto* bytes = reinterpret_cast<const Byte*>(data);
+  long_.insert(long_.end(), bytes, bytes + size);
+}
+
+Frame::Frame(const Message& message) {
+  Encoder encoder(*this);
   const Head& head = kHeads[message.body.index()];
   encoder.head(head.arity, head.type);
   encoder.uint(message.request);
   std::visit([&](const auto& body) { encoder(body); }, message.body);
-  return encoder.take();
 }
 
+Bytes encode(const Message& message) { return to_bytes(Frame(message).bytes()); }
+
 Bytes encode(const Hello& hello) {
-  Encoder encoder;
+  Packed out;
+  Encoder encoder(out);
   encoder.head(5, Type::hello);
   encoder.uint(hello.version);
   encoder.bin(view_of(hello.network));
   encoder.endpoints(hello.endpoints);
   encoder.boolean(hello.client);
-  return encoder.take();
+  return to_bytes(out.bytes());
 }
 
 }  // namespace kadmos::wire

@@ -82,7 +82,7 @@ class Peer final : public TransportListener {
  private:
   void send() {
     while (sent_ < frames_.size() && sent_ - done_ < kWindow) {
-      transport_->send(daemon_, std::move(frames_[sent_++]));
+      transport_->send(daemon_, frames_[sent_++]);
     }
   }
 

@@ -327,7 +327,7 @@ class Drive {
       });
       return;
     }
-    auto message = wire::decode(transmit.frame, Limits{});
+    auto message = wire::decode(wire::encode(transmit.message), Limits{});
     REQUIRE(message.ok());
     const bool connected = dialled_.contains({from, *to}) || dialled_.contains({*to, from});
     REQUIRE((connected || !transmit.to.endpoints.empty()));  // answers never make us dial

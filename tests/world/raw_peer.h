@@ -23,7 +23,7 @@ class RawPeer final : public TransportListener {
   Contact contact() const { return world_.contact(index_); }
   void set_answer(Answer answer) { answer_ = std::move(answer); }
 
-  void send(const Contact& to, Bytes frame) { world_.transport(index_).send(to, std::move(frame)); }
+  void send(const Contact& to, ByteView frame) { world_.transport(index_).send(to, frame); }
   void send(const Contact& to, const wire::Message& message) { send(to, wire::encode(message)); }
 
   // Requests that arrived, oldest first.
