@@ -167,9 +167,9 @@ void print_row(std::string_view how, const Json& row) {
 // A figure of two plots, for gnuplot.
 std::string script(const Json& reals, const Json& simulations) {
   std::string out =
-      "set object 1 rectangle from screen 0,0 to screen 1,1 fillcolor rgb 'white' behind\n"
-      "set multiplot layout 1,2\nset logscale x 10\nset format x '%.0f'\nset xlabel 'nodes'\n"
-      "set xrange [10:200000]\nset yrange [0:*]\nset grid\nset key top left\n";
+      "set object 1 rectangle from screen 0,0 to screen 1,1 fillcolor rgb 'white' fillstyle solid "
+      "noborder behind\nset multiplot layout 1,2\nset logscale x 10\nset format x '%.0f'\n"
+      "set xlabel 'nodes'\nset yrange [0:*]\nset grid\nset key below Left reverse maxrows 4\n";
   const auto plot = [&](const std::string& title, const char* field, const auto& kinds) {
     std::string data;
     std::string plots;
@@ -191,7 +191,8 @@ std::string script(const Json& reals, const Json& simulations) {
                              suffix.empty() ? "pt 7" : "pt 6 dt 2", verb, suffix);
       }
     }
-    out += fmt::format("set title '{}'\n{}{}\n", title, data, plots);
+    // The white ground would hide the first plot when the second is drawn.
+    out += fmt::format("set title '{}'\n{}{}\nunset object 1\n", title, data, plots);
   };
   using Kinds = std::vector<std::pair<std::string, Json>>;
   plot("messages an operation", "messages", Kinds{{"", reals}, {", simulated", simulations}});
@@ -231,7 +232,7 @@ int run(const Options& options) {
     write_json(options.json_file, {{"k", options.k}, {"real", reals}, {"simulated", simulations}});
   }
   if (options.svg_file.empty()) return 0;
-  const auto figure = cli::draw(script(reals, simulations), 1000, 400);
+  const auto figure = cli::draw(script(reals, simulations), 1000, 480);
   std::ofstream file(options.svg_file);
   if (figure) file << *figure << "\n";
   file.flush();

@@ -99,6 +99,7 @@ Json distinct_keys(const Options& options) {
   KadmosNetwork network({64, options.k});
   network.connect();
   network.warm_up();
+  network.rest(std::chrono::seconds(31));  // so long neighbours compare what newcomers should hold
   Node& node = network.node(0);
   Node& reader = network.node(1);  // the owner itself would not have to ask anybody
   const auto value = [](std::size_t i) { return value_of(i, kBytes); };
