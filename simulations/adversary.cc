@@ -363,7 +363,7 @@ std::optional<Seed> Conspiracy::secret() {
   if (scenario_.adversaries.kind != Kind::ground || members_.size() >= enough) {
     return std::nullopt;
   }
-  const int bits = std::bit_width(scenario_.nodes) + kBitsMore;
+  const auto bits = static_cast<int>(std::bit_width(scenario_.nodes)) + kBitsMore;
   const std::uint64_t most = kPatience << bits;
   Seed secret = random_secret(prng_);
   for (std::uint64_t i = 0; i < most; ++i) {
