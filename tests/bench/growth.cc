@@ -254,10 +254,7 @@ int main_of(int argc, char** argv) {
   };
   sizes("--nodes", options.nodes, "Sizes of networks of real nodes");
   sizes("--simulated", options.simulated, "Sizes of simulated networks");
-  app.add_option("--k", options.k, "Replicas and bucket size")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 40))
-      ->type_name("K");
+  add_k(app, options.k);
   app.add_option("--svg", options.svg_file, "Draw the figures there")->type_name("FILE");
   add_json(app, options.json_file);
   CLI11_PARSE(app, argc, argv);

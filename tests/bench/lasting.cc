@@ -247,10 +247,7 @@ int main_of(int argc, char** argv) {
   Options options;
   CLI::App app("Measures whether kadmos nodes stay fast.", "lasting_bench");
   app.footer(kFooter);
-  app.add_option("--k", options.k, "Replicas and bucket size")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 40))
-      ->type_name("K");
+  add_k(app, options.k);
   app.add_option("--operations", options.operations, "Distinct keys of each verb")
       ->capture_default_str()
       ->check(CLI::Range(2000, 1'000'000))

@@ -9,6 +9,13 @@ void add_nodes(CLI::App& app, std::size_t& nodes, std::size_t most) {
       ->type_name("N");
 }
 
+void add_k(CLI::App& app, int& k) {
+  app.add_option("--k", k, "Replicas and bucket size")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 40))
+      ->type_name("K");
+}
+
 void add_seconds(CLI::App& app, double& seconds) {
   app.add_option("--seconds", seconds, "How long each load begins operations")
       ->capture_default_str()

@@ -8,6 +8,7 @@
 namespace kadmos::bench {
 
 void add_nodes(CLI::App& app, std::size_t& nodes, std::size_t most);
+void add_k(CLI::App& app, int& k);
 void add_seconds(CLI::App& app, double& seconds);
 void add_rounds(CLI::App& app, int& rounds);
 // For write_json().
