@@ -6,73 +6,101 @@
 #include "base/plant.h"
 
 namespace kadmos {
+namespace {
+
+constexpr std::size_t kFewestChains = 4;
+constexpr std::size_t kKept = 4;  // room for so many requests, while there is none
+
+std::uint64_t hash_of(const PublicKey& peer) {
+  std::uint64_t hash = 0;
+  for (std::size_t i = 0; i < sizeof hash; ++i) hash = hash << 8 | peer.bytes[i];
+  return hash;
+}
+
+template <class T>
+void forget_all(std::vector<T>& list, std::size_t kept) {
+  list.clear();
+  if (list.capacity() > kept) list = std::vector<T>();  // not = {}, which keeps the memory
+}
+
+}  // namespace
 
 std::uint64_t Rpcs::add(Pending pending) {
   ++next_;
   ++size_;
-  await(requests_.emplace_back(std::move(pending)));
+  Request& request = requests_.emplace_back(Request{std::move(pending), {}});
+  if (requests_.size() > 2 * newest_.size()) {
+    add_chains();
+  } else {
+    link(request);
+  }
+  await(request);
   return next_ - 1;
 }
 
 std::optional<Rpcs::Pending> Rpcs::take(std::uint64_t id, const PublicKey& from) {
-  Pending* pending = find(id);
-  if (pending == nullptr || pending->peer->key != from) return std::nullopt;
-  return remove(*pending);
+  Request* request = find(id);
+  if (request == nullptr || request->peer->key != from) return std::nullopt;
+  return remove(*request);
 }
 
 std::vector<Rpcs::Pending> Rpcs::take_all(const PublicKey& peer) {
-  std::vector<std::uint64_t> ids;
-  for (const Pending& pending : requests_) {
-    if (pending.peer && pending.peer->key == peer) ids.push_back(id_of(pending));
-  }
+  std::vector<std::uint64_t> ids;  // the newest first
+  walk(&Chained::by_peer, hash_of(peer), [&](const Request& request) {
+    if (request.peer->key == peer) ids.push_back(id_of(request));
+    return true;
+  });
   std::vector<Pending> out;
   out.reserve(ids.size());
-  for (const std::uint64_t id : ids) out.push_back(remove(*find(id)));
+  std::for_each(ids.rbegin(), ids.rend(),
+                [&](std::uint64_t id) { out.push_back(remove(*find(id))); });
   return out;
 }
 
 std::optional<Rpcs::Due> Rpcs::poll_due(TimePoint now) {
   if (deadlines_.empty() || deadlines_.front().first > now) return std::nullopt;
-  Pending& pending = *find(deadlines_.front().second);
-  if (pending.slow && planted(Plant::leak_rpc)) {
-    pending.fail_at = TimePoint::max();
-    await(pending);
+  Request& request = *find(deadlines_.front().second);
+  if (request.slow && planted(Plant::leak_rpc)) {
+    request.fail_at = TimePoint::max();
+    await(request);
     drop_stale_deadlines();
-    return Due{pending, true};
+    return Due{request, true};
   }
-  if (pending.slow) return Due{remove(pending), true};
-  pending.slow = true;
-  await(pending);
+  if (request.slow) return Due{remove(request), true};
+  request.slow = true;
+  await(request);
   drop_stale_deadlines();
-  return Due{pending, false};
+  return Due{request, false};
 }
 
 void Rpcs::postpone(Duration by) {
-  for (Pending& pending : requests_) {
-    if (!pending.peer || std::exchange(pending.postponed, true)) continue;
-    pending.slow_at += by;
-    pending.fail_at += by;
-    await(pending);
+  for (Request& request : requests_) {
+    if (!request.peer || std::exchange(request.postponed, true)) continue;
+    request.slow_at += by;
+    request.fail_at += by;
+    await(request);
   }
   drop_stale_deadlines();
 }
 
 void Rpcs::hasten(OpId op, const std::function<TimePoint(const Pending&)>& slow_at) {
   if (op == 0) return;
-  for (Pending& pending : requests_) {
-    if (!pending.peer || pending.op != op || pending.slow || pending.postponed) continue;
-    const TimePoint at = slow_at(pending);
-    if (at >= pending.slow_at) continue;
-    pending.slow_at = at;
-    await(pending);
-  }
+  walk(&Chained::by_op, op, [&](Request& request) {
+    if (request.op != op || request.slow || request.postponed) return true;
+    const TimePoint at = slow_at(request);
+    if (at >= request.slow_at) return true;
+    request.slow_at = at;
+    await(request);
+    return true;
+  });
   drop_stale_deadlines();
 }
 
 void Rpcs::orphan(OpId op) {
-  for (Pending& pending : requests_) {
-    if (pending.op == op) pending.op = 0;
-  }
+  walk(&Chained::by_op, op, [&](Request& request) {
+    if (request.op == op) request.op = 0;
+    return request.op != 0;
+  });
 }
 
 std::optional<TimePoint> Rpcs::next_timeout() const {
@@ -81,21 +109,26 @@ std::optional<TimePoint> Rpcs::next_timeout() const {
 }
 
 void Rpcs::clear() {
-  requests_ = std::vector<Pending>();  // not = {}, which keeps the memory
-  deadlines_ = std::vector<Deadline>();
+  forget_all(requests_, kKept);
+  forget_all(deadlines_, 2 * kKept);
+  forget_all(newest_, kFewestChains);
   over_ = 0;
   size_ = 0;
 }
 
-Rpcs::Pending* Rpcs::find(std::uint64_t id) {
+Rpcs::Request* Rpcs::at(std::uint64_t id) {
   const std::uint64_t back = next_ - id;  // 1: the last
   if (back == 0 || back > requests_.size()) return nullptr;
-  Pending& pending = requests_[requests_.size() - back];
-  return pending.peer ? &pending : nullptr;
+  return &requests_[requests_.size() - back];
 }
 
-Rpcs::Pending Rpcs::remove(Pending& pending) {
-  Pending out = std::move(pending);
+Rpcs::Request* Rpcs::find(std::uint64_t id) {
+  Request* request = at(id);
+  return request != nullptr && request->peer ? request : nullptr;
+}
+
+Rpcs::Pending Rpcs::remove(Request& request) {
+  Pending out = std::move(request);
   if (--size_ == 0) {
     clear();
     return out;
@@ -109,17 +142,47 @@ Rpcs::Pending Rpcs::remove(Pending& pending) {
   return out;
 }
 
-void Rpcs::await(const Pending& pending) {
-  deadlines_.emplace_back(deadline(pending), id_of(pending));
+void Rpcs::await(const Request& request) {
+  deadlines_.emplace_back(deadline(request), id_of(request));
   std::push_heap(deadlines_.begin(), deadlines_.end(), std::greater<>());
 }
 
 void Rpcs::drop_stale_deadlines() {
   while (!deadlines_.empty()) {
-    const Pending* pending = find(deadlines_.front().second);
-    if (pending != nullptr && deadline(*pending) == deadlines_.front().first) return;
+    const Request* request = find(deadlines_.front().second);
+    if (request != nullptr && deadline(*request) == deadlines_.front().first) return;
     std::pop_heap(deadlines_.begin(), deadlines_.end(), std::greater<>());
     deadlines_.pop_back();
+  }
+}
+
+void Rpcs::link(Request& request) {
+  const std::uint64_t id = id_of(request);
+  request.before.by_peer = std::exchange(newest(hash_of(request.peer->key)).by_peer, id);
+  if (request.op != 0) request.before.by_op = std::exchange(newest(request.op).by_op, id);
+}
+
+// Twice as many, so that a chain stays short.
+void Rpcs::add_chains() {
+  newest_ = std::vector<Chained>(std::max(kFewestChains, 2 * newest_.size()));
+  for (Request& request : requests_) {
+    if (request.peer) link(request);
+  }
+}
+
+// From the newest to the oldest of a chain. Who is over, or whom keep(request) does not want to
+// see again, is taken out.
+template <class Keep>
+void Rpcs::walk(std::uint64_t Chained::*chain, std::uint64_t hash, Keep keep) {
+  if (newest_.empty()) return;
+  std::uint64_t* id = &(newest(hash).*chain);
+  while (Request* request = at(*id)) {
+    ++looked_at_;
+    if (request->peer && keep(*request)) {
+      id = &(request->before.*chain);
+    } else {
+      *id = request->before.*chain;
+    }
   }
 }
 

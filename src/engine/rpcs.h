@@ -2,9 +2,14 @@
 // *and* carries the id of the request. Each request has two deadlines: slow (adaptive) and failed.
 //
 // Ids count up, so requests lie in one array by id, from the oldest that awaits an answer.
-// Deadlines lie in a heap; one that no longer counts stays there until it comes to the top. While
-// nothing is pending no memory is held. What concerns an operation or a peer looks at every
-// request: cheap next to the answer or failure that causes it, since few are pending at a time.
+// Deadlines lie in a heap; one that no longer counts stays there until it comes to the top.
+//
+// Through the array run chains, one for each hash of an operation and one for each of a peer: a
+// request links to the one before it. Who is over stays linked until a walk comes by and takes it
+// out. So what concerns an operation or a peer looks at its own requests and a few of others,
+// however many are pending. Peers can make keys that collide; all that costs is a walk over theirs.
+//
+// While nothing is pending next to no memory is held, as a simulation has many nodes.
 #pragma once
 
 #include <cstdint>
@@ -61,24 +66,43 @@ class Rpcs {
   std::optional<TimePoint> next_timeout() const;
   std::size_t size() const { return size_; }
   void clear();
+  // Requests looked at so far for one operation or peer: what that costs.
+  std::uint64_t looked_at() const { return looked_at_; }
 
  private:
+  static constexpr std::uint64_t kNone = ~std::uint64_t{0};
+  struct Chained {
+    std::uint64_t by_op = kNone;  // ids
+    std::uint64_t by_peer = kNone;
+  };
+  struct Request : Pending {
+    Chained before;
+  };
   using Deadline = std::pair<TimePoint, std::uint64_t>;  // and whose
 
-  Pending* find(std::uint64_t id);
-  Pending remove(Pending& pending);
-  void await(const Pending& pending);
+  Request* at(std::uint64_t id);    // over or not
+  Request* find(std::uint64_t id);  // pending
+  Pending remove(Request& request);
+  void await(const Request& request);
   void drop_stale_deadlines();
-  std::uint64_t id_of(const Pending& pending) const {
-    return next_ - static_cast<std::uint64_t>(requests_.data() + requests_.size() - &pending);
+  std::uint64_t id_of(const Request& request) const {
+    return next_ - static_cast<std::uint64_t>(requests_.data() + requests_.size() - &request);
   }
   static TimePoint deadline(const Pending& p) { return p.slow ? p.fail_at : p.slow_at; }
 
+  void link(Request& request);
+  void add_chains();
+  Chained& newest(std::uint64_t hash) { return newest_[hash & (newest_.size() - 1)]; }
+  template <class Keep>
+  void walk(std::uint64_t Chained::*chain, std::uint64_t hash, Keep keep);
+
   std::uint64_t next_;
-  std::vector<Pending> requests_;    // the last has id next_ - 1; those without a peer are over
+  std::vector<Request> requests_;    // the last has id next_ - 1; those without a peer are over
   std::size_t over_ = 0;             // at the front
   std::size_t size_ = 0;             // of those that are pending
   std::vector<Deadline> deadlines_;  // a heap, earliest first; that one counts
+  std::vector<Chained> newest_;      // of each chain; as many as a power of two
+  std::uint64_t looked_at_ = 0;
 };
 
 }  // namespace kadmos

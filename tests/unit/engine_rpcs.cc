@@ -147,3 +147,51 @@ TEST_CASE("hastening moves what one operation has under way and only to earlier 
   f.rpcs.take_all(readable::key(2));
   CHECK_FALSE(f.rpcs.next_timeout());
 }
+
+TEST_CASE("what concerns one operation or peer looks at few others however many are pending") {
+  Fixture f;
+  f.ask(1, 5, 9, 7);
+  std::uint64_t last = 0;
+  for (int i = 0; i < 10'000; ++i) last = f.ask(2 + static_cast<std::uint64_t>(i), 5, 9, 100 + i);
+  f.ask(1, 5, 9, 7);
+  const auto looked_at = [&](const auto& call) {
+    const auto before = f.rpcs.looked_at();
+    call();
+    return f.rpcs.looked_at() - before;
+  };
+  const auto own = [&](std::uint64_t looks) { return looks >= 2 && looks < 20; };
+  int hastened = 0;
+  const auto soon = [&](const Rpcs::Pending&) {
+    ++hastened;
+    return at(2);
+  };
+  CHECK(own(looked_at([&] { f.rpcs.hasten(7, soon); })));
+  CHECK(hastened == 2);
+  CHECK(own(looked_at([&] { f.rpcs.orphan(7); })));
+  CHECK(own(looked_at([&] { CHECK(f.rpcs.take_all(readable::key(1)).size() == 2); })));
+  f.rpcs.take(last, readable::key(10'001));
+  CHECK(looked_at([&] { f.rpcs.orphan(10'099); }) < 20);
+}
+
+TEST_CASE("requests that are over are not looked at again and again") {
+  Fixture f;
+  f.ask(1, 5, 9, 7);
+  for (int i = 0; i < 1000; ++i) {
+    f.rpcs.take(f.ask(2, 5, 9, 8), readable::key(2));
+    f.rpcs.hasten(8, [](const Rpcs::Pending&) { return at(2); });
+  }
+  CHECK(f.rpcs.looked_at() < 5000);
+}
+
+TEST_CASE("requests of one peer stay in order however many came and went between them") {
+  Fixture f;
+  std::vector<OpId> expected;
+  for (OpId op = 1; op <= 1000; ++op) {
+    const auto id = f.ask(op % 3, 5, 9, op);
+    if (op % 5 == 0) f.rpcs.take(id, readable::key(op % 3));
+    if (op % 5 != 0 && op % 3 == 1) expected.push_back(op);
+  }
+  std::vector<OpId> ops;
+  for (const auto& pending : f.rpcs.take_all(readable::key(1))) ops.push_back(pending.op);
+  CHECK(ops == expected);
+}
