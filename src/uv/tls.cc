@@ -233,11 +233,13 @@ TlsStream::Outcome TlsStream::read(Byte* data, std::size_t size, std::size_t& go
 }
 
 bool TlsStream::write(ByteView plaintext) {
-  // OpenSSL allocates and frees a buffer for the largest record it may write, each time.
+  // OpenSSL allocates and frees a buffer for the largest record it may write, each time. A smaller
+  // one also lowers where it splits what is written, for good, unless that is said anew.
   constexpr std::size_t kSmallest = 512;
   const auto record =
       std::clamp<std::size_t>(plaintext.size(), kSmallest, SSL3_RT_MAX_PLAIN_LENGTH);
-  check(SSL_set_max_send_fragment(ssl_, static_cast<long>(record)) == 1);
+  check(SSL_set_max_send_fragment(ssl_, static_cast<long>(record)) == 1 &&
+        SSL_set_split_send_fragment(ssl_, static_cast<long>(record)) == 1);
   clear_errors();
   std::size_t written = 0;
   const int result = SSL_write_ex(ssl_, plaintext.data(), plaintext.size(), &written);
