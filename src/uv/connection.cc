@@ -141,6 +141,7 @@ void Connection::on_read(ssize_t size) {
   if (phase_ == Phase::gone || size == 0) return;
   if (size < 0) return on_end_of_stream(size == UV_EOF);
   heard_at_ = now();
+  if (phase_ == Phase::open) used_at_ = heard_at_;
   const auto& shared = owner_.uv_loop.impl().ciphertext;
   tls_->feed(view_of(std::string_view(shared.data(), static_cast<std::size_t>(size))));
   process();
@@ -215,7 +216,6 @@ bool Connection::on_payload(ByteView payload) {
 }
 
 void Connection::deliver(ByteView frame) {
-  used_at_ = now();
   owner_.stats.bytes_received += frame.size();
   const std::size_t before = queued();
   owner_.on_frame(*this, frame);
@@ -256,17 +256,18 @@ bool Connection::idle() const {
 }
 
 void Connection::enqueue(ByteView frame) {
+  if (queue_.empty()) used_at_ = now();
   queue_.add(frame, spares());
   on_queued();
 }
 
 void Connection::enqueue(FrameQueue frames) {
+  if (queue_.empty()) used_at_ = now();
   queue_.add(std::move(frames));
   on_queued();
 }
 
 void Connection::on_queued() {
-  used_at_ = now();
   if (queue_.bytes() >= FrameQueue::kBatch && wants_frames()) write_out();
   owner_.want_flush(*this);
 }
@@ -300,7 +301,7 @@ bool Connection::encrypt_more() {
   }
   FrameQueue::Batch batch = queue_.take();
   owner_.stats.bytes_sent += batch.payload;
-  wrote_at_ = now();
+  used_at_ = wrote_at_ = now();
   if (!tls_->write(batch.netstrings)) write_failed_ = true;
   spares().give(batch.netstrings);
   return true;

@@ -258,7 +258,15 @@ class UvClock final : public Clock {
  public:
   explicit UvClock(UvLoop& loop) : timer_(make_timer(loop, this)) {}
 
-  Now now() override { return {fresh_now(), UvLoop::wall_now()}; }
+  // A busy node asks for every frame, so the calendar is looked at once in its grain.
+  Now now() override {
+    const TimePoint at = fresh_now();
+    if (at >= wall_until_) {
+      wall_ = UvLoop::wall_now();
+      wall_until_ = at + std::chrono::milliseconds(1);
+    }
+    return {at, wall_};
+  }
   void on_alarm(std::function<void()> listener) override {
     listener_ = std::make_shared<std::function<void()>>(std::move(listener));
   }
@@ -292,6 +300,8 @@ class UvClock final : public Clock {
   std::shared_ptr<std::function<void()>> listener_;
   std::optional<TimePoint> alarm_;
   std::optional<TimePoint> armed_;  // when the timer fires
+  WallTime wall_{};
+  TimePoint wall_until_ = TimePoint::min();
 };
 
 class UvRandom final : public Random {

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstring>
 
 #include "kadmos/bytes.h"
 #include "kadmos/config.h"
@@ -19,14 +20,20 @@ class Packed {
   Packed(const Packed&) = delete;
   Packed& operator=(const Packed&) = delete;
 
-  void write(const char* data, std::size_t size);
+  void write(const char* data, std::size_t size) {
+    if (size > short_.size() - size_) return spill(data, size);
+    if (size > 0) std::memcpy(short_.data() + size_, data, size);  // `data` may be null
+    size_ += size;
+  }
   // As long as this lives.
   ByteView bytes() const { return long_.empty() ? ByteView(short_.data(), size_) : long_; }
 
  private:
+  void spill(const char* data, std::size_t size);
+
   std::array<Byte, 2048> short_;  // uninitialised
-  std::size_t size_ = 0;
-  Bytes long_;  // all of it, once it does not fit
+  std::size_t size_ = 0;          // of what is in it; all of it, once there is no room
+  Bytes long_;                    // all that was written, from then on
 };
 
 // A message encoded, to be sent.

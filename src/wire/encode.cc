@@ -1,7 +1,6 @@
 // Messages to msgpack. Lengths and integers always take their shortest form.
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <msgpack/pack.hpp>
 
 #include "base/check.h"
@@ -182,15 +181,11 @@ static_assert(std::size(kHeads) == std::variant_size_v<Body>);
 
 }  // namespace
 
-void Packed::write(const char* data, std::size_t size) {
-  if (long_.empty() && size <= short_.size() - size_) {
-    if (size > 0) std::memcpy(short_.data() + size_, data, size);  // `data` may be null
-    size_ += size;
-    return;
-  }
+void Packed::spill(const char* data, std::size_t size) {
   if (long_.empty()) {
     long_.reserve(2 * (size_ + size));
     long_.assign(short_.data(), short_.data() + size_);
+    size_ = short_.size();
   }
   const auto* bytes = reinterpret_cast<const Byte*>(data);
   long_.insert(long_.end(), bytes, bytes + size);

@@ -1,6 +1,8 @@
 #include "wire/netstring.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <utility>
 
 namespace kadmos::wire {
@@ -11,11 +13,13 @@ constexpr int kMaxDigits = 7;
 }  // namespace
 
 void append_netstring(Bytes& out, ByteView payload) {
-  const std::string length = std::to_string(payload.size());
-  const std::size_t size = out.size() + length.size() + payload.size() + 2;
+  std::array<char, 24> length;
+  char* end = std::to_chars(length.begin(), length.end(), payload.size()).ptr;
+  *end++ = ':';
+  const std::size_t size =
+      out.size() + static_cast<std::size_t>(end - length.begin()) + payload.size() + 1;
   if (size > out.capacity()) out.reserve(std::max(size, 2 * out.capacity()));
-  out.insert(out.end(), length.begin(), length.end());
-  out.push_back(':');
+  out.insert(out.end(), length.begin(), end);
   out.insert(out.end(), payload.begin(), payload.end());
   out.push_back(',');
 }
@@ -27,21 +31,26 @@ Result<void> NetstringReader::die(std::string fault) {
   return Error(Errc::protocol, fault_);
 }
 
-Result<void> NetstringReader::take_length(Byte byte) {
-  if (byte == ':') {
-    if (digits_ == 0) return die("a frame without a length");
-    if (length_ > max_) {
-      return die("a frame of " + std::to_string(length_) + " bytes where at most " +
-                 std::to_string(max_) + " are allowed");
+// Takes the length off the front of `data`, as far as it is there.
+Result<void> NetstringReader::take_length(ByteView& data) {
+  while (!data.empty()) {
+    const Byte byte = data.front();
+    data = data.subspan(1);
+    if (byte == ':') {
+      if (digits_ == 0) return die("a frame without a length");
+      if (length_ > max_) {
+        return die("a frame of " + std::to_string(length_) + " bytes where at most " +
+                   std::to_string(max_) + " are allowed");
+      }
+      state_ = State::payload;
+      return {};
     }
-    state_ = State::payload;
-    return {};
+    if (byte < '0' || byte > '9') return die("a frame length with something other than digits");
+    if (digits_ == 1 && length_ == 0) return die("a frame length with a leading zero");
+    if (digits_ == kMaxDigits) return die("a frame length of more than 7 digits");
+    ++digits_;
+    length_ = length_ * 10 + (byte - Byte{'0'});
   }
-  if (byte < '0' || byte > '9') return die("a frame length with something other than digits");
-  if (digits_ == 1 && length_ == 0) return die("a frame length with a leading zero");
-  if (digits_ == kMaxDigits) return die("a frame length of more than 7 digits");
-  ++digits_;
-  length_ = length_ * 10 + (byte - Byte{'0'});
   return {};
 }
 
@@ -49,8 +58,7 @@ Result<void> NetstringReader::feed(ByteView data, const std::function<bool(ByteV
   if (state_ == State::dead) return Error(Errc::protocol, fault_);
   while (!data.empty()) {
     if (state_ == State::length) {
-      if (auto taken = take_length(data.front()); !taken) return taken;
-      data = data.subspan(1);
+      if (auto taken = take_length(data); !taken) return taken;
       continue;
     }
     if (state_ == State::payload && (!buffer_.empty() || data.size() <= length_)) {

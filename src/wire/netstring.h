@@ -44,7 +44,7 @@ class NetstringReader {
   std::string fault_;  // why the stream is dead
 
   Result<void> die(std::string fault);
-  Result<void> take_length(Byte byte);
+  Result<void> take_length(ByteView& data);
 };
 
 }  // namespace kadmos::wire
