@@ -373,8 +373,8 @@ std::optional<Seed> Conspiracy::secret() {
   return secret;
 }
 
-std::vector<Contact> Conspiracy::colluders(const Id& target) const {
-  std::vector<Contact> out;
+wire::Contacts Conspiracy::colluders(const Id& target) const {
+  wire::Contacts out;
   for (const NodeIndex i : ids_.closest(target, most_contacts())) out.push_back(world_.contact(i));
   return out;
 }
@@ -401,11 +401,11 @@ std::size_t Conspiracy::most_contacts() const {
 // As many contacts as a reply may hold, all next to the target and none of them true: of four two
 // are made-up keys where nobody is, one a made-up key where a node is, and one the key of a node
 // that really is next to the target, where it is not.
-std::vector<Contact> Conspiracy::fabricated(const Id& target) {
+wire::Contacts Conspiracy::fabricated(const Id& target) {
   const std::size_t size = most_contacts();
   std::vector<NodeIndex> near = fake_ids_.closest(target, kRepliesOfFakes * size);
   const std::vector<NodeIndex> real = crowd_.population().closest(target, size / 4);
-  std::vector<Contact> out;
+  wire::Contacts out;
   for (std::size_t n = 0; n < size && n < near.size(); ++n) {
     std::swap(near[n], near[n + prng_.below(near.size() - n)]);
     Contact fake = fakes_[near[n]];

@@ -19,6 +19,7 @@
 #include "simulations/ledger.h"
 #include "simulations/scenario.h"
 #include "simulations/world.h"
+#include "wire/messages.h"
 
 namespace kadmos::sim {
 
@@ -54,8 +55,8 @@ class Conspiracy {
 
   std::optional<Seed> secret();
   std::size_t most_contacts() const;
-  std::vector<Contact> colluders(const Id& target) const;
-  std::vector<Contact> fabricated(const Id& target);
+  wire::Contacts colluders(const Id& target) const;
+  wire::Contacts fabricated(const Id& target);
   void fabricate();
   // A record of `key` that must not be believed; another lie each time.
   Record forged(const Key& key);

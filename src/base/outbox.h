@@ -2,9 +2,10 @@
 // comes while it is there in a list. So it costs no allocation, and holds no memory while empty.
 #pragma once
 
-#include <list>
 #include <optional>
 #include <utility>
+
+#include "base/recycled.h"
 
 namespace kadmos {
 
@@ -34,7 +35,7 @@ class Outbox {
 
  private:
   std::optional<T> first_;  // older than all others
-  std::list<T> rest_;
+  RecycledList<T> rest_;
 };
 
 }  // namespace kadmos

@@ -598,7 +598,7 @@ void Engine::on_dead(Now now, const ContactHold& peer) {
   }
 }
 
-void Engine::on_reply(Now now, const Peer& from, const wire::Message& message) {
+void Engine::on_reply(Now now, const Peer& from, wire::Message& message) {
   const auto pending = rpcs_.take(message.request, from.contact.key);
   if (!pending) {
     ++stats_.replies_unsolicited;

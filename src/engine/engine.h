@@ -21,6 +21,7 @@
 #include "base/contact_book.h"
 #include "base/outbox.h"
 #include "base/prng.h"
+#include "base/recycled.h"
 #include "base/rtt.h"
 #include "engine/rpcs.h"
 #include "engine/sync_plan.h"
@@ -163,7 +164,7 @@ class Engine {
   void probe_ended(Now now, const Bootstrap& where, const Result<Peer>& peer);
   void fail(Now now, const Rpcs::Pending& request, Outcome outcome, const std::string& detail);
   Duration slow_after(const Id& peer, bool store) const;
-  void on_reply(Now now, const Peer& from, const wire::Message& message);
+  void on_reply(Now now, const Peer& from, wire::Message& message);
   void blame(Now now, const Rpcs::Pending& request);
   void on_contact(Now now, const Peer& from, bool answered, std::optional<Duration> round_trip);
   void on_dead(Now now, const ContactHold& peer);
@@ -207,19 +208,19 @@ class Engine {
   Rpcs rpcs_;
   CrowdRtt any_rtt_;  // of all peers together: the guess for one never measured
 
-  std::map<OpId, Running> running_;
-  std::set<std::pair<TimePoint, OpId>> deadlines_;
-  std::set<std::pair<TimePoint, OpId>> wakes_;
+  RecycledMap<OpId, Running> running_;
+  RecycledSet<std::pair<TimePoint, OpId>> deadlines_;
+  RecycledSet<std::pair<TimePoint, OpId>> wakes_;
   OpId next_op_ = 1;
   std::map<Bootstrap, std::vector<OpId>> probes_;  // awaited; an empty list: a dial-back
   std::size_t dial_backs_ = 0;
   std::set<Bootstrap> bootstrap_;  // added, besides the configured
   Now last_look_{};                // at the clocks
   std::list<Contact> former_;      // contacts lost lately: ways back in
-  std::multimap<CommitId, Unanswered> unanswered_;
-  std::map<PublicKey, std::size_t> unanswered_of_;
-  std::multimap<CommitId, OpId> awaited_;  // by operations
-  std::unique_ptr<Watches> watches_;       // null before the first
+  RecycledMultimap<CommitId, Unanswered> unanswered_;
+  RecycledMap<PublicKey, std::size_t> unanswered_of_;
+  RecycledMultimap<CommitId, OpId> awaited_;  // by operations
+  std::unique_ptr<Watches> watches_;          // null before the first
 
   std::uint64_t last_announced_ = 0;  // sequence
   std::optional<TimePoint> expiry_due_;

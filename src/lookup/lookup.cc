@@ -6,7 +6,11 @@
 namespace kadmos {
 
 Lookup::Lookup(const Id& target, const Id& self, Options options, ContactBook& book)
-    : target_(target), self_(self), options_(options), book_(book) {}
+    : target_(target), self_(self), options_(options), book_(book) {
+  // Of a usual search none moves.
+  shortlist_.reserve(
+      std::min(options.max, 2 * static_cast<std::size_t>(std::max(options.width, 8))));
+}
 
 void Lookup::add(ContactRef contact, int hops, bool suspect, bool verified) {
   insert(Candidate{.contact = ContactHold(book_, contact),
@@ -159,8 +163,8 @@ bool Lookup::ran_dry() const {
   return waiting_ == 0 && answered_count() < static_cast<std::size_t>(options_.width);
 }
 
-std::vector<ContactRef> Lookup::answered(std::size_t n) const {
-  std::vector<ContactRef> out;
+RecycledVector<ContactRef> Lookup::answered(std::size_t n) const {
+  RecycledVector<ContactRef> out;
   for (const Candidate& candidate : shortlist_) {
     if (out.size() == n) break;
     if (candidate.state == State::answered) out.push_back(candidate.contact.ref());

@@ -25,9 +25,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <vector>
 
 #include "base/contact_book.h"
+#include "base/recycled.h"
 #include "kadmos/id.h"
 
 namespace kadmos {
@@ -85,7 +85,7 @@ class Lookup {
   // Fewer than the width answered, and nobody else is being waited for.
   bool ran_dry() const;
   // Up to n that answered, nearest first. References are borrowed from the lookup.
-  std::vector<ContactRef> answered(std::size_t n) const;
+  RecycledVector<ContactRef> answered(std::size_t n) const;
   std::size_t answered_count() const;
   // Verified candidates that were asked and are slow: nodes that exist, though nobody waits for
   // them.
@@ -111,7 +111,7 @@ class Lookup {
   };
   static constexpr int kLies = 3;
   static constexpr int kNamers = 64;  // later ones are not judged
-  using Place = std::vector<Candidate>::iterator;
+  using Place = RecycledVector<Candidate>::iterator;
 
   // Where the candidate with the contact's id is or would be.
   Place place_of(ContactRef contact);
@@ -143,8 +143,8 @@ class Lookup {
   Id self_;
   Options options_;
   ContactBook& book_;
-  std::vector<Candidate> shortlist_;  // by distance
-  int near_bits_ = Id::kBits + 1;     // more than there are: nobody is asked alone
+  RecycledVector<Candidate> shortlist_;  // by distance
+  int near_bits_ = Id::kBits + 1;        // more than there are: nobody is asked alone
   int waiting_ = 0;
   int asked_ = 0;
   int namers_ = 0;

@@ -285,7 +285,7 @@ class Node::Impl final : public TransportListener {
     }
   };
 
-  std::map<OpId, Waiting> waiting_;
+  RecycledMap<OpId, Waiting> waiting_;
   bool closed_ = false;
   bool again_ = false;
   bool* destroyed_ = nullptr;  // set while pumping

@@ -37,7 +37,7 @@ class AuditOp final : public Operation {
     return walk_.poll_action(now);
   }
 
-  void on_answer(Now now, const ContactHold& from, const wire::Body& reply) override {
+  void on_answer(Now now, const ContactHold& from, wire::Body& reply) override {
     if (Asked* repair = take_repair(now, from.id())) return on_stored(*repair, reply);
     slow_.erase(from.id());
     if (decided_) return;

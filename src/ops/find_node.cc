@@ -12,7 +12,7 @@ class FindNodeOp final : public Operation {
 
   void start(Now now) override { walk_.start(now); }
   std::optional<Action> poll_action(Now now) override { return walk_.poll_action(now); }
-  void on_answer(Now now, const ContactHold& from, const wire::Body& reply) override {
+  void on_answer(Now now, const ContactHold& from, wire::Body& reply) override {
     walk_.on_answer(now, from, reply);
   }
   void on_slow(Now now, const ContactHold& from) override { walk_.on_slow(now, from); }

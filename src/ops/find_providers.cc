@@ -52,7 +52,7 @@ class FindProvidersOp final : public Operation {
     return walk_.poll_action(now);
   }
 
-  void on_answer(Now now, const ContactHold& from, const wire::Body& reply) override {
+  void on_answer(Now now, const ContactHold& from, wire::Body& reply) override {
     const auto* providers = std::get_if<wire::Providers>(&reply);
     const auto page = pages_.extract(from.id());
     if (!page) {

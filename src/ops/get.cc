@@ -53,9 +53,9 @@ class GetOp final : public Operation {
     return walk_.poll_action(now);
   }
 
-  void on_answer(Now now, const ContactHold& from, const wire::Body& reply) override {
-    const auto* nodes = std::get_if<wire::Nodes>(&reply);
-    const Record* record = nodes != nullptr && nodes->record ? &*nodes->record : nullptr;
+  void on_answer(Now now, const ContactHold& from, wire::Body& reply) override {
+    auto* nodes = std::get_if<wire::Nodes>(&reply);
+    Record* record = nodes != nullptr && nodes->record ? &*nodes->record : nullptr;
     if (record != nullptr && !(best_ && *record == *best_) && !planted(Plant::skip_signature)) {
       if (auto valid = verify(*record, request_.key, env_.config.network); !valid) {
         ++env_.stats.records_invalid;
@@ -65,11 +65,21 @@ class GetOp final : public Operation {
     }
     if (walk_.on_answer(now, from, reply) == nullptr) return;
     if (record != nullptr && has_expired(env_, now, *record)) record = nullptr;
-    answers_.push_back(Answer{from, record != nullptr ? std::optional(*record) : std::nullopt});
-    if (record == nullptr) return;
+    if (record == nullptr) {
+      answers_.push_back({from, Holds::nothing});
+      return;
+    }
     if (best_ && equivocates(*record, *best_)) ++env_.stats.equivocations;
-    if (!best_ || order(*record, *best_) > 0) {
-      best_ = *record;
+    const bool same = best_ && same_version(*record);
+    const bool better = !best_ || order(*record, *best_) > 0;
+    if (better && !same) {
+      for (Answer& answer : answers_) {
+        if (answer.holds == Holds::best) answer.holds = Holds::older;
+      }
+    }
+    answers_.push_back({from, better || same ? Holds::best : Holds::older});
+    if (better) {
+      best_ = std::move(*record);
       best_is_local_ = false;
       from_ = *from;
       hops_ = walk_.last_hops();
@@ -130,9 +140,11 @@ class GetOp final : public Operation {
   }
 
  private:
+  // What a node has, next to the best version so far.
+  enum class Holds : std::uint8_t { nothing, older, best };
   struct Answer {
     ContactHold from;
-    std::optional<Record> record;  // nothing: absent
+    Holds holds = Holds::nothing;
   };
 
   std::string name() const { return "get " + request_.key.short_hex(); }
@@ -148,9 +160,10 @@ class GetOp final : public Operation {
   // Nodes whose answer counts, this one among them.
   int answered() const { return static_cast<int>(answers_.size()) + (env_.config.client ? 0 : 1); }
 
+  // The last thing it does: what it found goes with it.
   Found found(Now now) {
     Found out;
-    out.record = *best_;
+    out.record = *std::move(best_);
     out.local = best_is_local_;
     out.from = best_is_local_ ? env_.self() : from_;
     out.hops = best_is_local_ ? 0 : hops_;
@@ -159,7 +172,7 @@ class GetOp final : public Operation {
     out.answers = static_cast<int>(answers_.size()) + (best_is_local_ ? 1 : 0);
     out.agreeing = best_is_local_ ? 1 : 0;
     for (const Answer& answer : answers_) {
-      if (answer.record && same_version(*answer.record)) ++out.agreeing;
+      if (answer.holds == Holds::best) ++out.agreeing;
     }
     return out;
   }
@@ -172,14 +185,14 @@ class GetOp final : public Operation {
   void plan_repairs() {
     std::optional<Id> farthest_holder;
     for (const Answer& answer : answers_) {
-      if (!answer.record) continue;
+      if (answer.holds == Holds::nothing) continue;
       const Id distance = answer.from.id() ^ request_.key;
       if (!farthest_holder || *farthest_holder < distance) farthest_holder = distance;
     }
     for (const Answer& answer : answers_) {
-      const bool stale = answer.record && !same_version(*answer.record);
-      const bool missing =
-          !answer.record && farthest_holder && (answer.from.id() ^ request_.key) < *farthest_holder;
+      const bool stale = answer.holds == Holds::older;
+      const bool missing = answer.holds == Holds::nothing && farthest_holder &&
+                           (answer.from.id() ^ request_.key) < *farthest_holder;
       if (!stale && !missing) continue;
       ++env_.stats.replicas_repaired;
       repairs_.push_back(Ask{answer.from, wire::Store{*best_}});
@@ -189,8 +202,8 @@ class GetOp final : public Operation {
   const OpEnv& env_;
   GetRequest request_;
   Walk walk_;
-  std::vector<Answer> answers_;
-  std::vector<Ask> repairs_;
+  RecycledVector<Answer> answers_;
+  RecycledVector<Ask> repairs_;
   std::optional<Record> best_;
   bool best_is_local_ = false;
   Contact from_;

@@ -40,7 +40,7 @@ class HandOverOp final : public Operation {
     }
     return std::nullopt;
   }
-  void on_answer(Now now, const ContactHold& from, const wire::Body& reply) override {
+  void on_answer(Now now, const ContactHold& from, wire::Body& reply) override {
     if (Operation* sync = sync_with(from)) sync->on_answer(now, from, reply);
   }
   void on_slow(Now, const ContactHold&) override {}

@@ -42,7 +42,7 @@ class JoinOp final : public Operation {
       failures_.back().operation = "probe " + where.endpoint.text();
     }
   }
-  void on_answer(Now now, const ContactHold& from, const wire::Body& reply) override {
+  void on_answer(Now now, const ContactHold& from, wire::Body& reply) override {
     walk_.on_answer(now, from, reply);
   }
   void on_slow(Now now, const ContactHold& from) override { walk_.on_slow(now, from); }

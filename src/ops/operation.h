@@ -13,6 +13,7 @@
 
 #include "base/contact_book.h"
 #include "base/prng.h"
+#include "base/recycled.h"
 #include "kadmos/config.h"
 #include "kadmos/results.h"
 #include "kadmos/seams.h"
@@ -60,7 +61,7 @@ using OpResult = std::variant<Result<Closest>, Result<Receipt>, Result<Found>, R
                               Result<Synced>, Result<Audit>, Result<HandedOver>, Result<void>>;
 using OpItem = std::variant<Update, Provider>;
 
-class Operation {
+class Operation : public RecycledObject {
  public:
   virtual ~Operation() = default;
 
@@ -68,7 +69,8 @@ class Operation {
   // What to do next; drained after every input.
   virtual std::optional<Action> poll_action(Now now) = 0;
 
-  virtual void on_answer(Now now, const ContactHold& from, const wire::Body& reply) = 0;
+  // It may take out of the reply what it keeps.
+  virtual void on_answer(Now now, const ContactHold& from, wire::Body& reply) = 0;
   virtual void on_slow(Now now, const ContactHold& from) = 0;
   virtual void on_failed(Now now, const ContactHold& from, Outcome outcome,
                          const std::string& detail) = 0;

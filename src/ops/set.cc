@@ -82,7 +82,7 @@ class SetOp final : public Operation {
     return Action(Ask{peer, wire::Store{record_, condition()}});
   }
 
-  void on_answer(Now now, const ContactHold& from, const wire::Body& reply) override {
+  void on_answer(Now now, const ContactHold& from, wire::Body& reply) override {
     const auto stored = in_flight_.find(from.id());
     if (stored == in_flight_.end()) {
       on_walk_answer(now, from, reply);

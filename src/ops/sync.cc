@@ -39,7 +39,7 @@ class SyncOp final : public Operation {
     return Action(Ask{peer_, list_.empty() ? next_compare() : next_list()});
   }
 
-  void on_answer(Now, const ContactHold&, const wire::Body& reply) override {
+  void on_answer(Now, const ContactHold&, wire::Body& reply) override {
     if (!asking_) {
       on_stored(reply);
       return;

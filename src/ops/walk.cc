@@ -10,20 +10,28 @@
 namespace kadmos {
 
 void AskLog::asked(TimePoint now, const ContactHold& peer) {
-  since_.push_back({peer.id(), now});
-  entries_.push_back(Asked{*peer, Outcome::silent, 0, {}, {}});
+  entries_.push_back({peer, now, Outcome::silent, 0, {}, {}});
 }
 
-Asked& AskLog::ended(TimePoint now, const Id& peer, Outcome outcome, std::string detail) {
-  std::size_t i = since_.size();
+AskLog::Entry& AskLog::ended(TimePoint now, const Id& peer, Outcome outcome, std::string detail) {
+  std::size_t i = entries_.size();
   do {
     check(i-- > 0);
-  } while (since_[i].peer != peer);
-  Asked& entry = entries_[i];
+  } while (entries_[i].peer.id() != peer);
+  Entry& entry = entries_[i];
   entry.outcome = outcome;
-  entry.elapsed = now - since_[i].when;
+  entry.elapsed = now - entry.since;
   entry.detail = std::move(detail);
   return entry;
+}
+
+std::vector<Asked> AskLog::entries() const {
+  std::vector<Asked> out;
+  out.reserve(entries_.size());
+  for (const Entry& entry : entries_) {
+    out.push_back({*entry.peer, entry.outcome, entry.sequence, entry.elapsed, entry.detail});
+  }
+  return out;
 }
 
 Walk::Walk(const OpEnv& env, const Id& target, int width, wire::Body request)
@@ -95,7 +103,7 @@ const wire::Nodes* Walk::on_answer(Now now, const ContactHold& from, const wire:
   if (nodes->contacts.size() > cap) ++env_.stats.contacts_excess;
   const std::size_t count = std::min(nodes->contacts.size(), cap);
   // All of them first: so the processor fetches several from memory at once.
-  std::vector<ContactHold> heard;
+  RecycledVector<ContactHold> heard;
   heard.reserve(count);
   for (std::size_t i = 0; i < count; ++i) heard.emplace_back(env_.book, nodes->contacts[i]);
   for (const ContactHold& contact : heard) on_named(now, contact, *namer);

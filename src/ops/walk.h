@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/recycled.h"
 #include "lookup/lookup.h"
 #include "ops/operation.h"
 
@@ -13,18 +14,21 @@ namespace kadmos {
 // Whom an operation asked and what each did, in order of asking.
 class AskLog {
  public:
+  struct Entry {
+    ContactHold peer;
+    TimePoint since{};
+    Outcome outcome = Outcome::silent;
+    std::uint64_t sequence = 0;
+    Duration elapsed{};
+    std::string detail;
+  };
   void asked(TimePoint now, const ContactHold& peer);
   // Sets what the peer did. It must have been asked.
-  Asked& ended(TimePoint now, const Id& peer, Outcome outcome, std::string detail = {});
-  const std::vector<Asked>& entries() const { return entries_; }
+  Entry& ended(TimePoint now, const Id& peer, Outcome outcome, std::string detail = {});
+  std::vector<Asked> entries() const;
 
  private:
-  struct Since {
-    Id peer;
-    TimePoint when;
-  };
-  std::vector<Asked> entries_;
-  std::vector<Since> since_;  // of the same entries
+  RecycledVector<Entry> entries_;
 };
 
 class Walk {

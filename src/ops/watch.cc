@@ -75,7 +75,7 @@ class WatchOp final : public Operation {
 
   // A peer may owe answers to a search and to a watch at once, since rounds do not wait for those
   // who are slow. What does not say by its kind which of them it answers is taken for both.
-  void on_answer(Now now, const ContactHold& from, const wire::Body& reply) override {
+  void on_answer(Now now, const ContactHold& from, wire::Body& reply) override {
     if (const auto* watching = std::get_if<wire::Watching>(&reply)) {
       on_watching(now, from, *watching);
     } else {

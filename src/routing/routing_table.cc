@@ -257,7 +257,7 @@ const Rtt* RoutingTable::rtt(const Id& id) const {
 // first the buckets whose bit is set, from shallow to deep, then the last, then the others back.
 template <class Accept>
 void RoutingTable::collect(const Id& target, std::size_t n, Accept accept,
-                           std::vector<ContactRef>& out) const {
+                           RecycledVector<ContactRef>& out) const {
   const std::size_t end = out.size() + std::min(n, size_);
   out.reserve(end + static_cast<std::size_t>(options_.k));
   const Id distance = target ^ self_;
@@ -283,9 +283,9 @@ void RoutingTable::collect(const Id& target, std::size_t n, Accept accept,
   if (out.size() > end) out.resize(end);
 }
 
-std::vector<ContactRef> RoutingTable::closest(const Id& target, std::size_t n,
-                                              bool healthy_first) const {
-  std::vector<ContactRef> out;
+RecycledVector<ContactRef> RoutingTable::closest(const Id& target, std::size_t n,
+                                                 bool healthy_first) const {
+  RecycledVector<ContactRef> out;
   if (healthy_first) {
     collect(
         target, n, [](const Entry& e) { return e.failures == 0; }, out);
@@ -298,8 +298,8 @@ std::vector<ContactRef> RoutingTable::closest(const Id& target, std::size_t n,
   return out;
 }
 
-std::vector<ContactRef> RoutingTable::closest_healthy(const Id& target, std::size_t n) const {
-  std::vector<ContactRef> out;
+RecycledVector<ContactRef> RoutingTable::closest_healthy(const Id& target, std::size_t n) const {
+  RecycledVector<ContactRef> out;
   collect(
       target, n, [](const Entry& e) { return e.failures == 0; }, out);
   return out;

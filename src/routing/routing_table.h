@@ -17,6 +17,7 @@
 
 #include "base/contact_book.h"
 #include "base/prng.h"
+#include "base/recycled.h"
 #include "base/rtt.h"
 #include "kadmos/id.h"
 #include "kadmos/time.h"
@@ -83,10 +84,10 @@ class RoutingTable {
   // Up to n entries nearest to target, nearest first, exactly as a sort of the whole table would
   // give; entries that failed once come only after all that did not (when `healthy_first`).
   // References are borrowed: retain what is kept beyond the next change. O(buckets + n log n).
-  std::vector<ContactRef> closest(const Id& target, std::size_t n,
-                                  bool healthy_first = false) const;
+  RecycledVector<ContactRef> closest(const Id& target, std::size_t n,
+                                     bool healthy_first = false) const;
   // The same for a reply to a peer: entries without failures only.
-  std::vector<ContactRef> closest_healthy(const Id& target, std::size_t n) const;
+  RecycledVector<ContactRef> closest_healthy(const Id& target, std::size_t n) const;
 
   // Every entry, bucket by bucket from the farthest, least recently seen first.
   std::vector<ContactRef> all() const;
@@ -136,7 +137,8 @@ class RoutingTable {
   bool group_full(const Bucket& bucket, ContactRef contact) const;
   void limit_waiting(Bucket& bucket, ContactRef contact);
   template <class Accept>
-  void collect(const Id& target, std::size_t n, Accept accept, std::vector<ContactRef>& out) const;
+  void collect(const Id& target, std::size_t n, Accept accept,
+               RecycledVector<ContactRef>& out) const;
 
   Id self_;
   Options options_;

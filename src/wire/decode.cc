@@ -196,7 +196,7 @@ class Decoder {
   bool nodes(Nodes& out);
   bool providers(Providers& out);
   bool find_providers(FindProviders& out);
-  bool contacts(std::vector<Contact>& out);
+  bool contacts(Contacts& out);
   bool contact(Contact& out);
   bool endpoints(const Rule& rule, bool is_hello, Endpoints& out);
   bool ip(bool is_hello, Endpoint& out);
@@ -370,7 +370,7 @@ bool Decoder::providers(Providers& out) {
   return true;
 }
 
-bool Decoder::contacts(std::vector<Contact>& out) {
+bool Decoder::contacts(Contacts& out) {
   constexpr std::size_t kLeast = 40;  // bytes of a contact
   std::size_t count = 0;
   if (!uint({"contacts", Kind::array, 0, limits_.contacts_per_reply}, count)) return false;

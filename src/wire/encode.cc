@@ -124,7 +124,7 @@ class Encoder {
     check(ms <= kMaxTime);
     uint(ms);
   }
-  void contacts(const std::vector<Contact>& list) {
+  void contacts(const Contacts& list) {
     array(list.size());
     for (const Contact& contact : list) {
       array(2);

@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/recycled.h"
 #include "kadmos/contact.h"
 #include "kadmos/range.h"
 #include "kadmos/record.h"
@@ -18,6 +19,8 @@
 namespace kadmos::wire {
 
 inline constexpr std::uint32_t kVersion = 1;
+
+using Contacts = RecycledVector<Contact>;
 
 struct Hello {
   std::uint32_t version = kVersion;
@@ -90,7 +93,7 @@ struct Pong {
 // To find_node and find_value: the closest contacts the peer verified itself, nearest first, and
 // for find_value the record if it holds one.
 struct Nodes {
-  std::vector<Contact> contacts;
+  Contacts contacts;
   std::optional<Record> record;
   friend bool operator==(const Nodes&, const Nodes&) = default;
 };
@@ -134,7 +137,7 @@ struct Failure {
 // To find_providers: contacts as in Nodes, and announcements in the order of their keys. `more`:
 // others follow the last of them.
 struct Providers {
-  std::vector<Contact> contacts;
+  Contacts contacts;
   std::vector<Record> records;
   bool more = false;
   friend bool operator==(const Providers&, const Providers&) = default;

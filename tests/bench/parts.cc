@@ -51,8 +51,8 @@ Contact contact_of(Prng& prng) {
           Endpoints(Endpoint::v4(10, 0, 0, 1, static_cast<std::uint16_t>(1 + prng.below(60'000))))};
 }
 
-std::vector<Contact> contacts_of(Prng& prng, std::size_t count) {
-  std::vector<Contact> out;
+wire::Contacts contacts_of(Prng& prng, std::size_t count) {
+  wire::Contacts out;
   while (out.size() < count) out.push_back(contact_of(prng));
   return out;
 }

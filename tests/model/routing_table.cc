@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <map>
+#include <span>
 
 #include "support/readable.h"
 
@@ -214,7 +215,7 @@ class Model {
     CHECK(ids(table_.closest_healthy(target, n)) == healthy);
   }
 
-  std::vector<Id> ids(const std::vector<ContactRef>& refs) const {
+  std::vector<Id> ids(std::span<const ContactRef> refs) const {
     std::vector<Id> out;
     out.reserve(refs.size());
     for (const ContactRef ref : refs) out.push_back(book_.id(ref));
@@ -279,7 +280,7 @@ TEST_CASE("closest is exact for whole random ids of any depth") {
       return (book.id(a) ^ target) < (book.id(b) ^ target);
     });
     expected.resize(20);
-    CHECK(table.closest(target, 20) == expected);
+    CHECK(std::ranges::equal(table.closest(target, 20), expected));
   }
 }
 

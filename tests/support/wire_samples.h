@@ -239,8 +239,8 @@ class MessageMaker {
     fill(out.signature);
     return out;
   }
-  std::vector<Contact> contacts() {
-    std::vector<Contact> out(prng_.below(41));
+  Contacts contacts() {
+    Contacts out(prng_.below(41));
     for (Contact& contact : out) {
       fill(contact.key.bytes);
       contact.endpoints = endpoints();

@@ -182,6 +182,13 @@ TEST_CASE("clocks and randomness and threads and logs in the core are found") {
   }
 }
 
+TEST_CASE("only the memory that goes round in a thread may be of the thread") {
+  const char* line = "thread_local int n = 0;";
+  CHECK(problems_of("src/base/recycled.cc", line).empty());
+  CHECK(problems_of("src/base/recycled.cc", "std::mutex lock;").size() == 1);
+  CHECK(problems_of("src/base/contact_book.cc", line).size() == 1);
+}
+
 TEST_CASE("words that only look like what the core must not touch are fine") {
   for (const char* line :
        {"// std::thread, rand(), steady_clock", "/* std::mutex\n double */ int a;",

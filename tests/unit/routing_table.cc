@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <span>
+
 #include "support/readable.h"
 
 using namespace kadmos;
@@ -25,7 +27,7 @@ struct Fixture {
   }
   bool fail(std::uint8_t first) { return table.on_failed(readable::id(first)); }
   bool has(std::uint8_t first) const { return table.find(readable::id(first)).has_value(); }
-  std::vector<int> names(const std::vector<ContactRef>& refs) const {
+  std::vector<int> names(std::span<const ContactRef> refs) const {
     std::vector<int> out;
     out.reserve(refs.size());
     for (const ContactRef ref : refs) out.push_back(static_cast<int>(book.id(ref).top() >> 56));
@@ -38,7 +40,7 @@ struct Fixture {
   // The contact to check, 0 if none.
   int check_asked() {
     const auto ref = table.poll_check();
-    return ref ? names({*ref}).front() : 0;
+    return ref ? names({&*ref, 1}).front() : 0;
   }
   static PublicKey key(std::uint8_t first) { return readable::key(std::uint64_t{first} << 56); }
 

@@ -95,7 +95,7 @@ TEST_CASE("codec: messages of the largest sizes allowed are taken") {
   record.sequence = ~std::uint64_t{0};
   record.expiry = WallTime(std::chrono::milliseconds((std::int64_t{1} << 53) - 1));
   const Contact contact{sample_owner().public_key(), sample_endpoints()};
-  const std::vector<Contact> contacts(limits.contacts_per_reply, contact);
+  const Contacts contacts(limits.contacts_per_reply, contact);
   const std::vector<Record> announcements(kProvidersPerReply, sample_record(RecordType::provider));
   for (const Body& body :
        {Body{Nodes{contacts, record}}, Body{Providers{contacts, announcements}}}) {
