@@ -9,18 +9,11 @@ namespace kadmos {
 namespace {
 
 constexpr std::size_t kFewestChains = 4;
-constexpr std::size_t kKept = 4;  // room for so many requests, while there is none
 
 std::uint64_t hash_of(const PublicKey& peer) {
   std::uint64_t hash = 0;
   for (std::size_t i = 0; i < sizeof hash; ++i) hash = hash << 8 | peer.bytes[i];
   return hash;
-}
-
-template <class T>
-void forget_all(std::vector<T>& list, std::size_t kept) {
-  list.clear();
-  if (list.capacity() > kept) list = std::vector<T>();  // not = {}, which keeps the memory
 }
 
 }  // namespace
@@ -109,9 +102,9 @@ std::optional<TimePoint> Rpcs::next_timeout() const {
 }
 
 void Rpcs::clear() {
-  forget_all(requests_, kKept);
-  forget_all(deadlines_, 2 * kKept);
-  forget_all(newest_, kFewestChains);
+  requests_ = RecycledVector<Request>();  // not = {}, which keeps the memory
+  deadlines_ = RecycledVector<Deadline>();
+  newest_ = RecycledVector<Chained>();
   over_ = 0;
   size_ = 0;
 }
@@ -164,7 +157,7 @@ void Rpcs::link(Request& request) {
 
 // Twice as many, so that a chain stays short.
 void Rpcs::add_chains() {
-  newest_ = std::vector<Chained>(std::max(kFewestChains, 2 * newest_.size()));
+  newest_ = RecycledVector<Chained>(std::max(kFewestChains, 2 * newest_.size()));
   for (Request& request : requests_) {
     if (request.peer) link(request);
   }

@@ -9,7 +9,7 @@
 // out. So what concerns an operation or a peer looks at its own requests and a few of others,
 // however many are pending. Peers can make keys that collide; all that costs is a walk over theirs.
 //
-// While nothing is pending next to no memory is held, as a simulation has many nodes.
+// While nothing is pending no memory is held.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/contact_book.h"
+#include "base/recycled.h"
 #include "kadmos/time.h"
 
 namespace kadmos {
@@ -97,11 +98,11 @@ class Rpcs {
   void walk(std::uint64_t Chained::*chain, std::uint64_t hash, Keep keep);
 
   std::uint64_t next_;
-  std::vector<Request> requests_;    // the last has id next_ - 1; those without a peer are over
-  std::size_t over_ = 0;             // at the front
-  std::size_t size_ = 0;             // of those that are pending
-  std::vector<Deadline> deadlines_;  // a heap, earliest first; that one counts
-  std::vector<Chained> newest_;      // of each chain; as many as a power of two
+  RecycledVector<Request> requests_;    // the last has id next_ - 1; those without a peer are over
+  std::size_t over_ = 0;                // at the front
+  std::size_t size_ = 0;                // of those that are pending
+  RecycledVector<Deadline> deadlines_;  // a heap, earliest first; that one counts
+  RecycledVector<Chained> newest_;      // of each chain; as many as a power of two
   std::uint64_t looked_at_ = 0;
 };
 

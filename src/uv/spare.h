@@ -12,22 +12,28 @@ namespace kadmos {
 class Spares {
  public:
   // An empty buffer, which may have room already.
-  Bytes take() { return count_ > 0 ? std::move(buffers_[--count_]) : Bytes(); }
-  // Takes back what take() gave and leaves it without memory. What is too large, or one too many,
-  // is freed.
+  Bytes take() {
+    if (count_ == 0) return {};
+    Bytes out = std::move(buffers_[--count_]);
+    kept_ -= out.capacity();
+    return out;
+  }
+  // Takes back what take() gave and leaves it without memory. What would be too much is freed.
   void give(Bytes& bytes) {
     Bytes used = std::move(bytes);
-    if (used.capacity() == 0 || used.capacity() > kLargest || count_ == kKept) return;
+    if (used.capacity() == 0 || used.capacity() > kKept - kept_ || count_ == buffers_.size())
+      return;
     used.clear();
+    kept_ += used.capacity();
     buffers_[count_++] = std::move(used);
   }
 
  private:
-  static constexpr std::size_t kKept = 16;
-  static constexpr std::size_t kLargest = 16 * 1024;
+  static constexpr std::size_t kKept = 256 * 1024;
 
-  std::array<Bytes, kKept> buffers_;
+  std::array<Bytes, 16> buffers_;
   std::size_t count_ = 0;
+  std::size_t kept_ = 0;  // bytes they have room for
 };
 
 }  // namespace kadmos

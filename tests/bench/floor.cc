@@ -1,6 +1,8 @@
 // floor_bench: what the kernel, TLS and signatures alone cost on this machine, without any of
 // kadmos: nothing built on them can be cheaper. Then how much of that a real node takes from them:
-// answers of one node, beside a bare echo of netstrings over TLS on libuv. Asserts nothing.
+// answers of one node, beside a bare echo of netstrings over TLS on libuv. A node alone answers
+// with a value and no contacts; one among others with as many as in a network, and the echo beside
+// it carries messages of the same sizes. Asserts nothing.
 //
 // One thread plays both ends of everything, as the nodes of swarm_bench share one; so a message
 // costs what sending and receiving it cost together.
@@ -26,6 +28,7 @@
 #include "tests/bench/common/load.h"
 #include "tests/bench/common/options.h"
 #include "tests/bench/common/table.h"
+#include "uv/loop.h"
 #include "wire/codec.h"
 
 namespace kadmos::bench {
@@ -234,21 +237,27 @@ class EchoEnd {
   std::string frames_;  // to go out together
 };
 
+struct Sizes {
+  std::size_t request = kBytes;
+  std::size_t reply = kBytes;
+};
+
 // Messages a second of processor time, there and back, so many under way.
-double echo_rate(std::size_t rounds, std::size_t window) {
+double echo_rate(const Sizes& sizes, std::size_t rounds, std::size_t window) {
   const Tls tls;
   uv_loop_t loop{};
   uv_loop_init(&loop);
-  const std::string payload(kBytes, 'x');
+  const std::string request(sizes.request, 'x');
+  const std::string reply(sizes.reply, 'x');
   std::size_t echoed = 0;
   std::size_t sent = 0;
   std::unique_ptr<EchoEnd> client;
   std::unique_ptr<EchoEnd> server;
   server = std::make_unique<EchoEnd>(loop, tls.end(true),
-                                     [&](std::string_view got) { server->write(got); });
+                                     [&](std::string_view) { server->write(reply); });
   client = std::make_unique<EchoEnd>(loop, tls.end(false), [&](std::string_view) {
     ++echoed;
-    if (sent++ < rounds) client->write(payload);
+    if (sent++ < rounds) client->write(request);
     if (echoed == rounds) uv_stop(&loop);
   });
   const Pair sockets(SOCK_STREAM);
@@ -256,7 +265,7 @@ double echo_rate(std::size_t rounds, std::size_t window) {
   client->open(dup(sockets.a()));
   while (!client->ready() || !server->ready()) uv_run(&loop, UV_RUN_ONCE);
   const auto begin = processor_time();
-  for (; sent < window; ++sent) client->write(payload);
+  for (; sent < window; ++sent) client->write(request);
   client->flush();
   uv_run(&loop, UV_RUN_DEFAULT);
   const double took = milliseconds(processor_time() - begin) / 1000;
@@ -270,7 +279,8 @@ double echo_rate(std::size_t rounds, std::size_t window) {
 // Asks one node for a value it holds, and counts the answers: a transport without a node.
 class Asker final : public TransportListener {
  public:
-  Asker(UvLoop& loop, const Key& key) : loop_(loop), key_(key) {
+  Asker(UvLoop& loop, const Key& key, std::size_t contacts)
+      : loop_(loop), key_(key), contacts_(contacts) {
     Config config;
     config.client = true;
     transport_ = make_tls_transport(loop, Identity::from_seed(random_seed()), config, {});
@@ -291,7 +301,7 @@ class Asker final : public TransportListener {
       const auto reply = wire::decode(frame, Limits{});
       check(reply.ok());
       const auto* nodes = std::get_if<wire::Nodes>(&reply->body);
-      check(nodes != nullptr && nodes->record.has_value());
+      check(nodes != nullptr && nodes->record && nodes->contacts.size() == contacts_);
     }
     if (sent_ < rounds_) ask();
     if (answered_ == rounds_) loop_.stop();
@@ -308,6 +318,7 @@ class Asker final : public TransportListener {
 
   UvLoop& loop_;
   Key key_;
+  std::size_t contacts_;  // that a reply is to have
   std::unique_ptr<Transport> transport_;
   Contact node_;
   std::size_t rounds_ = 0;
@@ -315,18 +326,42 @@ class Asker final : public TransportListener {
   std::size_t answered_ = 0;
 };
 
-double node_rate(std::size_t rounds, std::size_t window) {
+constexpr int kK = 8;
+
+// Of a node among so many others.
+double node_rate(std::size_t others, std::size_t rounds, std::size_t window) {
   UvLoop loop;
   Config config;
+  config.k = kK;
   config.limits.requests_per_peer = 1 << 16;
   TransportOptions options;
   options.listen = Endpoint::v4(127, 0, 0, 1, 0);
-  const auto node = make_node(loop, Identity::from_seed(random_seed()), config, options).value();
-  check(loop.run_until(node->join()).ok());
+  std::vector<std::unique_ptr<Node>> nodes;
+  const auto add = [&] {
+    nodes.push_back(make_node(loop, Identity::from_seed(random_seed()), config, options).value());
+    check(loop.run_until(nodes.back()->join()).ok());
+    config.bootstrap = {{nodes.front()->contact().endpoints.front(), {}}};
+  };
+  while (nodes.size() <= others) add();
+  const Node& node = *nodes.front();
+  const auto contacts = std::min<std::size_t>(others, kK);
+  while (node.contacts().size() < contacts) uv_run(raw(loop), UV_RUN_ONCE);
   const std::string value = value_of(0, 100);
-  check(loop.run_until(node->put(view_of(value))).ok());
-  Asker asker(loop, content_key(view_of(value)));
-  return asker.rate(node->contact().endpoints.front(), rounds, window);
+  check(loop.run_until(nodes.front()->put(view_of(value))).ok());
+  Asker asker(loop, content_key(view_of(value)), contacts);
+  return asker.rate(node.contact().endpoints.front(), rounds, window);
+}
+
+// What a find_value and the reply of a node among others take.
+Sizes sizes_among_others() {
+  constexpr std::uint64_t kRequest = 100'000;
+  wire::Nodes nodes;
+  nodes.contacts.assign(kK, Contact{{}, Endpoints(Endpoint::v4(127, 0, 0, 1, 40'000))});
+  nodes.record.emplace();
+  nodes.record->value = Bytes(100);
+  nodes.record->expiry = UvLoop::wall_now();
+  return {wire::encode({kRequest, wire::FindValue{}}).size(),
+          wire::encode({kRequest, std::move(nodes)}).size()};
 }
 
 struct Line {
@@ -348,6 +383,7 @@ int run(int rounds, const std::string& json_file) {
   const Signature signature = identity.sign(message);
   constexpr std::size_t kMany = 50'000;
   constexpr std::size_t kFew = 1000;
+  const Sizes sizes = sizes_among_others();
   std::vector<Line> lines = {
       {"UDP message", "us", [&] { return cost(kMany, [&] { udp.pass(); }); }},
       {"message over a kept TCP connection", "us",
@@ -358,22 +394,33 @@ int run(int rounds, const std::string& json_file) {
        [&] {
          return cost(kFew, [&] { check(verify(identity.public_key(), message, signature)); });
        }},
-      {"bare echo, 1 under way", "msgs/CPU s", [&] { return echo_rate(kMany / 5, 1); }},
-      {"bare echo, 64 under way", "msgs/CPU s", [&] { return echo_rate(kMany, 64); }},
-      {"find_value at a node, 1 under way", "msgs/CPU s", [&] { return node_rate(kMany / 5, 1); }},
-      {"find_value at a node, 64 under way", "msgs/CPU s", [&] { return node_rate(kMany, 64); }},
+      {"bare echo, 1 under way", "msgs/CPU s", [&] { return echo_rate({}, kMany / 5, 1); }},
+      {"bare echo, 64 under way", "msgs/CPU s", [&] { return echo_rate({}, 4 * kMany, 64); }},
+      {"find_value at a node alone, 1", "msgs/CPU s", [&] { return node_rate(0, kMany / 5, 1); }},
+      {"find_value at a node alone, 64", "msgs/CPU s", [&] { return node_rate(0, 2 * kMany, 64); }},
+      {"echo of what follows, 1 under way", "msgs/CPU s",
+       [&] { return echo_rate(sizes, kMany / 5, 1); }},
+      {"echo of what follows, 64 under way", "msgs/CPU s",
+       [&] { return echo_rate(sizes, 4 * kMany, 64); }},
+      {"find_value at a node among others, 1", "msgs/CPU s",
+       [&] { return node_rate(2 * kK, kMany / 5, 1); }},
+      {"find_value at a node among others, 64", "msgs/CPU s",
+       [&] { return node_rate(2 * kK, 2 * kMany, 64); }},
   };
   for (int round = 0; round < rounds; ++round) {
     for (Line& line : lines) line.values.push_back(line.measure());
   }
   Json json = Json::array();
   for (Line& line : lines) {
-    fmt::print("{:36} {:12.2f} {}\n", line.name, line.median(), line.unit);
+    fmt::print("{:38} {:12.2f} {}\n", line.name, line.median(), line.unit);
     json.push_back({{"name", line.name}, {"unit", line.unit}, {"median", line.median()}});
   }
   const auto median = [&](std::size_t i) { return lines[i].median(); };
-  fmt::print("a node reaches {:.2f} of the echo with 1 under way, {:.2f} with 64\n",
-             median(7) / median(5), median(8) / median(6));
+  fmt::print(
+      "a node alone reaches {:.2f} of the echo of {} bytes with 1 under way, {:.2f} with 64\n",
+      median(7) / median(5), kBytes, median(8) / median(6));
+  fmt::print("one among others reaches {:.2f} of the echo of {} and {} bytes, {:.2f} with 64\n",
+             median(11) / median(9), sizes.request, sizes.reply, median(12) / median(10));
   fmt::print("one signature and 8 checks, the floor of a set with k = 8: {:.3f} ms\n",
              (median(3) + 8 * median(4)) / 1000);
   if (!json_file.empty()) write_json(json_file, json);
