@@ -154,7 +154,9 @@ void RecordIndex<Kept>::write(const Key& key, std::optional<Kept> kept) {
   if (!kept) return;
   count_in(*kept);
   Map& map = map_of(*kept);
-  by_expiry_.insert(map.emplace(key, *std::move(kept)).first);
+  // What comes in mostly lives longer than all that is here. Where it goes instead costs a walk
+  // through records that no cache holds.
+  by_expiry_.insert(by_expiry_.end(), map.emplace(key, *std::move(kept)).first);
 }
 
 template <class Kept>
