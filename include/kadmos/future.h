@@ -11,12 +11,12 @@
 
 #include <coroutine>
 #include <exception>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
 
+#include "kadmos/once.h"
 #include "kadmos/result.h"
 
 namespace kadmos {
@@ -31,8 +31,8 @@ namespace detail {
 template <class T>
 struct FutureState {
   std::optional<Result<T>> result;
-  std::function<void(Result<T>)> continuation;
-  std::function<void()> on_cancel;
+  Once<Result<T>> continuation;
+  Once<> on_cancel;
   bool dropped = false;  // no future looks at it any more
 
   void resolve(Result<T> value) {
@@ -111,7 +111,7 @@ Out call(F& f, Result<T> value) {
 template <class T>
 class Promise {
  public:
-  Promise() : state_(std::make_shared<detail::FutureState<T>>()) {}
+  Promise() : Promise(std::make_shared<detail::FutureState<T>>()) {}
   Promise(Promise&&) noexcept = default;
   Promise& operator=(Promise other) noexcept {
     state_.swap(other.state_);  // abandons the former one when this already holds the new
@@ -126,13 +126,17 @@ class Promise {
     if (auto state = state_) state->resolve(std::move(value));
   }
   // `hook` runs once if the future is cancelled or dropped before it is resolved.
-  void on_cancel(std::function<void()> hook) {
+  void on_cancel(detail::Once<> hook) {
     if (!done()) state_->on_cancel = std::move(hook);
   }
   // Nobody waits any more: it was dropped, cancelled or resolved.
   bool done() const { return !state_ || state_->dropped || state_->result.has_value(); }
 
  private:
+  template <class>
+  friend class Future;
+  explicit Promise(std::shared_ptr<detail::FutureState<T>> state) : state_(std::move(state)) {}
+
   void abandon() {
     if (state_ && !done()) resolve(Error(Errc::closed, "abandoned before it was resolved"));
   }
@@ -208,12 +212,11 @@ class [[nodiscard]] Future {
   friend class Future;
   explicit Future(std::shared_ptr<detail::FutureState<T>> state) : state_(std::move(state)) {}
 
-  // `promise` owns this future from now on, and `next` runs with the result.
+  // What is made of it owns this future from now on, and `next` runs with the result.
   template <class U>
-  void hand_to(Promise<U>& promise, std::function<void(Result<T>)> next) && {
+  void hand_to(detail::FutureState<U>& made, detail::Once<Result<T>> next) && {
     auto state = state_;
-    auto self = std::make_shared<Future>(std::move(*this));
-    promise.on_cancel([self] { Future gone = std::move(*self); });
+    made.on_cancel = [self = std::move(*this)]() mutable { Future gone = std::move(self); };
     state->continuation = std::move(next);
   }
 
@@ -225,27 +228,43 @@ template <class F>
 auto Future<T>::then(
     F f) && -> Future<typename detail::Flatten<std::invoke_result_t<F&, Result<T>>>::type> {
   using U = typename detail::Flatten<std::invoke_result_t<F&, Result<T>>>::type;
-  struct Link {  // shared, since a std::function must be copyable and f need not be
-    F f;
+  struct Link : detail::FutureState<U> {  // f lies with what it makes, until it has run
+    explicit Link(F&& function) : f(std::move(function)) {}
+    std::optional<F> f;
+  };
+  struct Run {
+    explicit Run(F&& function) : promise(std::make_shared<Link>(std::move(function))) {}
+    Run(Run&&) noexcept = default;
+    Run& operator=(Run&&) = delete;
+    ~Run() {
+      const auto state = promise.state_;
+      if (!state) return;
+      promise.abandon();
+      static_cast<Link&>(*state).f.reset();
+    }
+    void operator()(Result<T> value) {
+      auto next = detail::call(*static_cast<Link&>(*promise.state_).f, std::move(value));
+      if constexpr (std::is_same_v<decltype(next), Result<U>>) {
+        promise.resolve(std::move(next));
+      } else if (next.ready()) {
+        promise.resolve(std::move(next).take());
+      } else if (!promise.done()) {  // else f dropped the future, and `next` goes with it
+        const auto state = promise.state_;
+        std::move(next).hand_to(*state, [later = std::move(promise)](Result<U> r) mutable {
+          later.resolve(std::move(r));
+        });
+        static_cast<Link&>(*state).f.reset();
+      }
+    }
     Promise<U> promise;
   };
-  auto link = std::make_shared<Link>(Link{std::move(f), {}});
-  Future<U> out = link->promise.future();
-  auto run = [link](Result<T> value) {
-    auto next = detail::call(link->f, std::move(value));
-    if constexpr (std::is_same_v<decltype(next), Result<U>>) {
-      link->promise.resolve(std::move(next));
-    } else if (next.ready()) {
-      link->promise.resolve(std::move(next).take());
-    } else if (!link->promise.done()) {  // else f dropped `out`, and `next` goes with it
-      auto promise = std::make_shared<Promise<U>>(std::move(link->promise));
-      std::move(next).hand_to(*promise, [promise](Result<U> r) { promise->resolve(std::move(r)); });
-    }
-  };
+  Run run(std::move(f));
+  Future<U> out = run.promise.future();
   if (ready()) {
     run(std::move(*this).take());
   } else {
-    std::move(*this).hand_to(link->promise, std::move(run));
+    const auto made = run.promise.state_;
+    std::move(*this).hand_to(*made, std::move(run));
   }
   return out;
 }

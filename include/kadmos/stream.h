@@ -14,7 +14,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -37,7 +36,7 @@ struct StreamState {
   std::uint64_t missed = 0;
   std::optional<Promise<std::optional<T>>> taker;  // of a next() that found nothing
   std::optional<Result<void>> ended;
-  std::function<void()> on_cancel;
+  Once<> on_cancel;
   bool dropped = false;  // no stream looks at it any more
 
   bool done() const { return dropped || ended.has_value(); }
@@ -110,7 +109,7 @@ class StreamSource {
     if (auto state = state_) state->end(std::move(result));
   }
   // `hook` runs once if the stream is dropped before it ended.
-  void on_cancel(std::function<void()> hook) {
+  void on_cancel(detail::Once<> hook) {
     if (!done()) state_->on_cancel = std::move(hook);
   }
   // Nobody takes anything any more: it was dropped, or has ended.

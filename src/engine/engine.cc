@@ -159,7 +159,7 @@ void Engine::on_unreachable(Now now, const PublicKey& peer, Unreachable why) {
 void Engine::on_committed(Now now, CommitId commit, const Result<void>& result) {
   if (closed_) return;
   look_at_the_clock(now);
-  const std::vector<Key> newer = store_.on_committed(commit, result);
+  const auto newer = store_.on_committed(commit, result);
   if (!result && result.error().code == Errc::busy) next_expire_ = now.at + kFullPause;
   if (!result) {
     notice(now, Notice::Level::warning, "commit_failed", result.error().text());
@@ -180,7 +180,7 @@ void Engine::on_committed(Now now, CommitId commit, const Result<void>& result) 
     }
   }
   unanswered_.erase(first, last);
-  std::vector<OpId> ops;
+  RecycledVector<OpId> ops;
   const auto [from, to] = awaited_.equal_range(commit);
   for (auto it = from; it != to; ++it) ops.push_back(it->second);
   awaited_.erase(from, to);

@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -181,7 +182,7 @@ class Engine {
   void misbehaved(Now now, const Peer& from, std::string_view what, const std::string& detail);
 
   // watches (watching.cc)
-  void on_newer(Now now, const std::vector<Key>& keys);
+  void on_newer(Now now, std::span<const Key> keys);
   void on_update(Now now, const Peer& from, const wire::Update& update);
   std::optional<Outgoing> poll_push();
   void begin_watch(const Key& key, OpId op);

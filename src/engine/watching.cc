@@ -33,7 +33,7 @@ wire::Body Engine::serve_watch(Now now, const Peer& from, std::uint64_t request,
 }
 
 // Newer versions of these became durable here: whoever watches one is told.
-void Engine::on_newer(Now now, const std::vector<Key>& keys) {
+void Engine::on_newer(Now now, std::span<const Key> keys) {
   if (!watches_) return;
   for (const Key& key : keys) {
     std::vector<Watchers::Watcher> peers = watches_->peers.of(key);

@@ -1,9 +1,9 @@
 // Storage in this process's memory. A batch waits in a queue until pump() applies and reports it,
 // so that a node sees the same order of events as with a disk.
-#include <list>
 #include <utility>
 
 #include "base/check.h"
+#include "base/recycled.h"
 #include "kadmos/seams.h"
 #include "store/index.h"
 
@@ -25,7 +25,7 @@ class MemoryStorage final : public IndexedStorage<StoredRecord> {
 
  private:
   std::function<void(CommitId, Result<void>)> listener_;
-  std::list<Commit> queue_;
+  RecycledList<Commit> queue_;
 };
 
 void MemoryStorage::pump() {

@@ -64,18 +64,20 @@ RecordStore::RecordStore(const Config& config, const Id& self, Storage& storage,
   find_next_expiry();
 }
 
-Verdict RecordStore::offer(Now now, const Key& key, const Record& record, bool own,
-                           std::uint64_t group, std::optional<std::uint64_t> expects) {
-  Verdict out = judge(now, key, record, own, group, expects);
+Verdict RecordStore::offer(Now now, const Key& key, Record record, bool own, std::uint64_t group,
+                           std::optional<std::uint64_t> expects) {
+  Verdict out = judge(now, key, std::move(record), own, group, expects);
   if (out.status == Status::refused) ++stats_.records_refused;
   if (out.status == Status::busy) ++stats_.records_busy;
   if (out.equivocation) ++stats_.equivocations;
   return out;
 }
 
-Verdict RecordStore::judge(Now now, const Key& key, const Record& record, bool own,
-                           std::uint64_t group, std::optional<std::uint64_t> expects) {
+Verdict RecordStore::judge(Now now, const Key& key, Record offered, bool own, std::uint64_t group,
+                           std::optional<std::uint64_t> expects) {
   const Limits& limits = config_.limits;
+  StoredRecord fresh{std::move(offered), {}, own, own ? 0 : group};
+  const Record& record = fresh.record;
   if (record.expiry <= now.wall) return verdict(Status::refused, "expired");
   if (record.value.size() > limits.value_bytes || record.name.size() > limits.name_bytes) {
     return verdict(Status::refused, "larger than a record may be");
@@ -86,8 +88,7 @@ Verdict RecordStore::judge(Now now, const Key& key, const Record& record, bool o
   if (!found && !damaged) return verdict(Status::busy, found.error().text());
   const std::optional<StoredRecord> held = damaged ? std::nullopt : *std::move(found);
 
-  const WallTime cap = now.wall + config_.ttl_max + config_.clock_skew;
-  StoredRecord fresh{record, std::min(record.expiry, cap), own, own ? 0 : group};
+  fresh.expiry = std::min(record.expiry, now.wall + config_.ttl_max + config_.clock_skew);
   if (!held) return admit(now, key, std::move(fresh), held);
 
   const bool equivocation = equivocates(record, held->record);
@@ -387,7 +388,11 @@ void RecordStore::find_next_expiry() {
   next_expiry_ = storage_.next_expiry();
   if (!next_expiry_) return;
   const std::vector<Key> first = storage_.expired(*next_expiry_, 1);
-  if (failing_ || first.empty() || pending_.contains(first.front())) next_expiry_.reset();
+  if (failing_ || first.empty() || pending_.contains(first.front())) {
+    next_expiry_.reset();
+  } else {
+    next_to_expire_ = first.front();
+  }
 }
 
 std::vector<Key> RecordStore::keys_after(const std::optional<Key>& after, std::size_t n) const {
@@ -418,7 +423,7 @@ std::optional<Commit> RecordStore::poll_commit() {
   return out;
 }
 
-std::vector<Key> RecordStore::on_committed(CommitId id, const Result<void>& result) {
+RecycledVector<Key> RecordStore::on_committed(CommitId id, const Result<void>& result) {
   auto batch = batches_.extract(id);
   check(!batch.empty() && id < next_);
   for (const Key& key : batch.mapped().keys) {
@@ -432,7 +437,7 @@ std::vector<Key> RecordStore::on_committed(CommitId id, const Result<void>& resu
   next_try_.reset();
   if (!result) ++stats_.commits_failed;
   find_next_expiry();
-  return result ? std::move(batch.mapped().newer) : std::vector<Key>();
+  return result ? std::move(batch.mapped().newer) : RecycledVector<Key>();
 }
 
 std::optional<CommitId> RecordStore::commit_of(const Key& key) const {
@@ -450,7 +455,7 @@ void RecordStore::write(const Key& key, std::optional<StoredRecord> record, bool
   const bool listed = !first && it->second.newer;
   if (newer && !listed) batch.newer.push_back(key);
   it->second = {next_, std::move(record), newer || listed};
-  find_next_expiry();
+  if (key == next_to_expire_) next_expiry_.reset();
 }
 
 void RecordStore::count(Batch& batch, const Outline& record, int sign) {

@@ -6,12 +6,12 @@
 // offers for the same key and counts against the bounds, but readers do not see it.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "base/recycled.h"
 #include "kadmos/config.h"
 #include "kadmos/seams.h"
 #include "kadmos/stats.h"
@@ -63,7 +63,7 @@ class RecordStore {
   // being committed included. So does the very version offered: two may say the same.
   //
   // Counts records_refused, records_busy, providers_full, records_evicted and equivocations.
-  Verdict offer(Now now, const Key& key, const Record& record, bool own, std::uint64_t group,
+  Verdict offer(Now now, const Key& key, Record record, bool own, std::uint64_t group,
                 std::optional<std::uint64_t> expects = std::nullopt);
 
   // Durable and unexpired at `now`; nothing otherwise. Storage errors are reported as they are and
@@ -114,7 +114,7 @@ class RecordStore {
   // (busy), stores are answered busy until something was erased, or a second is over; then those
   // farthest from the own id go first, if any are farther than what is offered. Gives the keys of
   // which it made a first or newer version durable, each once.
-  std::vector<Key> on_committed(CommitId id, const Result<void>& result);
+  RecycledVector<Key> on_committed(CommitId id, const Result<void>& result);
 
  private:
   struct Pending {
@@ -130,12 +130,12 @@ class RecordStore {
     std::uint64_t group = 0;
   };
   struct Batch {
-    std::vector<Key> keys;
-    std::vector<Key> newer;  // those of which it has a newer version
-    std::vector<Change> changes;
+    RecycledVector<Key> keys;
+    RecycledVector<Key> newer;  // those of which it has a newer version
+    RecycledVector<Change> changes;
   };
 
-  Verdict judge(Now now, const Key& key, const Record& record, bool own, std::uint64_t group,
+  Verdict judge(Now now, const Key& key, Record offered, bool own, std::uint64_t group,
                 std::optional<std::uint64_t> expects);
   Verdict refresh(Now now, const Key& key, const StoredRecord& held, const StoredRecord& offered);
   Verdict admit(Now now, const Key& key, StoredRecord fresh,
@@ -153,7 +153,7 @@ class RecordStore {
   // Of what present(key) gives, or would if it could be read.
   std::optional<Outline> outline(const Key& key) const;
   std::optional<CommitId> commit_of(const Key& key) const;
-  // After every change, since it is asked for after every input.
+  // After every change of what is stored, since it is asked for after every input.
   void find_next_expiry();
   // Adds a write to the batch being collected.
   void write(const Key& key, std::optional<StoredRecord> record, bool newer = false);
@@ -164,20 +164,21 @@ class RecordStore {
   Id self_;
   Storage& storage_;
   Stats& stats_;
-  std::map<Key, Pending> pending_;     // newest write of a key that is not reported yet
-  std::map<CommitId, Batch> batches_;  // not reported yet; the last may still be collecting
-  CommitId next_ = 1;                  // of the batch being collected
-  bool failing_ = false;               // the last commit reported failed
-  int full_ = 0;                       // commits in a row that found no room on the disk
-  std::optional<TimePoint> next_try_;  // of a full disk; nothing: a while from the next offer
-  mutable std::set<Key> damaged_;      // found so, and to be erased
+  RecycledMap<Key, Pending> pending_;     // newest write of a key that is not reported yet
+  RecycledMap<CommitId, Batch> batches_;  // not reported yet; the last may still be collecting
+  CommitId next_ = 1;                     // of the batch being collected
+  bool failing_ = false;                  // the last commit reported failed
+  int full_ = 0;                          // commits in a row that found no room on the disk
+  std::optional<TimePoint> next_try_;     // of a full disk; nothing: a while from the next offer
+  mutable std::set<Key> damaged_;         // found so, and to be erased
   std::optional<WallTime> next_expiry_;
+  Key next_to_expire_;  // of next_expiry_
 
   // What the unreported changes add to the storage's own counts.
   std::ptrdiff_t records_ahead_ = 0;
   std::ptrdiff_t bytes_ahead_ = 0;
-  std::map<PublicKey, std::ptrdiff_t> owners_ahead_;
-  std::map<std::uint64_t, std::ptrdiff_t> groups_ahead_;
+  RecycledMap<PublicKey, std::ptrdiff_t> owners_ahead_;
+  RecycledMap<std::uint64_t, std::ptrdiff_t> groups_ahead_;
 };
 
 }  // namespace kadmos
