@@ -12,25 +12,31 @@
 
 #include <algorithm>
 
+#include "base/recycled.h"
 #include "crypto/sha512.h"
 
 namespace kadmos {
 namespace {
 
-void append(Bytes& out, ByteView bytes) { out.insert(out.end(), bytes.begin(), bytes.end()); }
+// What is signed, and then forgotten.
+using Gathered = RecycledVector<Byte>;
 
-void append_number(Bytes& out, std::uint64_t number, int bytes) {
+void append(Gathered& out, ByteView bytes) { out.insert(out.end(), bytes.begin(), bytes.end()); }
+
+void append_number(Gathered& out, std::uint64_t number, int bytes) {
   for (int i = bytes - 1; i >= 0; --i) out.push_back(static_cast<Byte>(number >> (8 * i)));
 }
 
-void append_sized(Bytes& out, ByteView bytes) {
+void append_sized(Gathered& out, ByteView bytes) {
   append_number(out, bytes.size(), 4);
   append(out, bytes);
 }
 
-Bytes signed_bytes(const Record& record, std::string_view network) {
-  Bytes out = to_bytes("kadmos:record:1");
-  out.reserve(out.size() + network.size() + record.name.size() + record.value.size() + 64);
+Gathered signed_bytes(const Record& record, std::string_view network) {
+  constexpr std::string_view kTag = "kadmos:record:1";
+  Gathered out;
+  out.reserve(kTag.size() + network.size() + record.name.size() + record.value.size() + 64);
+  append(out, view_of(kTag));
   append_sized(out, view_of(network));
   out.push_back(static_cast<Byte>(record.type));
   append(out, record.owner.bytes);

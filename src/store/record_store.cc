@@ -387,12 +387,11 @@ void RecordStore::expire(Now now, std::size_t budget) {
 void RecordStore::find_next_expiry() {
   next_expiry_ = storage_.next_expiry();
   if (!next_expiry_) return;
-  const std::vector<Key> first = storage_.expired(*next_expiry_, 1);
-  if (failing_ || first.empty() || pending_.contains(first.front())) {
-    next_expiry_.reset();
-  } else {
-    next_to_expire_ = first.front();
-  }
+  const auto being_written = [&] {
+    const std::vector<Key> first = storage_.expired(*next_expiry_, 1);
+    return first.empty() || pending_.contains(first.front());
+  };
+  if (failing_ || (!pending_.empty() && being_written())) next_expiry_.reset();
 }
 
 std::vector<Key> RecordStore::keys_after(const std::optional<Key>& after, std::size_t n) const {
@@ -447,7 +446,9 @@ std::optional<CommitId> RecordStore::commit_of(const Key& key) const {
 
 void RecordStore::write(const Key& key, std::optional<StoredRecord> record, bool newer) {
   Batch& batch = batches_[next_];
-  if (const auto held = outline(key)) count(batch, *held, -1);
+  const auto held = outline(key);
+  const bool may_be_next = next_expiry_ && held && held->expiry == *next_expiry_;
+  if (held) count(batch, *held, -1);
   if (record) count(batch, outline_of(*record), +1);
   const auto [it, added] = pending_.try_emplace(key);
   const bool first = added || it->second.commit != next_;
@@ -455,7 +456,7 @@ void RecordStore::write(const Key& key, std::optional<StoredRecord> record, bool
   const bool listed = !first && it->second.newer;
   if (newer && !listed) batch.newer.push_back(key);
   it->second = {next_, std::move(record), newer || listed};
-  if (key == next_to_expire_) next_expiry_.reset();
+  if (may_be_next) find_next_expiry();
 }
 
 void RecordStore::count(Batch& batch, const Outline& record, int sign) {

@@ -153,7 +153,7 @@ class RecordStore {
   // Of what present(key) gives, or would if it could be read.
   std::optional<Outline> outline(const Key& key) const;
   std::optional<CommitId> commit_of(const Key& key) const;
-  // After every change of what is stored, since it is asked for after every input.
+  // After every change that matters to it, since it is asked for after every input.
   void find_next_expiry();
   // Adds a write to the batch being collected.
   void write(const Key& key, std::optional<StoredRecord> record, bool newer = false);
@@ -172,7 +172,6 @@ class RecordStore {
   std::optional<TimePoint> next_try_;     // of a full disk; nothing: a while from the next offer
   mutable std::set<Key> damaged_;         // found so, and to be erased
   std::optional<WallTime> next_expiry_;
-  Key next_to_expire_;  // of next_expiry_
 
   // What the unreported changes add to the storage's own counts.
   std::ptrdiff_t records_ahead_ = 0;
