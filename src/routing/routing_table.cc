@@ -65,7 +65,7 @@ RoutingTable::Seen RoutingTable::on_seen(TimePoint now, ContactRef contact,
     bucket->entries.erase(bucket->entries.begin());
     --size_;
   }
-  if (full(*bucket)) return cache(*bucket, contact);
+  if (full(*bucket)) return cache(now, *bucket, contact);
   book_.retain(contact);
   if (bucket->entries.empty()) bucket->entries.reserve(static_cast<std::size_t>(options_.k));
   bucket->entries.push_back({contact, {}, 0});
@@ -90,7 +90,7 @@ RoutingTable::Seen RoutingTable::update(Bucket& bucket, std::size_t at, ContactR
   return Seen::updated;
 }
 
-RoutingTable::Seen RoutingTable::cache(Bucket& bucket, ContactRef contact) {
+RoutingTable::Seen RoutingTable::cache(TimePoint now, Bucket& bucket, ContactRef contact) {
   book_.retain(contact);
   for (std::size_t i = 0; i < bucket.waiting.size(); ++i) {
     if (book_.has_id(bucket.waiting[i], book_.id(contact))) {
@@ -100,8 +100,11 @@ RoutingTable::Seen RoutingTable::cache(Bucket& bucket, ContactRef contact) {
   }
   bucket.waiting.push_back(contact);
   limit_waiting(bucket, contact);
-  if (bucket.check == Check::idle) bucket.check = Check::wanted;
-  check_wanted_ = true;
+  if (bucket.check == Check::idle && now >= bucket.next_check) {
+    bucket.check = Check::wanted;
+    bucket.next_check = now + kCheckPause;
+  }
+  check_wanted_ = check_wanted_ || bucket.check == Check::wanted;
   return Seen::cached;
 }
 

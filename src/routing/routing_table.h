@@ -40,6 +40,9 @@ class RoutingTable {
     self,        // the own id; nothing changed
   };
 
+  // A node that is busy meets others than its entries all the time.
+  static constexpr Duration kCheckPause = std::chrono::seconds(10);
+
   RoutingTable(const Id& self, Options options, ContactBook& book);
   ~RoutingTable();
   RoutingTable(const RoutingTable&) = delete;
@@ -57,7 +60,7 @@ class RoutingTable {
 
   // A full bucket's least recently seen entry that should prove itself because somebody waits in
   // the cache; nothing if no bucket asks. Each is given once until it is seen or fails. on_seen
-  // (cached) can make it non-empty, and so can on_failed while somebody waits.
+  // (cached) can make it non-empty, once in kCheckPause, and so can on_failed while somebody waits.
   std::optional<ContactRef> poll_check();
 
   // Of each bucket the entry seen longest ago. Lookups may never ask it, so that only an upkeep
@@ -120,6 +123,7 @@ class RoutingTable {
     std::vector<Entry> entries;       // least recently seen first
     std::vector<ContactRef> waiting;  // the replacement cache, most recently seen last
     TimePoint due{};                  // for a refresh
+    TimePoint next_check{};           // not before
     Check check = Check::idle;
     bool crowded = false;  // was full, or kept somebody out, since its last refresh
   };
@@ -129,7 +133,7 @@ class RoutingTable {
   bool full(const Bucket& bucket) const;
   Seen update(Bucket& bucket, std::size_t at, ContactRef contact,
               std::optional<Duration> round_trip);
-  Seen cache(Bucket& bucket, ContactRef contact);
+  Seen cache(TimePoint now, Bucket& bucket, ContactRef contact);
   void split_last(TimePoint now);
   void find_next_due();
   void remove(Bucket& bucket, std::size_t at);

@@ -23,7 +23,7 @@ struct Fixture {
   }
   Seen see(const Contact& contact, std::optional<Duration> round_trip = std::nullopt) {
     const ContactHold hold(book, contact);
-    return table.on_seen(kStart, hold.ref(), round_trip);
+    return table.on_seen(now, hold.ref(), round_trip);
   }
   bool fail(std::uint8_t first) { return table.on_failed(readable::id(first)); }
   bool has(std::uint8_t first) const { return table.find(readable::id(first)).has_value(); }
@@ -44,6 +44,7 @@ struct Fixture {
   }
   static PublicKey key(std::uint8_t first) { return readable::key(std::uint64_t{first} << 56); }
 
+  TimePoint now = kStart;
   Id self = readable::id(0x00);
   ContactBook book{readable::id_of_key};
   RoutingTable table;
@@ -241,8 +242,24 @@ TEST_CASE("a check of the least recently seen is asked for when somebody waits a
   f.see(0x91);  // somebody else waits too, but the check is under way
   CHECK(f.check_asked() == 0);
   f.see(0x80);  // it lives; the next one is asked only when somebody comes again
+  f.now += RoutingTable::kCheckPause;
   CHECK(f.check_asked() == 0);
   f.see(0x92);
+  CHECK(f.check_asked() == 0x81);
+}
+
+TEST_CASE("a bucket that meets others all the time asks for a check once in a while") {
+  Fixture f;
+  fill_far_half(f);
+  f.see(0x90);
+  REQUIRE(f.check_asked() == 0x80);
+  f.see(0x80);
+  f.now += RoutingTable::kCheckPause - std::chrono::seconds(1);
+  f.see(0x91);
+  CHECK(f.check_asked() == 0);
+  f.now += std::chrono::seconds(1);
+  CHECK(f.check_asked() == 0);
+  f.see(0x91);
   CHECK(f.check_asked() == 0x81);
 }
 
