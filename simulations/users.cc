@@ -231,8 +231,20 @@ void Users::on_set(OperationId id, const Result<Receipt>& result) {
   Ledger::Version version;
   version.sequence = result->sequence;
   version.quorum = result->quorum;
-  for (const Asked& asked : result->replicas) {
-    if (asked.outcome != Outcome::durable && asked.outcome != Outcome::extended) continue;
+  // What counts is what the target nearest did that answered.
+  std::vector<Asked> answered = result->replicas;
+  std::erase_if(answered, [](const Asked& asked) {
+    return asked.outcome != Outcome::durable && asked.outcome != Outcome::extended &&
+           asked.outcome != Outcome::superseded;
+  });
+  std::ranges::sort(answered, [&](const Asked& a, const Asked& b) {
+    return closer(entry.key, id_of(a.peer.key), id_of(b.peer.key));
+  });
+  if (answered.size() > static_cast<std::size_t>(result->target)) {
+    answered.erase(answered.begin() + result->target, answered.end());
+  }
+  for (const Asked& asked : answered) {
+    if (asked.outcome == Outcome::superseded) continue;
     if (const auto i = world_.index_of(asked.peer.key)) version.replicas.push_back(*i);
   }
   if (result->durable < result->quorum ||

@@ -45,10 +45,13 @@ struct Receipt {
   WallTime expiry{};           // as signed
   int target = 0;              // replicas wanted: min(k, nodes found alive)
   int quorum = 0;              // w = ceil(2/3 target): what OK promises
-  int durable = 0;             // replicas that have it durably (durable or extended)
+  int durable = 0;             // of the `target` nearest that answered, how many have it durably
   int hops = 0;                // depth of the lookup that found the replicas
   Duration elapsed{};
-  std::vector<Asked> replicas;  // one entry a node asked, this node included if it is a replica
+  // One entry a node asked, this node included if it is a replica. More than the target if some
+  // were slow or refused, or nearer ones were found late; those may have it durably (durable or
+  // extended) as well.
+  std::vector<Asked> replicas;
 };
 
 // What a get found.

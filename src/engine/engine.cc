@@ -536,8 +536,12 @@ Duration Engine::slow_after(const Id& peer, bool store) const {
     // Its connection may have closed in idleness. A peer is rarely measured, so one bad moment of
     // long ago may still be in its estimate, but not in that of all.
     expected = std::min(own->timeout() + 2 * own->mean(), expected);
+    if (store) expected = 2 * expected + kCommitting;
+  } else if (store) {
+    // It may not even exist, so less patience: another takes its place, and it counts if it answers
+    // after all.
+    expected += any_store_.measured() ? any_store_.timeout() : kCommitting;
   }
-  if (store) expected = 2 * expected + kCommitting;
   return std::clamp(expected, config_.slow_floor, config_.slow_cap);
 }
 
@@ -618,6 +622,7 @@ void Engine::on_reply(Now now, const Peer& from, wire::Message& message) {
   // A store waits for a disk too, a stranger may have had to be dialled first, and if it took
   // longer than a request can, this process stood still.
   const bool measures = pending->known && !pending->store && elapsed <= config_.rpc_timeout;
+  if (pending->store && pending->known && elapsed <= config_.rpc_timeout) any_store_.add(elapsed);
   if (measures) {
     any_rtt_.add(elapsed);
     // What was learned since they were sent counts for those that were sent with this one.

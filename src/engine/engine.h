@@ -174,6 +174,7 @@ class Engine {
   void serve(Now now, const Peer& from, const wire::Message& message);
   std::optional<Record> readable(Now now, const Key& key);
   wire::Nodes closest_for(const Peer& from, const Id& target) const;
+  wire::Contacts missing_from(const Peer& from, const Key& key, const wire::Store& store) const;
   std::optional<wire::Body> serve_store(Now now, const Peer& from, std::uint64_t request,
                                         const wire::Store& store);
   wire::Body serve_watch(Now now, const Peer& from, std::uint64_t request,
@@ -207,7 +208,8 @@ class Engine {
   SyncPlan sync_plan_;
   std::optional<Id> synced_;  // how far the neighbour compared with last is
   Rpcs rpcs_;
-  CrowdRtt any_rtt_;  // of all peers together: the guess for one never measured
+  CrowdRtt any_rtt_;    // of all peers together: the guess for one never measured
+  CrowdRtt any_store_;  // what stores take, with the replica's commit
 
   RecycledMap<OpId, Running> running_;
   RecycledSet<std::pair<TimePoint, OpId>> deadlines_;

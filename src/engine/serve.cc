@@ -58,6 +58,25 @@ wire::Nodes Engine::closest_for(const Peer& from, const Id& target) const {
   return nodes;
 }
 
+// Those who should be asked to store `store` as well, as far as is known here.
+wire::Contacts Engine::missing_from(const Peer& from, const Key& key,
+                                    const wire::Store& store) const {
+  if (store.known.empty()) return {};
+  const auto k = static_cast<std::size_t>(config_.k);
+  const bool all = store.known.size() < k;
+  std::uint64_t farthest = 0;
+  for (const std::uint64_t top : store.known) farthest = std::max(farthest, top ^ key.top());
+  wire::Contacts out;
+  for (const ContactRef ref : table_.closest_healthy(key, k + 1)) {
+    const std::uint64_t top = book_.top(ref);
+    if (!all && (top ^ key.top()) > farthest) break;
+    if (std::ranges::count(store.known, top) > 0) continue;
+    const Contact& contact = book_.contact(ref);
+    if (contact.key != from.contact.key && out.size() < k) out.push_back(contact);
+  }
+  return out;
+}
+
 // The reply, or nothing if it has to wait for the commit.
 std::optional<wire::Body> Engine::serve_store(Now now, const Peer& from, std::uint64_t request,
                                               const wire::Store& store) {
@@ -89,7 +108,8 @@ std::optional<wire::Body> Engine::serve_store(Now now, const Peer& from, std::ui
         "two values for " + key.short_hex() + " with sequence " + std::to_string(record.sequence));
   }
   using Status = RecordStore::Status;
-  wire::Stored stored{wire::StoreStatus::durable, verdict.sequence};
+  wire::Stored stored{
+      wire::StoreStatus::durable, verdict.sequence, missing_from(from, key, store), {}};
   switch (verdict.status) {
     case Status::accepted:
       break;
@@ -98,6 +118,7 @@ std::optional<wire::Body> Engine::serve_store(Now now, const Peer& from, std::ui
       break;
     case Status::superseded:
       stored.status = wire::StoreStatus::superseded;
+      if (held && *held) stored.record = std::move((*held)->record);
       break;
     case Status::refused:
       return Failure{FailureCode::refused, verdict.detail};

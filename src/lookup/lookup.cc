@@ -31,12 +31,11 @@ void Lookup::insert(Candidate candidate) {
   const ContactRef contact = candidate.contact.ref();
   if (book_.has_id(contact, self_)) return;
   candidate.top = book_.top(contact) ^ target_.top();
-  Place at = place_of(contact);
-  if (is_at(at, contact)) {
-    if (improves(*at, contact, candidate.verified)) {
-      candidate.top = at->top;
-      candidate.retried = at->state == State::failed;
-      *at = std::move(candidate);
+  if (Candidate* known = find(contact)) {
+    if (improves(*known, contact, candidate.verified)) {
+      candidate.top = known->top;
+      candidate.retried = known->state == State::failed;
+      *known = std::move(candidate);
     }
     return;
   }
@@ -48,9 +47,9 @@ void Lookup::insert(Candidate candidate) {
       return;
     }
     shortlist_.erase(std::next(farthest).base());
-    at = place_of(contact);
   }
-  shortlist_.insert(at, std::move(candidate));
+  shortlist_.insert(shortlist_.begin() + static_cast<std::ptrdiff_t>(place_of(contact)),
+                    std::move(candidate));
 }
 
 bool Lookup::on_named(ContactRef contact, const Namer& namer) {
@@ -73,7 +72,7 @@ bool Lookup::improves(const Candidate& known, ContactRef contact, bool verified)
 }
 
 std::optional<ContactRef> Lookup::next() {
-  if (waits_for_one()) return std::nullopt;
+  if (has_enough_ || waits_for_one()) return std::nullopt;
   const int limit = closing() ? std::max(options_.closing_alpha, options_.alpha) : options_.alpha;
   if (waiting_ >= limit) return std::nullopt;
   Candidate* chosen = nullptr;
@@ -83,7 +82,7 @@ std::optional<ContactRef> Lookup::next() {
   for (Candidate& candidate : shortlist_) {
     if (candidate.state == State::answered || candidate.state == State::waiting) ++ahead;
     if (candidate.state == State::slow || candidate.state == State::failed) ++gone;
-    if (ahead >= options_.width + gone / 2) return std::nullopt;
+    if (ahead >= options_.width + (first_round_ ? gone / 2 : 0)) return std::nullopt;
     if (candidate.state != State::fresh) continue;
     if (!doubted(candidate)) {
       chosen = &candidate;
@@ -94,6 +93,7 @@ std::optional<ContactRef> Lookup::next() {
   if (chosen == nullptr && ahead < options_.width) chosen = fallback;
   if (chosen == nullptr) return std::nullopt;
   chosen->state = State::waiting;
+  chosen->earlier = false;
   ++waiting_;
   ++asked_;
   return chosen->contact.ref();
@@ -106,9 +106,12 @@ std::optional<Lookup::Namer> Lookup::on_answer(ContactRef peer) {
     return std::nullopt;
   }
   if (candidate->state == State::waiting) --waiting_;
-  candidate->state = State::answered;
+  candidate->state = candidate->earlier ? State::fresh : State::answered;
+  candidate->exists = true;
+  if (one_is_enough_ && is_near(*candidate)) has_enough_ = true;
   no_longer_alone(*candidate);
   judge_namers(*candidate, false);
+  candidate->verified = true;
   return Namer{candidate->hops, namers_++};
 }
 
@@ -116,14 +119,16 @@ void Lookup::on_slow(ContactRef peer) {
   Candidate* candidate = find(peer);
   if (candidate == nullptr || candidate->state != State::waiting) return;
   candidate->state = State::slow;
+  candidate->exists = candidate->exists || candidate->verified;
   no_longer_alone(*candidate);
   --waiting_;
   judge_namers(*candidate, true);
 }
 
-void Lookup::on_failed(ContactRef peer) {
+void Lookup::on_failed(ContactRef peer, bool exists) {
   Candidate* candidate = find(peer);
   if (candidate == nullptr) return;
+  if (exists) candidate->exists = true;
   if (candidate->state == State::waiting) --waiting_;
   if (candidate->state == State::waiting || candidate->state == State::slow) {
     candidate->state = State::failed;
@@ -132,7 +137,29 @@ void Lookup::on_failed(ContactRef peer) {
   }
 }
 
+void Lookup::ask_again(int width) {
+  first_round_ = one_is_enough_ = has_enough_ = false;
+  near_bits_ = Id::kBits + 1;
+  options_.width = width;
+  options_.alpha = static_cast<int>(options_.max);
+  for (Candidate& candidate : shortlist_) {
+    if (candidate.state == State::answered) {
+      candidate.state = State::fresh;
+      candidate.suspect = false;
+    } else {
+      candidate.earlier = true;
+    }
+  }
+}
+
+bool Lookup::awaits(ContactRef peer) const {
+  const Candidate* candidate = find(peer);
+  return candidate != nullptr && !candidate->earlier &&
+         (candidate->state == State::waiting || candidate->state == State::slow);
+}
+
 bool Lookup::done() const {
+  if (has_enough_) return true;
   int answered = 0;
   bool slow = false;
   bool suspects_left = false;
@@ -191,19 +218,60 @@ std::size_t Lookup::slow_count() const {
                     [](const Candidate& c) { return c.state == State::slow && c.verified; }));
 }
 
-Lookup::Place Lookup::place_of(ContactRef contact) {
-  const std::uint64_t top = book_.top(contact) ^ target_.top();
-  return std::partition_point(shortlist_.begin(), shortlist_.end(),
-                              [&](const Candidate& candidate) {
-                                if (candidate.top != top) return candidate.top < top;
-                                return candidate.contact.ref() != contact &&
-                                       closer(target_, candidate.contact.id(), book_.id(contact));
-                              });
+bool Lookup::has_slow() const {
+  return std::any_of(shortlist_.begin(), shortlist_.end(),
+                     [](const Candidate& c) { return c.state == State::slow; });
 }
 
-Lookup::Candidate* Lookup::find(ContactRef peer) {
-  const Place at = place_of(peer);
-  return is_at(at, peer) ? &*at : nullptr;
+std::size_t Lookup::existing_count() const {
+  return static_cast<std::size_t>(std::count_if(shortlist_.begin(), shortlist_.end(),
+                                                [](const Candidate& c) { return c.exists; }));
+}
+
+std::size_t Lookup::possible_count() const {
+  return static_cast<std::size_t>(
+      std::count_if(shortlist_.begin(), shortlist_.end(),
+                    [this](const Candidate& c) { return c.exists || is_possible(c); }));
+}
+
+RecycledVector<std::uint64_t> Lookup::nearest(std::size_t n) const {
+  RecycledVector<std::uint64_t> out;
+  out.reserve(n);
+  for (const Candidate& candidate : shortlist_) {
+    if (out.size() == n) break;
+    if (is_possible(candidate)) out.push_back(candidate.top ^ target_.top());
+  }
+  return out;
+}
+
+std::size_t Lookup::nearer_than_self() const {
+  std::size_t out = 0;
+  for (const Candidate& candidate : shortlist_) {
+    if (closer(target_, self_, candidate.contact.id())) break;
+    if (is_possible(candidate)) ++out;
+  }
+  return out;
+}
+
+bool Lookup::is_possible(const Candidate& candidate) const {
+  return candidate.state == State::answered || candidate.state == State::waiting ||
+         (candidate.state == State::fresh && !doubted(candidate));
+}
+
+std::size_t Lookup::place_of(ContactRef contact) const {
+  const std::uint64_t top = book_.top(contact) ^ target_.top();
+  const auto at =
+      std::partition_point(shortlist_.begin(), shortlist_.end(), [&](const Candidate& candidate) {
+        if (candidate.top != top) return candidate.top < top;
+        return candidate.contact.ref() != contact &&
+               closer(target_, candidate.contact.id(), book_.id(contact));
+      });
+  return static_cast<std::size_t>(at - shortlist_.begin());
+}
+
+const Lookup::Candidate* Lookup::find(ContactRef peer) const {
+  const std::size_t at = place_of(peer);
+  return is_at(at, peer) ? &shortlist_[at] : nullptr;
 }
 
 bool Lookup::closing() const {

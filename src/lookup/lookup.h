@@ -13,6 +13,13 @@
 // likely to have that is asked alone, if this node has reached it before; once it has answered
 // without ending the search, is slow or failed, the search goes on as above.
 //
+// An answer of one so near may be enough, or all that is wanted: as long as the nodes around the
+// target know each other it names the nearest of them.
+//
+// Once done, a lookup can ask for something else (a round): those that answered are candidates
+// anew, all at once, nearest first, with everybody whom they name now; those still asked for what
+// went before follow when they have answered.
+//
 // A peer that is slow stops counting: its slot goes to the next candidate and completion no longer
 // waits for it, but a late answer is used. A suspect (somebody who was silent lately) is asked only
 // when nobody else is left to ask. So is whoever was named by liars alone: a peer is taken for one
@@ -25,6 +32,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "base/contact_book.h"
 #include "base/recycled.h"
@@ -51,8 +60,11 @@ class Lookup {
   Lookup(const Id& target, const Id& self, Options options, ContactBook& book);
 
   // Asks the first candidate alone that shares at least so many bits with the target, if it is
-  // verified. To be said before next().
-  void ask_one_first(int near_bits) { near_bits_ = near_bits; }
+  // verified. `enough`: is done when one so near has answered. To be said before next().
+  void ask_one_first(int near_bits, bool enough = false) {
+    near_bits_ = near_bits;
+    one_is_enough_ = enough;
+  }
 
   // Somebody to consider, `hops` steps away (1: from the own table). Ignored if known, if it is the
   // own id, or if the shortlist is full of nearer ones. O(shortlist).
@@ -74,12 +86,17 @@ class Lookup {
   std::optional<Namer> on_answer(ContactRef peer);
   // `peer` outlived its adaptive time.
   void on_slow(ContactRef peer);
-  // `peer` will not answer.
-  void on_failed(ContactRef peer);
+  // `peer` will not answer. `exists`: it said so.
+  void on_failed(ContactRef peer, bool exists = false);
 
   // Changes how many must have answered; done() may become false.
   void set_width(int width) { options_.width = width; }
   int width() const { return options_.width; }
+
+  // Begins a round, for `width` answers.
+  void ask_again(int width);
+  // `peer` is being asked, and in this round.
+  bool awaits(ContactRef peer) const;
 
   bool done() const;
   // Fewer than the width answered, and nobody else is being waited for.
@@ -90,6 +107,19 @@ class Lookup {
   // Verified candidates that were asked and are slow: nodes that exist, though nobody waits for
   // them.
   std::size_t slow_count() const;
+  // Somebody is asked who has neither answered nor failed nor been slow.
+  bool waits() const { return waiting_ > 0; }
+  // Somebody is slow, verified or not.
+  bool has_slow() const;
+  // Nodes that exist, as far as anybody knows: those ever heard, and the verified that were slow,
+  // also if they failed then. A network that is cut in two is no smaller.
+  std::size_t existing_count() const;
+  // Those, and whoever is still to be asked or to answer.
+  std::size_t possible_count() const;
+  // Up to n of which nothing speaks against their being there, nearest first, by Id::top().
+  RecycledVector<std::uint64_t> nearest(std::size_t n) const;
+  // How many of these are nearer to the target than the own id.
+  std::size_t nearer_than_self() const;
   // The hops of the nearest that answered; 0 if none did.
   int hops() const;
   // How many requests it cost.
@@ -108,21 +138,26 @@ class Lookup {
     bool verified = false;
     bool retried = false;  // asked under a second set of endpoints
     bool silent = false;   // and held against its namers
+    bool exists = false;   // see existing_count()
+    bool earlier = false;  // asked in a round before this one
   };
   static constexpr int kLies = 3;
   static constexpr int kNamers = 64;  // later ones are not judged
-  using Place = RecycledVector<Candidate>::iterator;
 
-  // Where the candidate with the contact's id is or would be.
-  Place place_of(ContactRef contact);
-  bool is_at(Place place, ContactRef contact) const {
-    return place != shortlist_.end() && same_id(place->contact.ref(), contact);
+  // Where in the shortlist the candidate with the contact's id is or would be.
+  std::size_t place_of(ContactRef contact) const;
+  bool is_at(std::size_t place, ContactRef contact) const {
+    return place != shortlist_.size() && same_id(shortlist_[place].contact.ref(), contact);
   }
   // Hardly ever looks at the ids, which lie in farther memory.
   bool same_id(ContactRef a, ContactRef b) const {
     return a == b || (book_.top(a) == book_.top(b) && book_.id(a) == book_.id(b));
   }
-  Candidate* find(ContactRef peer);
+  const Candidate* find(ContactRef peer) const;
+  Candidate* find(ContactRef peer) {
+    return const_cast<Candidate*>(std::as_const(*this).find(peer));
+  }
+  bool is_possible(const Candidate& candidate) const;
   bool closing() const;
   bool is_near(const Candidate& candidate) const;
   // The one that is asked alone is waited for.
@@ -145,6 +180,9 @@ class Lookup {
   ContactBook& book_;
   RecycledVector<Candidate> shortlist_;  // by distance
   int near_bits_ = Id::kBits + 1;        // more than there are: nobody is asked alone
+  bool one_is_enough_ = false;
+  bool has_enough_ = false;  // one so near answered, and that is enough
+  bool first_round_ = true;
   int waiting_ = 0;
   int asked_ = 0;
   int namers_ = 0;

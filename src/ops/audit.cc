@@ -49,7 +49,7 @@ class AuditOp final : public Operation {
         return walk_.on_invalid(now, from, valid.error().detail);
       }
     }
-    if (walk_.on_answer(now, from, reply) == nullptr || record == nullptr) return;
+    if (!walk_.on_answer(now, from, reply) || record == nullptr) return;
     if (has_expired(env_, now, *record)) {
       walk_.log().ended(now.at, from.id(), Outcome::absent).sequence = 0;
       return;

@@ -128,7 +128,7 @@ class FindProvidersOp final : public Operation {
     } else {
       wire::Nodes nodes{providers->contacts, {}};
       if (!providers->records.empty()) nodes.record = providers->records.front();
-      if (walk_.on_answer(now, from, nodes) != nullptr) turn_page(from, *providers, 1);
+      if (walk_.on_answer(now, from, nodes)) turn_page(from, *providers, 1);
     }
   }
 

@@ -63,7 +63,7 @@ class GetOp final : public Operation {
         return;
       }
     }
-    if (walk_.on_answer(now, from, reply) == nullptr) return;
+    if (!walk_.on_answer(now, from, reply)) return;
     if (record != nullptr && has_expired(env_, now, *record)) record = nullptr;
     if (record == nullptr) {
       answers_.push_back({from, Holds::nothing});

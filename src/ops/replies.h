@@ -19,6 +19,13 @@ inline Refusal refusal_in(const wire::Body& reply) {
   return {busy ? Outcome::busy : Outcome::refused, failure->detail};
 }
 
+// What a replica did that answered a store.
+inline Outcome outcome_of(wire::StoreStatus status) {
+  return status == wire::StoreStatus::durable    ? Outcome::durable
+         : status == wire::StoreStatus::extended ? Outcome::extended
+                                                 : Outcome::superseded;
+}
+
 // Whether a record has expired by every clock that is as wrong as it may be. Content never has:
 // its expiry is not signed.
 inline bool has_expired(const OpEnv& env, Now now, const Record& record) {

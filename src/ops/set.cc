@@ -1,20 +1,25 @@
 // set, del, put, provide, unprovide and republishing: find the closest nodes, then store on them
-// and count. A walk finds the nodes (and, for a new version, the highest sequence they hold); the
-// record is signed; the target nearest of those that answered, this node among them if it is near
-// enough, are asked to store. One that fails, is slow or says busy is replaced by the next nearest,
-// for which the walk goes on a little further out; not for ever, since a record that so many refuse
-// is refused. It ends when every node asked has answered, slow ones aside once w have made it
-// durable.
+// and count.
 //
-// Nodes may know of a newer version that no walk finds, since it expired there. If they keep a new
-// version from its quorum it is signed once more, with the lowest sequence that so many would take.
+// The walk asks no more than it must. For a new version: r of the nearest, which show the sequence
+// of every acknowledged one. For a record that is ready: one node so near to the key that it is
+// likely to know all replicas. Then the record is signed, and a round of stores goes to the nearest
+// known, as many as the target lacks without this node. Each store says which nodes are known, and
+// each reply names those nearer that are missing, which are asked too: so the round ends with the
+// very nodes that a walk to the k nearest would have found. One that fails, is slow or says busy is
+// replaced by the next nearest; not for ever, since a record that so many refuse is refused. What
+// counts is what the target nearest did that answered, this node among them if it is near enough.
 //
-// A set that expects a sequence stores under that condition: of several that expect the same only
-// one can get a quorum. The others may have reached a few replicas first, with a version of the
-// same sequence that would win by its digest. Whoever sees one stores its value once more, under
-// the next sequence, before it answers.
+// A replica may hold a newer version that r did not show, since its set failed. It proves that with
+// its reply, and the set is signed once more above all that are proven, or the older one could
+// outlive it. And nodes may know of a newer version that expired. If those keep a new version from
+// its quorum it is signed once more, with the lowest sequence that so many would take.
+//
+// A set that expects a sequence looks at all k first, and stores under that condition: of several
+// that expect the same only one can get a quorum. The others may have reached a few replicas first,
+// with a version of the same sequence that would win by its digest. Whoever sees one stores its
+// value once more, under the next sequence, before it answers.
 #include <algorithm>
-#include <map>
 
 #include "base/check.h"
 #include "base/plant.h"
@@ -45,7 +50,8 @@ class SetOp final : public Operation {
         new_version_(true),
         expects_(request.if_sequence),
         key_(owned_key(owner_.public_key(), request.name)),
-        walk_(env, key_, env.config.k, wire::FindValue{key_}),
+        walk_(env, key_, expects_ ? env.config.k : read_quorum(env.config.k),
+              wire::FindValue{key_}),
         via_(std::move(request.via)) {
     record_.type = request.tombstone ? RecordType::tombstone : RecordType::owned;
     record_.owner = owner_.public_key();
@@ -60,77 +66,66 @@ class SetOp final : public Operation {
         new_version_(false),
         record_(std::move(request.record)),
         key_(key_of(record_)),
-        walk_(env, key_, env.config.k, wire::FindNode{key_}),
+        walk_(env, key_, read_quorum(env.config.k), wire::FindNode{key_}),
         via_(std::move(request.via)) {}
 
   void start(Now now) override {
     walk_.start(now, std::exchange(via_, {}));
     if (new_version_) look_here();
+    if (!expects_) walk_.lookup().ask_one_first(env_.table.own_bits(), !new_version_);
   }
 
   std::optional<Action> poll_action(Now now) override {
-    if (!storing_) return walk_.poll_action(now);
-    if (lacking() <= 0) return std::nullopt;
-    if (next_ >= pool_.size()) {
-      walk_.lookup().set_width(static_cast<int>(walk_.lookup().answered_count()) + lacking());
-      return walk_.poll_action(now);
+    if (storing_) {
+      if (refused_enough()) return std::nullopt;
+      std::get<wire::Store>(walk_.request()).known =
+          walk_.lookup().nearest(static_cast<std::size_t>(env_.config.k));
     }
-    const ContactHold& peer = pool_[next_++];
-    log_.asked(now.at, peer);
-    in_flight_.emplace(peer.id(), false);
-    ++waiting_;
-    return Action(Ask{peer, wire::Store{record_, condition()}});
+    return walk_.poll_action(now);
   }
 
   void on_answer(Now now, const ContactHold& from, wire::Body& reply) override {
-    const auto stored = in_flight_.find(from.id());
-    if (stored == in_flight_.end()) {
-      on_walk_answer(now, from, reply);
-      return;
+    if (planted(Plant::count_refused_store) && storing_ &&
+        std::holds_alternative<wire::Failure>(reply)) {
+      wire::Body accepted = wire::Stored{};
+      return on_answer(now, from, accepted);
     }
-    if (const auto* ok = std::get_if<wire::Stored>(&reply)) {
-      settle(stored);
-      on_stored(now, from.id(), *ok);
-      return;
+    const auto* nodes = std::get_if<wire::Nodes>(&reply);
+    const auto* stored = std::get_if<wire::Stored>(&reply);
+    const auto* held = nodes != nullptr    ? &nodes->record
+                       : stored != nullptr ? &stored->record
+                                           : nullptr;
+    if (new_version_ && held != nullptr && *held) {
+      if (auto valid = consider(**held); !valid) {
+        ++env_.stats.records_invalid;
+        walk_.on_invalid(now, from, valid.error().detail);
+        return;
+      }
     }
-    settle(stored);
-    if (planted(Plant::count_refused_store)) return on_stored(now, from.id(), wire::Stored{});
-    Refusal refusal = refusal_in(reply);
-    log_.ended(now.at, from.id(), refusal.outcome, std::move(refusal.detail));
+    const bool counts = storing_ && walk_.lookup().awaits(from.ref());
+    const bool taken = walk_.on_answer(now, from, reply);
+    if (!counts) return;
+    if (!taken) {
+      ++refused_;
+    } else if (stored->status == wire::StoreStatus::superseded) {
+      claims_.push_back(stored->sequence);
+    } else {
+      durable_.push_back(from.ref());
+    }
   }
 
-  void on_slow(Now now, const ContactHold& from) override {
-    const auto stored = in_flight_.find(from.id());
-    if (stored == in_flight_.end()) {
-      walk_.on_slow(now, from);
-      return;
-    }
-    if (std::exchange(stored->second, true)) return;
-    --waiting_;
-    ++slow_;
-    log_.ended(now.at, from.id(), Outcome::silent);
-  }
+  void on_slow(Now now, const ContactHold& from) override { walk_.on_slow(now, from); }
 
   void on_failed(Now now, const ContactHold& from, Outcome outcome,
                  const std::string& detail) override {
-    const auto stored = in_flight_.find(from.id());
-    if (stored == in_flight_.end()) {
-      walk_.on_failed(now, from, outcome, detail);
-      return;
-    }
-    settle(stored);
-    log_.ended(now.at, from.id(), outcome, detail);
+    walk_.on_failed(now, from, outcome, detail);
   }
 
   void on_committed(Now now, CommitId id, bool ok) override {
     if (!local_ || local_ != id) return;
     local_.reset();
-    --waiting_;
-    const ContactHold self(env_.book, env_.self());
-    log_.ended(now.at, self.id(), ok ? Outcome::durable : Outcome::refused,
-               ok ? "" : "this node's storage failed")
-        .sequence = record_.sequence;
-    if (ok) ++good_;
+    end_here(now, ok ? Outcome::durable : Outcome::refused, record_.sequence,
+             ok ? "" : "this node's storage failed");
   }
 
   std::optional<CommitId> awaited_commit() const override { return local_; }
@@ -149,17 +144,16 @@ class SetOp final : public Operation {
       }
       begin_storing(now);
     }
-    const bool more = next_ < pool_.size() || !walk_.lookup().done();
-    if (waiting_ > 0 || (more && lacking() > 0)) return std::nullopt;
+    if (!settled()) return std::nullopt;
+    if (store_here_if_near(now)) return poll_result(now);
+    if (outdone_ && sign_again(now, *outdone_)) return poll_result(now);
     if (stands()) return OpResult(Result<Receipt>(acknowledge(now)));
     // Those too slow to wait for are waited for if there is no quorum without them.
-    const bool late = slow_ > 0 || walk_.lookup().slow_count() > 0;
-    if (late) return std::nullopt;
-    if (sign_again()) {
-      sign_and_store(now);
+    if (walk_.lookup().has_slow()) return std::nullopt;
+    if (const auto claim = sequence_to_exceed(); claim && sign_again(now, *claim)) {
       return poll_result(now);
     }
-    const bool conflict = expects_ && superseded_ > spare();
+    const bool conflict = expects_ && static_cast<int>(claims_.size()) > spare();
     return OpResult(Result<Receipt>(missed(now, conflict ? Errc::conflict : Errc::quorum_not_met)));
   }
 
@@ -175,27 +169,27 @@ class SetOp final : public Operation {
  private:
   std::string name() const { return verb_ + key_.short_hex(); }
 
-  // Replicas that nobody is at work on yet, as long as it is worth asking more nodes.
-  int lacking() const {
-    if (static_cast<int>(next_) >= 2 * target_) return 0;
-    return target_ - good_ - superseded_ - waiting_;
+  // Nobody asks more than twice the replicas wanted to store what they refuse.
+  bool refused_enough() const { return refused_ > env_.config.k; }
+  // Everybody asked to store has answered, failed or is slow.
+  bool settled() const {
+    const Lookup& lookup = walk_.lookup();
+    return !local_ && (lookup.done() || (refused_enough() && !lookup.waits()));
   }
 
-  void on_walk_answer(Now now, const ContactHold& from, const wire::Body& reply) {
-    const auto* nodes = std::get_if<wire::Nodes>(&reply);
-    const Record* held = nodes != nullptr && nodes->record ? &*nodes->record : nullptr;
-    // Only a record that would raise the sequence needs its signature checked.
-    if (new_version_ && held != nullptr && held->sequence > highest_) {
-      if (auto valid = verify(*held, key_, env_.config.network); !valid) {
-        ++env_.stats.records_invalid;
-        walk_.on_invalid(now, from, valid.error().detail);
-        return;
-      }
-      highest_ = held->sequence;
+  // A version of the name that a peer holds. Only if it is newer than what is known need its
+  // signature be checked.
+  Result<void> consider(const Record& held) {
+    if (storing_ ? expects_ || held.sequence < record_.sequence : held.sequence <= highest_) {
+      return {};
     }
-    const bool alive = walk_.on_answer(now, from, reply) != nullptr;
-    // Too late to say where to store, but one more to store on.
-    if (alive && storing_) pool_.push_back(from);
+    if (auto valid = verify(held, key_, env_.config.network); !valid) return valid;
+    if (!storing_) {
+      highest_ = held.sequence;
+    } else if (order(held, record_) > 0) {
+      outdone_ = std::max(outdone_.value_or(0), held.sequence);
+    }
+    return {};
   }
 
   void look_here() { highest_ = std::max(highest_, env_.store.last_sequence(key_)); }
@@ -203,126 +197,126 @@ class SetOp final : public Operation {
   void begin_storing(Now now) {
     storing_ = true;
     hops_ = walk_.lookup().hops();
-    for (const ContactRef contact : walk_.lookup().answered(env_.config.limits.shortlist)) {
-      pool_.emplace_back(env_.book, contact);
-    }
-    target_ = walk_.target();
     if (expects_) highest_ = *expects_;
     sign_and_store(now);
   }
 
   void sign_and_store(Now now) {
-    const bool member = !env_.config.client;
     if (new_version_) {
       record_.sequence = highest_ + 1;
       record_.expiry = now.wall + ttl_;
       sign(record_, owner_, env_.config.network);
     }
-    const auto last = static_cast<std::size_t>(target_) - 1;
-    const bool near =
-        member && (pool_.size() <= last || closer(key_, env_.identity.id(), pool_[last].id()));
-    store_locally(now, near);
+    stores_from_ = walk_.log().size();
+    walk_.ask_again(env_.config.k, wire::Store{record_, condition()});
+    if (!store_here_if_near(now) && own_ && !expects_) {
+      env_.store.offer(now, key_, record_, true, 0);  // to be republished
+    }
   }
 
+  // How many replicas there are to be: k, or all nodes if there are fewer.
+  int target() const {
+    const auto others = static_cast<int>(walk_.lookup().possible_count());
+    return std::min(env_.config.k, others + (env_.config.client ? 0 : 1));
+  }
   // Of the stores: what a replica may hold. Nobody comes between, the second time either.
   std::optional<std::uint64_t> condition() const {
     return expects_ ? std::optional(record_.sequence - 1) : std::nullopt;
   }
   // How many replicas may do without it.
-  int spare() const { return target_ - write_quorum(target_); }
+  int spare() const { return target() - write_quorum(target()); }
+  // How many of the target nearest that answered have made it durable.
+  int good() const {
+    int out = 0;
+    auto left = static_cast<std::size_t>(target());
+    bool here = counts_here();
+    const auto count = [&](bool durable) {
+      --left;
+      out += durable ? 1 : 0;
+    };
+    for (const ContactRef peer : walk_.lookup().answered(left)) {
+      if (here && closer(key_, env_.identity.id(), env_.book.id(peer))) {
+        count(durable_here());
+        here = false;
+      }
+      if (left == 0) return out;
+      count(std::ranges::count(durable_, peer) > 0);
+    }
+    if (here && left > 0) count(durable_here());
+    return out;
+  }
   // A replica has another version of the sequence expected next.
   bool rivalled() const {
     return expects_ && !again_ && std::ranges::count(claims_, record_.sequence) > 0;
   }
-  bool stands() const { return good_ >= write_quorum(target_) && !rivalled(); }
+  bool stands() const { return good() >= write_quorum(target()) && !rivalled(); }
 
-  // Whether a higher sequence would make the quorum, or outdo rivals; then everybody is to be asked
-  // again, once.
-  bool sign_again() {
-    if (!new_version_ || again_) return false;
-    if (expects_) {
-      if (good_ < write_quorum(target_)) return false;
-      highest_ = record_.sequence;
-    } else if (const auto claim = sequence_to_exceed()) {
-      highest_ = *claim;
-    } else {
-      return false;
-    }
-    again_ = true;
-    next_ = 0;
-    good_ = superseded_ = 0;
+  // Signs it once more, above `sequence`, for everybody.
+  bool sign_again(Now now, std::uint64_t sequence) {
+    if (!new_version_ || std::exchange(again_, true)) return false;
+    highest_ = sequence;
+    refused_ = 0;
+    here_.reset();
+    outdone_.reset();
+    durable_.clear();
     claims_.clear();
-    log_ = {};
+    sign_and_store(now);
     return true;
   }
 
   // What less than a quorum claims to hold does not count, nor what would use the sequences up: any
   // peer can claim any.
   std::optional<std::uint64_t> sequence_to_exceed() {
-    const auto needed = static_cast<std::size_t>(write_quorum(target_) - good_);
-    if (claims_.size() < needed) return std::nullopt;
+    const int needed = write_quorum(target()) - good();
+    if (expects_) return needed <= 0 ? std::optional(record_.sequence) : std::nullopt;
+    if (static_cast<int>(claims_.size()) < needed) return std::nullopt;
     std::ranges::sort(claims_);
-    const std::uint64_t claim = claims_[needed - 1];
+    const std::uint64_t claim = claims_[static_cast<std::size_t>(needed) - 1];
     if (claim < record_.sequence || claim - record_.sequence > kMostRaise) return std::nullopt;
     return claim;
   }
 
-  // An own record is kept here in any case, to be republished, unless it may come to a conflict; it
-  // counts if this node is a replica.
-  void store_locally(Now now, bool counts) {
-    const bool own = own_ && !expects_;
-    if (!counts && !own) return;
-    const auto verdict = env_.store.offer(now, key_, record_, own, 0, condition());
-    if (!counts) return;
+  // This node is a replica if fewer than k others are nearer. Returns whether it has just become
+  // one. Whom a liar named may have kept it from being one at first.
+  bool store_here_if_near(Now now) {
+    const auto k = static_cast<std::size_t>(env_.config.k);
+    if (here_ || env_.config.client || walk_.lookup().nearer_than_self() >= k) return false;
+    const auto verdict = env_.store.offer(now, key_, record_, own_ && !expects_, 0, condition());
     const ContactHold self(env_.book, env_.self());
-    log_.asked(now.at, self);
+    walk_.log().asked(now.at, self);
+    walk_.lookup().set_width(walk_.lookup().width() - 1);
+    here_ = Outcome::stored;
     using Status = RecordStore::Status;
-    if (verdict.status == Status::accepted || verdict.status == Status::extended) {
-      if (verdict.commit) {
+    switch (verdict.status) {
+      case Status::accepted:
+      case Status::extended:
         local_ = verdict.commit;
-        ++waiting_;
-      } else {
-        ++good_;
-        log_.ended(now.at, self.id(), Outcome::extended).sequence = verdict.sequence;
-      }
-      return;
+        if (!local_) end_here(now, Outcome::extended, verdict.sequence, {});
+        break;
+      case Status::superseded:
+        claims_.push_back(verdict.sequence);
+        end_here(now, Outcome::superseded, verdict.sequence, {});
+        break;
+      case Status::refused:
+      case Status::busy:
+        end_here(now, verdict.status == Status::busy ? Outcome::busy : Outcome::refused,
+                 verdict.sequence, verdict.detail);
+        break;
     }
-    const Outcome outcome = verdict.status == Status::superseded ? Outcome::superseded
-                            : verdict.status == Status::busy     ? Outcome::busy
-                                                                 : Outcome::refused;
-    if (outcome == Outcome::superseded) {
-      ++superseded_;
-      claims_.push_back(verdict.sequence);
-    }
-    log_.ended(now.at, self.id(), outcome, verdict.detail).sequence = verdict.sequence;
+    return true;
   }
 
-  void on_stored(Now now, const Id& from, const wire::Stored& reply) {
-    Outcome outcome = Outcome::durable;
-    switch (reply.status) {
-      case wire::StoreStatus::durable:
-        ++good_;
-        break;
-      case wire::StoreStatus::extended:
-        outcome = Outcome::extended;
-        ++good_;
-        break;
-      case wire::StoreStatus::superseded:
-        outcome = Outcome::superseded;
-        ++superseded_;
-        claims_.push_back(reply.sequence);
-        break;
-    }
-    log_.ended(now.at, from, outcome).sequence = reply.sequence;
+  bool counts_here() const {
+    return here_ && *here_ != Outcome::refused && *here_ != Outcome::busy;
   }
-
-  void settle(std::map<Id, bool>::iterator stored) {
-    if (stored->second) {
-      --slow_;
-    } else {
-      --waiting_;
-    }
-    in_flight_.erase(stored);
+  bool durable_here() const { return here_ == Outcome::durable || here_ == Outcome::extended; }
+  void end_here(Now now, Outcome outcome, std::uint64_t sequence, std::string detail) {
+    local_.reset();
+    here_ = outcome;
+    const Id& self = env_.identity.id();
+    walk_.log().ended(now.at, self, outcome, std::move(detail)).sequence = sequence;
+    // Another is to take its place.
+    if (!counts_here()) walk_.lookup().set_width(walk_.lookup().width() + 1);
   }
 
   Receipt acknowledge(Now now) {
@@ -337,12 +331,12 @@ class SetOp final : public Operation {
     out.key = key_;
     out.sequence = record_.sequence;
     out.expiry = record_.expiry;
-    out.target = target_;
-    out.quorum = write_quorum(target_);
-    out.durable = good_;
+    out.target = target();
+    out.quorum = write_quorum(out.target);
+    out.durable = good();
     out.hops = hops_;
     out.elapsed = walk_.elapsed(now);
-    out.replicas = log_.entries();
+    out.replicas = walk_.log().entries(stores_from_);
     return out;
   }
 
@@ -363,7 +357,9 @@ class SetOp final : public Operation {
     }
     detail += "durable on " + std::to_string(what.durable) + " of " + std::to_string(what.target) +
               " nodes, " + std::to_string(what.quorum) + " needed";
-    if (superseded_ > 0) detail += "; " + std::to_string(superseded_) + " hold a newer version";
+    if (!claims_.empty()) {
+      detail += "; " + std::to_string(claims_.size()) + " hold a newer version";
+    }
     Error error(code, std::move(detail));
     error.operation = name();
     error.asked = what.replicas;
@@ -386,18 +382,14 @@ class SetOp final : public Operation {
   std::uint64_t highest_ = 0;
   bool storing_ = false;
   int hops_ = 0;
-  int target_ = 0;
-  std::vector<ContactHold> pool_;  // those that answered, nearest first
-  std::size_t next_ = 0;           // the first of them not asked to store yet
-  std::map<Id, bool> in_flight_;   // store requests; true: slow
-  std::optional<CommitId> local_;  // this node's own commit, if it is awaited
-  int waiting_ = 0;                // in flight and not slow, the local commit included
-  int slow_ = 0;
-  int good_ = 0;  // durable or extended
-  int superseded_ = 0;
-  std::vector<std::uint64_t> claims_;  // the sequences of those versions
-  bool again_ = false;                 // signed once more, because of them
-  AskLog log_;
+  std::size_t stores_from_ = 0;           // the first store in the log of the walk
+  std::vector<ContactRef> durable_;       // replicas, held by the lookup
+  std::vector<std::uint64_t> claims_;     // the sequences of replicas that hold a newer version
+  std::optional<std::uint64_t> outdone_;  // the highest of those that were proven
+  int refused_ = 0;
+  std::optional<Outcome> here_;    // if this node is a replica; stored: not durable yet
+  std::optional<CommitId> local_;  // its own commit, if it is awaited
+  bool again_ = false;             // signed once more
 };
 
 }  // namespace

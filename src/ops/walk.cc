@@ -25,10 +25,11 @@ AskLog::Entry& AskLog::ended(TimePoint now, const Id& peer, Outcome outcome, std
   return entry;
 }
 
-std::vector<Asked> AskLog::entries() const {
+std::vector<Asked> AskLog::entries(std::size_t first) const {
   std::vector<Asked> out;
-  out.reserve(entries_.size());
-  for (const Entry& entry : entries_) {
+  out.reserve(entries_.size() - first);
+  for (std::size_t i = first; i < entries_.size(); ++i) {
+    const Entry& entry = entries_[i];
     out.push_back({*entry.peer, entry.outcome, entry.sequence, entry.elapsed, entry.detail});
   }
   return out;
@@ -87,27 +88,42 @@ std::optional<Action> Walk::poll_action(Now now) {
   return std::optional<Action>(std::in_place, Ask{std::move(peer), request_});
 }
 
-const wire::Nodes* Walk::on_answer(Now now, const ContactHold& from, const wire::Body& reply) {
+void Walk::ask_again(int width, wire::Body request) {
+  lookup_.ask_again(planted(Plant::one_less_than_k) ? width - 1 : width);
+  request_ = std::move(request);
+}
+
+bool Walk::on_answer(Now now, const ContactHold& from, const wire::Body& reply) {
   const auto* nodes = std::get_if<wire::Nodes>(&reply);
-  if (nodes == nullptr) {
+  const auto* stored = std::get_if<wire::Stored>(&reply);
+  const bool stores = std::holds_alternative<wire::Store>(request_);
+  const bool fits =
+      stored != nullptr ? stores : nodes != nullptr && !(stores && lookup_.awaits(from.ref()));
+  if (!fits) {
     const Refusal refusal = refusal_in(reply);
-    on_failed(now, from, refusal.outcome, refusal.detail);
-    return nullptr;
+    lookup_.on_failed(from.ref(), true);
+    log_.ended(now.at, from.id(), refusal.outcome, refusal.detail);
+    return false;
   }
   const auto namer = lookup_.on_answer(from.ref());
-  if (!namer) return nullptr;
+  if (!namer) return false;
   last_hops_ = namer->hops;
-  log_.ended(now.at, from.id(), nodes->record ? Outcome::found : Outcome::absent).sequence =
-      nodes->record ? nodes->record->sequence : 0;
+  if (nodes != nullptr) {
+    log_.ended(now.at, from.id(), nodes->record ? Outcome::found : Outcome::absent).sequence =
+        nodes->record ? nodes->record->sequence : 0;
+  } else {
+    log_.ended(now.at, from.id(), outcome_of(stored->status)).sequence = stored->sequence;
+  }
+  const wire::Contacts& named = nodes != nullptr ? nodes->contacts : stored->contacts;
   const auto cap = static_cast<std::size_t>(env_.config.k);
-  if (nodes->contacts.size() > cap) ++env_.stats.contacts_excess;
-  const std::size_t count = std::min(nodes->contacts.size(), cap);
+  if (named.size() > cap) ++env_.stats.contacts_excess;
+  const std::size_t count = std::min(named.size(), cap);
   // All of them first: so the processor fetches several from memory at once.
   RecycledVector<ContactHold> heard;
   heard.reserve(count);
-  for (std::size_t i = 0; i < count; ++i) heard.emplace_back(env_.book, nodes->contacts[i]);
+  for (std::size_t i = 0; i < count; ++i) heard.emplace_back(env_.book, named[i]);
   for (const ContactHold& contact : heard) on_named(now, contact, *namer);
-  return nodes;
+  return true;
 }
 
 void Walk::on_slow(Now now, const ContactHold& from) {
@@ -126,8 +142,8 @@ void Walk::on_invalid(Now now, const ContactHold& from, const std::string& detai
 }
 
 int Walk::target() const {
-  const auto others = lookup_.answered_count() + lookup_.slow_count();
-  return std::min(env_.config.k, static_cast<int>(others) + (env_.config.client ? 0 : 1));
+  const auto others = static_cast<int>(lookup_.existing_count());
+  return std::min(env_.config.k, others + (env_.config.client ? 0 : 1));
 }
 
 Closest Walk::closest(Now now) const {

@@ -25,7 +25,9 @@ class AskLog {
   void asked(TimePoint now, const ContactHold& peer);
   // Sets what the peer did. It must have been asked.
   Entry& ended(TimePoint now, const Id& peer, Outcome outcome, std::string detail = {});
-  std::vector<Asked> entries() const;
+  std::size_t size() const { return entries_.size(); }
+  // All, or those from `first` on.
+  std::vector<Asked> entries(std::size_t first = 0) const;
 
  private:
   RecycledVector<Entry> entries_;
@@ -33,7 +35,8 @@ class AskLog {
 
 class Walk {
  public:
-  // `request` is find_node or find_value for `target`. `env` must outlive the walk.
+  // `request` is find_node or find_value for `target`; a later round may store. `env` must outlive
+  // the walk.
   Walk(const OpEnv& env, const Id& target, int width, wire::Body request);
 
   // Asks those who were silent lately like all others, and not only when nobody else is left. To be
@@ -47,9 +50,14 @@ class Walk {
   // Whom to ask next.
   std::optional<Action> poll_action(Now now);
 
-  // Takes the contacts out of a Nodes reply and returns it; null if the reply is of another kind,
-  // which counts as the peer's failure, or changes nothing.
-  const wire::Nodes* on_answer(Now now, const ContactHold& from, const wire::Body& reply);
+  // Begins a round of the lookup with another request.
+  void ask_again(int width, wire::Body request);
+  // A store says which nodes are known when it is sent.
+  wire::Body& request() { return request_; }
+
+  // Takes the contacts out of the reply to the request, or to that of an earlier round. False if it
+  // is of another kind, which counts as the peer's failure, or changes nothing.
+  bool on_answer(Now now, const ContactHold& from, const wire::Body& reply);
   void on_slow(Now now, const ContactHold& from);
   void on_failed(Now now, const ContactHold& from, Outcome outcome, const std::string& detail);
   // What the peer said is void: it counts as failed and whom it named is not considered.

@@ -206,10 +206,20 @@ class Decoder {
   bool range(KeyRange& out);
   bool compare(Compare& out);
   bool versions(Versions& out);
+  bool tops(RecycledVector<std::uint64_t>& out);
+  bool words(const char* name, std::size_t size, std::size_t most, ByteView& out);
   bool compared(Compared& out);
   bool wanted(Wanted& out);
   // An index into a list of `most`, from `least` on; `least` becomes the next.
   bool index(std::uint64_t most, std::uint64_t& least, std::uint64_t& out);
+
+  // The next eight bytes of such a group, big-endian.
+  static std::uint64_t word(ByteView& list) {
+    std::uint64_t number = 0;
+    for (const Byte byte : list.first(8)) number = number << 8 | byte;
+    list = list.subspan(8);
+    return number;
+  }
 
   // Whether the array just begun has so many fields after its type.
   bool fields(std::size_t n) {
@@ -258,7 +268,7 @@ class Decoder {
 };
 
 bool Decoder::head(bool is_hello) {
-  return uint({"message", Kind::array, 2, 5}, arity_) &&
+  return uint({"message", Kind::array, 2, 6}, arity_) &&
          uint({"type", Kind::uint, 0, kAny}, type_) &&
          ((type_ == static_cast<std::uint64_t>(Type::hello)) == is_hello ||
           in_.fail("type: " + std::to_string(type_) + " is no " +
@@ -276,9 +286,10 @@ bool Decoder::body(Message& out) {
       return fields(2) && request(out) && key(out.body.emplace<FindValue>().key);
     case Type::store: {
       auto& store = out.body.emplace<Store>();
-      return fields(3) && request(out) && record(store.record) &&
+      return fields(4) && request(out) && record(store.record) &&
              (in_.take_nil() ||
-              uint({"sequence expected", Kind::uint, 0, kAny}, store.expects.emplace()));
+              uint({"sequence expected", Kind::uint, 0, kAny}, store.expects.emplace())) &&
+             tops(store.known);
     }
     case Type::watch: {
       auto& watch = out.body.emplace<Watch>();
@@ -300,8 +311,9 @@ bool Decoder::body(Message& out) {
       return fields(3) && request(out) && nodes(out.body.emplace<Nodes>());
     case Type::stored: {
       auto& stored = out.body.emplace<Stored>();
-      return fields(3) && request(out) && uint({"status", Kind::uint, 0, 2}, stored.status) &&
-             uint({"sequence held", Kind::uint, 0, kAny}, stored.sequence);
+      return fields(5) && request(out) && uint({"status", Kind::uint, 0, 2}, stored.status) &&
+             uint({"sequence held", Kind::uint, 0, kAny}, stored.sequence) &&
+             contacts(stored.contacts) && record_or_nil(stored.record);
     }
     case Type::failure:
       return fields(3) && request(out) && failure(out.body.emplace<Failure>());
@@ -335,8 +347,14 @@ bool Decoder::body(Hello& out) {
   return true;
 }
 
-bool Decoder::nodes(Nodes& out) {
-  return contacts(out.contacts) && (in_.take_nil() || record(out.record.emplace()));
+bool Decoder::nodes(Nodes& out) { return contacts(out.contacts) && record_or_nil(out.record); }
+
+bool Decoder::tops(RecycledVector<std::uint64_t>& out) {
+  ByteView list;
+  if (!words("known", kTopBytes, limits_.contacts_per_reply, list)) return false;
+  out.reserve(list.size() / kTopBytes);
+  while (!list.empty()) out.push_back(word(list));
+  return true;
 }
 
 bool Decoder::find_providers(FindProviders& out) {
@@ -466,24 +484,20 @@ bool Decoder::compare(Compare& out) {
   return true;
 }
 
+// Up to `most` groups of `size` bytes, made of words.
+bool Decoder::words(const char* name, std::size_t size, std::size_t most, ByteView& out) {
+  if (!bytes({name, Kind::bin, 0, most * size}, out)) return false;
+  return out.size() % size == 0 ||
+         in_.fail(std::string(name) + ": " + std::to_string(out.size()) +
+                  " bytes, must be a multiple of " + std::to_string(size));
+}
+
 bool Decoder::versions(Versions& out) {
   ByteView list;
-  if (!range(out.range) || !bytes({"versions", Kind::bin, 0, Versions::kMost * kHeldBytes}, list)) {
-    return false;
-  }
-  if (list.size() % kHeldBytes != 0) {
-    return in_.fail("versions: " + std::to_string(list.size()) + " bytes, must be a multiple of " +
-                    std::to_string(kHeldBytes));
-  }
-  const auto word = [&] {
-    std::uint64_t number = 0;
-    for (const Byte byte : list.first(8)) number = number << 8 | byte;
-    list = list.subspan(8);
-    return number;
-  };
+  if (!range(out.range) || !words("versions", kHeldBytes, Versions::kMost, list)) return false;
   while (!list.empty()) {
     Versions::Held& held = out.held.emplace_back();
-    for (std::uint64_t* field : {&held.tag, &held.sequence, &held.fingerprint}) *field = word();
+    for (std::uint64_t* field : {&held.tag, &held.sequence, &held.fingerprint}) *field = word(list);
   }
   return true;
 }

@@ -22,6 +22,8 @@ class Encoder {
   void operator()(const Store& m) {
     record(m.record);
     uint_or_nil(m.expects);
+    packer_.pack_bin(static_cast<std::uint32_t>(m.known.size() * kTopBytes));
+    for (const std::uint64_t top : m.known) fixed(top);
   }
   void operator()(const Watch& m) {
     bin(m.key.bytes());
@@ -50,6 +52,8 @@ class Encoder {
   void operator()(const Stored& m) {
     uint(static_cast<std::uint64_t>(m.status));
     uint(m.sequence);
+    contacts(m.contacts);
+    record_or_nil(m.record);
   }
   void operator()(const Compared& m) {
     array(m.differences.size());
@@ -172,8 +176,8 @@ struct Head {
   std::size_t arity;
 };
 constexpr Head kHeads[] = {{Type::ping, 2},      {Type::find_node, 3}, {Type::find_value, 3},
-                           {Type::store, 4},     {Type::pong, 2},      {Type::nodes, 4},
-                           {Type::stored, 4},    {Type::failure, 4},   {Type::find_providers, 4},
+                           {Type::store, 5},     {Type::pong, 2},      {Type::nodes, 4},
+                           {Type::stored, 6},    {Type::failure, 4},   {Type::find_providers, 4},
                            {Type::providers, 5}, {Type::watch, 4},     {Type::watching, 4},
                            {Type::update, 3},    {Type::compare, 3},   {Type::versions, 5},
                            {Type::compared, 3},  {Type::wanted, 3}};

@@ -46,6 +46,9 @@ struct Store {
   Record record;
   // Only where no version with a higher sequence than this is known.
   std::optional<std::uint64_t> expects{};
+  // The nodes nearest to the record's key that the asker knows, by Id::top(): the reply is to name
+  // those that are missing. Empty: it is to name nobody.
+  RecycledVector<std::uint64_t> known{};
   friend bool operator==(const Store&, const Store&) = default;
 };
 // Announcements of a key; from the smallest key of an announcement, or from the one after that
@@ -100,7 +103,9 @@ struct Nodes {
 enum class StoreStatus : std::uint8_t { durable = 0, extended = 1, superseded = 2 };
 struct Stored {
   StoreStatus status = StoreStatus::durable;
-  std::uint64_t sequence = 0;  // what the replica now holds
+  std::uint64_t sequence = 0;      // what the replica now holds
+  Contacts contacts{};             // as in Nodes: those nearer than the last `known`, or than all
+  std::optional<Record> record{};  // the version that superseded, unless it is gone by now
   friend bool operator==(const Stored&, const Stored&) = default;
 };
 // To watch: what the peer holds now, and for how long it will send what is newer.

@@ -37,6 +37,7 @@ inline constexpr std::uint32_t kMaxLease = 600;  // seconds
 inline constexpr std::uint64_t kMaxTime = (std::uint64_t{1} << 53) - 1;
 
 inline constexpr std::size_t kHeldBytes = 24;  // of one version in a list
+inline constexpr std::size_t kTopBytes = 8;    // of an id, where its first bytes stand for it
 // Of a range's prefix.
 constexpr std::size_t prefix_bytes(int bits) { return (static_cast<std::size_t>(bits) + 7) / 8; }
 

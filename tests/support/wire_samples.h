@@ -71,7 +71,7 @@ inline std::vector<std::pair<std::string, Message>> sample_messages() {
       {"nodes", {8, Nodes{{contact}, {}}}},
       {"find-value", {300, FindValue{key_of(content)}}},
       {"nodes-record", {300, Nodes{{}, content}}},
-      {"store", {70'000, Store{owned}}},
+      {"store", {70'000, Store{owned, {}, {sample_owner().id().top()}}}},
       {"store-tombstone", {70'001, Store{sample_record(RecordType::tombstone), 1}}},
       {"stored", {70'000, Stored{StoreStatus::durable, 1}}},
       {"find-providers", {301, FindProviders{key_of(content), {}}}},
@@ -112,8 +112,9 @@ class MessageMaker {
         out.body = FindValue{prng_.id()};
         break;
       case 3:
-        out.body = Store{record(), {}};
+        out.body = Store{record(), {}, {}};
         if (prng_.chance(500'000)) std::get<Store>(out.body).expects = number();
+        while (prng_.chance(500'000)) std::get<Store>(out.body).known.push_back(number());
         break;
       case 4:
         out.body = Pong{};
@@ -122,7 +123,7 @@ class MessageMaker {
         out.body = nodes();
         break;
       case 6:
-        out.body = Stored{static_cast<StoreStatus>(prng_.below(3)), number()};
+        out.body = stored();
         break;
       case 7:
         out.body = Failure{static_cast<FailureCode>(1 + prng_.below(3)), text()};
@@ -225,6 +226,11 @@ class MessageMaker {
       out.add(v6);
     }
     return out;
+  }
+  Stored stored() {
+    Nodes more = nodes();
+    return {static_cast<StoreStatus>(prng_.below(3)), number(), std::move(more.contacts),
+            std::move(more.record)};
   }
   Record record() { return record(static_cast<RecordType>(1 + prng_.below(4))); }
   Record record(RecordType type) {

@@ -44,6 +44,9 @@ struct Serving {
 std::optional<wire::Body> stored(StoreStatus status, std::uint64_t sequence) {
   return wire::Body(Stored{status, sequence});
 }
+std::optional<wire::Body> superseded_by(const Record& record) {
+  return wire::Body(Stored{StoreStatus::superseded, record.sequence, {}, record});
+}
 
 FailureCode code_of(const std::optional<wire::Body>& answer) {
   REQUIRE(answer);
@@ -110,6 +113,38 @@ TEST_CASE("find_value is answered with the record if it is held and contacts in 
   }
 }
 
+TEST_CASE("a store is answered with the nodes that its asker lacks") {
+  Serving f;
+  std::vector<Host> others;
+  while (others.size() < 12) {
+    others.push_back(f.net.add_raw());
+    f.net.meet_one(f.a, others.back());
+  }
+  const Record record = f.owned(1, "value");
+  std::erase_if(others, [&](Host other) { return !f.net.knows(f.a, other); });
+  REQUIRE(others.size() >= 6);
+  others = f.net.by_distance(key_of(record), others);
+  const auto named = [&](const std::vector<std::size_t>& places) {
+    wire::Store store{record};
+    for (const std::size_t place : places) store.known.push_back(f.net.id(others[place]).top());
+    const auto answer = f.ask(store);
+    REQUIRE(answer);
+    std::vector<std::size_t> out;
+    for (const Contact& contact : std::get<Stored>(*answer).contacts) {
+      const auto at = std::find_if(others.begin(), others.end(),
+                                   [&](Host other) { return f.net.contact(other) == contact; });
+      out.push_back(static_cast<std::size_t>(at - others.begin()));
+    }
+    return out;
+  };
+  using Places = std::vector<std::size_t>;
+  CHECK(named({}).empty());
+  CHECK(named({0, 1, 2, 3}).empty());
+  CHECK(named({0, 2, 3, 4}) == Places{1});
+  CHECK(named({4, 0, 5, 2}) == Places{1, 3});  // in any order
+  CHECK(named({0, 1}) == Places{2, 3});        // fewer than k: all that are missing
+}
+
 TEST_CASE("a store is answered only when its commit is durable") {
   Serving f;
   f.net.storage(f.a).pump_at_most = 0;
@@ -167,7 +202,7 @@ TEST_CASE("stores of one batch are all answered by its commit") {
 TEST_CASE("a newer version is said to supersede an older one") {
   Serving f;
   f.store(f.owned(5, "new"));
-  CHECK(f.store(f.owned(4, "old")) == stored(StoreStatus::superseded, 5));
+  CHECK(f.store(f.owned(4, "old")) == superseded_by(f.owned(5, "new")));
   CHECK(f.net.stats(f.a).equivocations == 0);
 }
 
@@ -181,7 +216,7 @@ TEST_CASE("being superseded by a version that is not durable yet is not said bef
   const auto answers = f.net.sent_of<Stored>(f.a, f.b);
   REQUIRE(answers.size() == 2);
   CHECK(answers[0].message.body == wire::Body(Stored{StoreStatus::durable, 5}));
-  CHECK(answers[1].message.body == wire::Body(Stored{StoreStatus::superseded, 5}));
+  CHECK(answers[1].message.body == superseded_by(f.owned(5, "new")));
 }
 
 TEST_CASE("a store that expects a sequence is taken only where none follows that one") {
@@ -198,15 +233,15 @@ TEST_CASE("a store that expects a sequence is taken only where none follows that
   }
   SUBCASE("another one of the same sequence is, whatever their digests") {
     for (const std::string value : {"a", "b", "c", "d", "e", "f"}) {
-      CHECK(store(1, value, 0) == stored(StoreStatus::superseded, 1));
+      CHECK(store(1, value, 0) == superseded_by(f.owned(1, "first")));
     }
     CHECK(text_of(f.net.storage(f.a).find(f.key())->value().record.value) == "first");
   }
   SUBCASE("a newer one than expected is, though the one offered is newer still") {
-    CHECK(store(5, "fifth", 0) == stored(StoreStatus::superseded, 1));
+    CHECK(store(5, "fifth", 0) == superseded_by(f.owned(1, "first")));
   }
   SUBCASE("the record itself is, which may be that of another who said the same") {
-    CHECK(store(1, "first", 0) == stored(StoreStatus::superseded, 1));
+    CHECK(store(1, "first", 0) == superseded_by(f.owned(1, "first")));
   }
 }
 
@@ -220,7 +255,7 @@ TEST_CASE("of stores that expect the same sequence one is taken before any is du
   const auto answers = f.net.sent_of<Stored>(f.a, f.b);
   REQUIRE(answers.size() == 2);
   CHECK(answers[0].message.body == wire::Body(Stored{StoreStatus::durable, 1}));
-  CHECK(answers[1].message.body == wire::Body(Stored{StoreStatus::superseded, 1}));
+  CHECK(answers[1].message.body == superseded_by(f.owned(1, "one")));
 }
 
 TEST_CASE("what expired and is remembered supersedes a store that expects an older one") {
@@ -281,7 +316,7 @@ TEST_CASE("two values with one sequence are noticed and the same one stays on ev
   }
   SUBCASE("the larger comes first") {
     f.store(second);
-    CHECK(f.store(first) == stored(StoreStatus::superseded, 1));
+    CHECK(f.store(first) == superseded_by(second));
   }
   CHECK(f.net.stats(f.a).equivocations == 1);
   CHECK(f.net.noticed(f.a, "equivocation"));

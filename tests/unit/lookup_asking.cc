@@ -451,3 +451,108 @@ TEST_CASE("whom this node has reached itself is asked where it was reached") {
   search.lookup.add(reached.ref(), 1, false, true);
   CHECK(search.lookup.next() == reached.ref());
 }
+
+TEST_CASE("in the next round those that answered are asked again, all at once and nearest first") {
+  SmallLookup search({.width = 2, .alpha = 1});
+  search.add_all({1, 2, 3, 4, 5});
+  search.ask();
+  search.answer(1);
+  search.ask();
+  search.answer(2);
+  REQUIRE(search.lookup.done());
+  search.lookup.ask_again(4);
+  CHECK_FALSE(search.lookup.done());
+  CHECK(search.ask() == Names{1, 2, 3, 4});
+  for (const int name : {1, 2, 3}) search.answer(static_cast<std::uint8_t>(name));
+  CHECK_FALSE(search.lookup.done());
+  search.answer(4);
+  CHECK(search.lookup.done());
+  CHECK(search.lookup.hops() == 1);
+}
+
+TEST_CASE("in the next round one that fails is replaced by one") {
+  SmallLookup search({.width = 2, .alpha = 2});
+  search.add_all({1, 2, 3, 4, 5, 6});
+  search.ask();
+  search.answer(1);
+  search.answer(2);
+  search.lookup.ask_again(3);
+  CHECK(search.ask() == Names{1, 2, 3});
+  search.fail(1);
+  CHECK(search.ask() == Names{4});
+  search.lookup.on_slow(search.peer(2).ref());
+  CHECK(search.ask() == Names{5});
+  CHECK(search.ask().empty());
+}
+
+TEST_CASE("in the next round nearer ones that are named are asked too") {
+  SmallLookup search({.width = 1, .alpha = 1});
+  search.add_all({4, 8});
+  search.ask();
+  search.answer(4);
+  search.lookup.ask_again(2);
+  CHECK(search.ask() == Names{4, 8});
+  search.answer(8);
+  search.add(6);
+  CHECK(search.ask() == Names{6});
+  search.add(9);
+  CHECK(search.ask().empty());
+  search.answer(4);
+  CHECK_FALSE(search.lookup.done());
+  search.answer(6);
+  CHECK(search.lookup.done());
+}
+
+TEST_CASE("whoever is still asked for what went before follows when it has answered") {
+  SmallLookup search({.width = 1, .alpha = 3});
+  search.add_all({1, 2, 3});
+  search.lookup.set_width(3);
+  search.ask();
+  search.lookup.on_slow(search.peer(2).ref());
+  search.answer(1);
+  search.lookup.ask_again(3);
+  CHECK(search.lookup.awaits(search.peer(2).ref()) == false);
+  CHECK(search.ask() == Names{1});
+  CHECK(search.lookup.awaits(search.peer(1).ref()));
+  search.answer(2);  // late, and to the first request
+  search.answer(3);
+  CHECK(search.lookup.answered_count() == 0);
+  CHECK(search.ask() == Names{2, 3});
+}
+
+TEST_CASE("where one near node is enough a lookup is done when any has answered") {
+  OneFirst search({});
+  search.lookup.ask_one_first(4, true);
+  for (const int name : {2, 3, 200}) search.add_verified(static_cast<std::uint8_t>(name));
+  CHECK(search.ask() == Names{2});
+  search.answer(2);
+  CHECK(search.lookup.done());
+  CHECK(search.ask().empty());
+  OneFirst far({200, 201});
+  far.lookup.ask_one_first(4, true);
+  CHECK(far.ask() == Names{200, 201});
+  far.answer(200);
+  CHECK_FALSE(far.lookup.done());
+  far.answer(201);
+  CHECK(far.lookup.done());
+}
+
+TEST_CASE("nodes that were heard or are known exist, whatever becomes of them") {
+  SmallLookup search({.width = 4, .alpha = 4});
+  search.add_verified(1);
+  search.add_verified(2);
+  search.add(3);
+  search.add(4);
+  search.ask();
+  CHECK(search.lookup.existing_count() == 0);
+  CHECK(search.lookup.possible_count() == 4);
+  search.lookup.on_slow(search.peer(1).ref());
+  search.lookup.on_slow(search.peer(3).ref());
+  search.fail(1);
+  search.fail(2);
+  search.fail(3);
+  CHECK(search.lookup.existing_count() == 1);
+  search.lookup.on_failed(search.peer(4).ref(), true);
+  CHECK(search.lookup.existing_count() == 2);
+  CHECK(search.lookup.possible_count() == 2);
+}

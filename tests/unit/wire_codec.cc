@@ -67,7 +67,7 @@ const std::string kContact = "92 " + kKey + " 91 " + kEndpoint;
 std::string nodes_with(const std::string& endpoints) {
   return "94 22 07 91 92 " + kKey + " " + endpoints + " c0";
 }
-std::string store_of(const std::string& record) { return "94 04 07 " + record + " c0"; }
+std::string store_of(const std::string& record) { return "95 04 07 " + record + " c0 c400"; }
 
 TEST_CASE("codec: every sample message comes back as it went") {
   for (const auto& sample : sample_messages()) {
@@ -98,7 +98,9 @@ TEST_CASE("codec: messages of the largest sizes allowed are taken") {
   const Contacts contacts(limits.contacts_per_reply, contact);
   const std::vector<Record> announcements(kProvidersPerReply, sample_record(RecordType::provider));
   for (const Body& body :
-       {Body{Nodes{contacts, record}}, Body{Providers{contacts, announcements}}}) {
+       {Body{Nodes{contacts, record}}, Body{Providers{contacts, announcements}},
+        Body{Stored{StoreStatus::superseded, record.sequence, contacts, record}},
+        Body{Store{record, 0, RecycledVector<std::uint64_t>(limits.contacts_per_reply)}}}) {
     const Message message{~std::uint64_t{0}, body};
     const Bytes payload = encode(message);
     CHECK(payload.size() < limits.frame_bytes);
@@ -163,20 +165,20 @@ TEST_CASE("codec: what is no array of a message is refused") {
   check_all({
       {"", "a message that is cut off or not msgpack"},
       {"c1", "a message that is cut off or not msgpack"},
-      {"07", "message: uint 7, must be array 2..5"},
-      {"ff", "message: signed integer 0, must be array 2..5"},
-      {"c0", "message: nil 0, must be array 2..5"},
-      {"c3", "message: bool 0, must be array 2..5"},
-      {"ca 3f800000", "message: float 0, must be array 2..5"},
-      {"cb 3ff0000000000000", "message: float 0, must be array 2..5"},
-      {"a0", "message: str 0, must be array 2..5"},
-      {"c403 920107", "message: bin 3, must be array 2..5"},
-      {"d4 00 00", "message: ext 2, must be array 2..5"},
-      {"81 01 07", "message: map 1, must be array 2..5"},
-      {"82 01 07 01 07", "message: map 2, must be array 2..5"},
-      {"90", "message: array 0, must be array 2..5"},
-      {"91 01", "message: array 1, must be array 2..5"},
-      {"96 01 07 07 07 07 07", "message: array 6, must be array 2..5"},
+      {"07", "message: uint 7, must be array 2..6"},
+      {"ff", "message: signed integer 0, must be array 2..6"},
+      {"c0", "message: nil 0, must be array 2..6"},
+      {"c3", "message: bool 0, must be array 2..6"},
+      {"ca 3f800000", "message: float 0, must be array 2..6"},
+      {"cb 3ff0000000000000", "message: float 0, must be array 2..6"},
+      {"a0", "message: str 0, must be array 2..6"},
+      {"c403 920107", "message: bin 3, must be array 2..6"},
+      {"d4 00 00", "message: ext 2, must be array 2..6"},
+      {"81 01 07", "message: map 1, must be array 2..6"},
+      {"82 01 07 01 07", "message: map 2, must be array 2..6"},
+      {"90", "message: array 0, must be array 2..6"},
+      {"91 01", "message: array 1, must be array 2..6"},
+      {"97 01 07 07 07 07 07 07", "message: array 7, must be array 2..6"},
   });
 }
 
@@ -200,10 +202,10 @@ TEST_CASE("codec: a message with more or fewer elements than its type has is ref
       {"93 01 07 07", "an array of 3 elements for a type that has 2"},
       {"92 02 07", "an array of 2 elements for a type that has 3"},
       {"94 03 07 c440 64*00 07", "an array of 4 elements for a type that has 3"},
-      {"92 04 07", "an array of 2 elements for a type that has 4"},
+      {"92 04 07", "an array of 2 elements for a type that has 5"},
       {"93 21 07 07", "an array of 3 elements for a type that has 2"},
       {"93 22 07 90", "an array of 3 elements for a type that has 4"},
-      {"93 23 07 00", "an array of 3 elements for a type that has 4"},
+      {"93 23 07 00", "an array of 3 elements for a type that has 6"},
       {"95 24 07 01 a0 00", "an array of 5 elements for a type that has 4"},
       {store_of("93 02 00 c400"), "an array of 3 elements for a type that has 7"},
       {store_of("94 01 00 c400 00"), "an array of 4 elements for a type that has 3"},
@@ -227,9 +229,9 @@ TEST_CASE("codec: request ids and keys of another type or size are refused") {
 }
 
 TEST_CASE("codec: what a store expects is nothing or a sequence") {
-  const std::string store = "94 04 07 93 01 00 c400 ";
+  const std::string store = "95 04 07 93 01 00 c400 ";
   const auto expects = [&](const std::string& bytes) {
-    const auto back = decode(hex(store + bytes), Limits{});
+    const auto back = decode(hex(store + bytes + " c400"), Limits{});
     REQUIRE(back.ok());
     return std::get<Store>(back->body).expects;
   };
@@ -237,9 +239,36 @@ TEST_CASE("codec: what a store expects is nothing or a sequence") {
   CHECK(expects("00") == 0);
   CHECK(expects("cf ffffffffffffffff") == ~std::uint64_t{0});
   check_all({
-      {"93 04 07 93 01 00 c400", "an array of 3 elements for a type that has 4"},
+      {"94 04 07 93 01 00 c400 c0", "an array of 4 elements for a type that has 5"},
       {store + "c2", "sequence expected: bool 0, must be uint 0..18446744073709551615"},
       {store + "ff", "sequence expected: signed integer 0, must be uint 0..18446744073709551615"},
+  });
+}
+
+TEST_CASE("codec: whom the asker of a store knows is a list of eight bytes each") {
+  const std::string store = "95 04 07 93 01 00 c400 c0 ";
+  const auto known = [&](const std::string& bytes) {
+    const auto back = decode(hex(store + bytes), Limits{});
+    REQUIRE(back.ok());
+    return std::get<Store>(back->body).known;
+  };
+  CHECK(known("c400").empty());
+  CHECK(known("c410 7*00 01 8*ff") == RecycledVector<std::uint64_t>{1, ~std::uint64_t{0}});
+  CHECK(known("c5 0140 320*00").size() == 40);
+  check_all({
+      {store + "c407 7*00", "known: 7 bytes, must be a multiple of 8"},
+      {store + "c5 0148 328*00", "known: bin 328, must be bin 0..320"},
+      {store + "c0", "known: nil 0, must be bin 0..320"},
+  });
+}
+
+TEST_CASE("codec: contacts and record of a reply to a store are held to the rules of all") {
+  const std::string stored = "96 23 07 02 05 ";
+  CHECK(fault_of(hex(stored + "91 " + kContact + " 93 01 00 c400")) == "");
+  check_all({
+      {stored + "dc0029 41*90 c0", "contacts: array 41, must be array 0..40"},
+      {stored + "c0 c0", "contacts: nil 0, must be array 0..40"},
+      {stored + "90 92 01 00", "record: array 2, must be array 3..7"},
   });
 }
 
@@ -343,8 +372,8 @@ TEST_CASE("codec: replies with providers that are malformed are refused") {
 
 TEST_CASE("codec: replies with numbers or text out of range are refused") {
   check_all({
-      {"94 23 07 03 00", "status: uint 3, must be uint 0..2"},
-      {"94 23 07 00 ff", "sequence held: signed integer 0, must be uint 0..18446744073709551615"},
+      {"96 23 07 03 00", "status: uint 3, must be uint 0..2"},
+      {"96 23 07 00 ff", "sequence held: signed integer 0, must be uint 0..18446744073709551615"},
       {"94 24 07 00 a0", "failure code: uint 0, must be uint 1..3"},
       {"94 24 07 04 a0", "failure code: uint 4, must be uint 1..3"},
       {"94 24 07 01 c400", "detail: bin 0, must be str 0..200"},
@@ -408,20 +437,20 @@ TEST_CASE("codec: lengths and integers in a longer form than needed are refused"
 
 TEST_CASE("codec: payloads that claim to be huge or deep are refused at once") {
   check_all({
-      {"ddffffffff", "message: array 4294967295, must be array 2..5"},
-      {"ddffffffff 1000*00", "message: array 4294967295, must be array 2..5"},
-      {"dfffffffff", "message: map 4294967295, must be array 2..5"},
+      {"ddffffffff", "message: array 4294967295, must be array 2..6"},
+      {"ddffffffff 1000*00", "message: array 4294967295, must be array 2..6"},
+      {"dfffffffff", "message: map 4294967295, must be array 2..6"},
       {"c6ffffffff", "a message that is cut off or not msgpack"},
       {"dbffffffff", "a message that is cut off or not msgpack"},
       {"c9ffffffff", "a message that is cut off or not msgpack"},
       {"93 02 07 c6ffffffff 64*00", "a message that is cut off or not msgpack"},
       {"94 22 07 ddffffffff", "contacts: array 4294967295, must be array 0..40"},
       {"94 22 07 dcffff", "contacts: array 65535, must be array 0..40"},
-      {"100000*91", "message: array 1, must be array 2..5"},
+      {"100000*91", "message: array 1, must be array 2..6"},
       {"100000*92", "type: array 2, must be uint 0..18446744073709551615"},
       {"94 22 07 100000*91", "contact: array 1, must be array 2"},
       {"94 22 07 91 92 100000*92", "contact key: array 2, must be bin 32"},
-      {"100000*81", "message: map 1, must be array 2..5"},
+      {"100000*81", "message: map 1, must be array 2..6"},
   });
 }
 
@@ -462,7 +491,7 @@ TEST_CASE("codec: hellos that are malformed are refused") {
       {"", "a message that is cut off or not msgpack"},
       {"92 01 07", "type: 1 is no hello"},
       {"94 00 01 c401 6e 90", "an array of 4 elements for a type that has 5"},
-      {"96 00 01 c401 6e 90 c2 c2", "message: array 6, must be array 2..5"},
+      {"96 00 01 c401 6e 90 c2 c2", "an array of 6 elements for a type that has 5"},
       {"95 00 ff c401 6e 90 c2", "version: signed integer 0, must be uint 0..4294967295"},
       {"95 00 cf0000000100000000 c401 6e 90 c2",
        "version: uint 4294967296, must be uint 0..4294967295"},
