@@ -60,6 +60,7 @@ OpId Engine::start(Now now, Request request, Duration timeout) {
     if (!closed_) ++stats_.operations_refused;
     const OpId id = next_op_++;
     events_.push(Completed{id, operation->end(now, closed_ ? Errc::closed : Errc::busy)});
+    find_due();
     return id;
   }
   const OpId id = begin(now, std::move(operation), purpose, timeout);
@@ -99,6 +100,7 @@ void Engine::close(Now now) {
   unanswered_of_.clear();
   awaited_.clear();
   outgoing_.clear();
+  find_due();
 }
 
 void Engine::on_frame(Now now, const Peer& from, ByteView frame) {
@@ -197,8 +199,7 @@ void Engine::on_committed(Now now, CommitId commit, const Result<void>& result) 
 // Whoever has not called for long after it was asked to stood still. When a laptop sleeps, only the
 // calendar goes on.
 void Engine::look_at_the_clock(Now now) {
-  const auto due = next_timeout();
-  const bool late = due && now.at - *due > kStoodStill;
+  const bool late = due_ && now.at - *due_ > kStoodStill;
   const Duration slept = (now.wall - last_look_.wall) - (now.at - last_look_.at);
   const bool first = last_look_.wall == WallTime{};
   if (late || (!first && slept > kStoodStill)) upkeep_.on_stood_still(now.at);
@@ -243,6 +244,7 @@ void Engine::on_timeout(Now now) {
 void Engine::add_bootstrap(const Bootstrap& where) {
   if (bootstrap_.size() < kMaxBootstrap) bootstrap_.insert(where);
   has_way_in_ = true;
+  find_due();
 }
 
 // The time serves as the sequence, so that nothing need be read from the network first.
@@ -268,21 +270,6 @@ std::optional<Outgoing> Engine::poll_outgoing() {
 }
 
 std::optional<Event> Engine::poll_event() { return events_.pop(); }
-
-std::optional<TimePoint> Engine::next_timeout() const {
-  if (closed_) return std::nullopt;
-  std::optional<TimePoint> next = rpcs_.next_timeout();
-  const auto consider = [&](std::optional<TimePoint> at) {
-    if (at) next = next ? std::min(*next, *at) : *at;
-  };
-  if (!deadlines_.empty()) consider(deadlines_.begin()->first);
-  if (!wakes_.empty()) consider(wakes_.begin()->first);
-  if (watches_) consider(watches_->peers.next_timeout());
-  consider(upkeep_.next_timeout());
-  consider(sync_plan_.next_timeout());
-  consider(expiry_due_);
-  return next;
-}
 
 Stats Engine::stats() const {
   Stats out = stats_;
@@ -492,13 +479,29 @@ void Engine::settle(Now now) {
   run_upkeep(now);
   run_sync(now);
   expiry_due_.reset();
-  const auto expiry = store_.next_expiry();
-  if (!expiry) return;
-  if (*expiry <= now.wall && next_expire_ <= now.at) {
-    store_.expire(now, kExpireBatch);
-    next_expire_ = now.at + kExpirePause;
+  if (const auto expiry = store_.next_expiry()) {
+    if (*expiry <= now.wall && next_expire_ <= now.at) {
+      store_.expire(now, kExpireBatch);
+      next_expire_ = now.at + kExpirePause;
+    }
+    expiry_due_ = std::max<TimePoint>(now.at + (*expiry - now.wall), next_expire_);
   }
-  expiry_due_ = std::max<TimePoint>(now.at + (*expiry - now.wall), next_expire_);
+  find_due();
+}
+
+void Engine::find_due() {
+  due_.reset();
+  if (closed_) return;
+  due_ = rpcs_.next_timeout();
+  const auto consider = [&](std::optional<TimePoint> at) {
+    if (at) due_ = due_ ? std::min(*due_, *at) : *at;
+  };
+  if (!deadlines_.empty()) consider(deadlines_.begin()->first);
+  if (!wakes_.empty()) consider(wakes_.begin()->first);
+  if (watches_) consider(watches_->peers.next_timeout());
+  consider(upkeep_.next_timeout());
+  consider(sync_plan_.next_timeout());
+  consider(expiry_due_);
 }
 
 // ---- requests of ours

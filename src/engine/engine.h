@@ -90,7 +90,7 @@ class Engine {
   std::optional<Outgoing> poll_outgoing();
   std::optional<Commit> poll_commit() { return store_.poll_commit(); }
   std::optional<Event> poll_event();
-  std::optional<TimePoint> next_timeout() const;
+  std::optional<TimePoint> next_timeout() const { return due_; }
 
   // ---- looking
   const Config& config() const { return config_; }
@@ -147,6 +147,7 @@ class Engine {
   void republish(Now now, const Key& key);
   std::optional<Record> to_republish(Now now, const Key& key);
   void settle(Now now);
+  void find_due();
 
   // comparing with neighbours (sync.cc)
   void run_sync(Now now);
@@ -227,6 +228,7 @@ class Engine {
 
   std::uint64_t last_announced_ = 0;  // sequence
   std::optional<TimePoint> expiry_due_;
+  std::optional<TimePoint> due_;  // the earliest of all, found after every input
   std::map<std::string_view, Quota> notices_;
   TimePoint next_expire_{};  // not before: a batch a pause, however fast the storage is
 
