@@ -31,7 +31,7 @@ class Spares {
  private:
   static constexpr std::size_t kKept = 256 * 1024;
 
-  std::array<Bytes, 16> buffers_;
+  std::array<Bytes, 64> buffers_;  // a turn may well write to so many connections
   std::size_t count_ = 0;
   std::size_t kept_ = 0;  // bytes they have room for
 };
