@@ -91,7 +91,7 @@ std::optional<wire::Body> Engine::serve_store(Now now, const Peer& from, std::ui
   }
   const Key key = key_of(record);
   // The very record we hold was verified when it came.
-  const auto held = store_.newest(now, key);
+  auto held = store_.newest(now, key);
   if (!(held && *held && (*held)->record == record) && !planted(Plant::skip_signature)) {
     if (auto valid = verify(record, key, config_.network); !valid) {
       ++stats_.records_invalid;
