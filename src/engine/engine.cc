@@ -168,12 +168,15 @@ void Engine::on_committed(Now now, CommitId commit, const Result<void>& result) 
   }
   const auto [first, last] = unanswered_.equal_range(commit);
   for (auto it = first; it != last; ++it) {
-    const Unanswered& waiting = it->second;
+    Unanswered& waiting = it->second;
     if (auto of = unanswered_of_.find(waiting.peer); of != unanswered_of_.end()) {
       if (--of->second == 0) unanswered_of_.erase(of);
     }
     if (result) {
-      answer(waiting.peer, waiting.request, waiting.reply);
+      if (waiting.reply.status == wire::StoreStatus::superseded) {
+        waiting.reply.record = readable(now, waiting.key);
+      }
+      answer(waiting.peer, waiting.request, std::move(waiting.reply));
     } else {
       const bool full = result.error().code == Errc::busy;
       answer(waiting.peer, waiting.request,

@@ -117,7 +117,8 @@ class Engine {
   struct Unanswered {
     PublicKey peer;
     std::uint64_t request = 0;
-    wire::Stored reply;
+    Key key;
+    wire::Stored reply;  // without the record, which is in the store by then
   };
   // A version that became durable, and who has not been sent it yet.
   struct Push {

@@ -118,7 +118,7 @@ std::optional<wire::Body> Engine::serve_store(Now now, const Peer& from, std::ui
       break;
     case Status::superseded:
       stored.status = wire::StoreStatus::superseded;
-      if (held && *held) stored.record = std::move((*held)->record);
+      if (!verdict.commit && held && *held) stored.record = std::move((*held)->record);
       break;
     case Status::refused:
       return Failure{FailureCode::refused, verdict.detail};
@@ -127,7 +127,7 @@ std::optional<wire::Body> Engine::serve_store(Now now, const Peer& from, std::ui
   }
   if (!verdict.commit) return stored;
   ++unanswered_of_[from.contact.key];
-  unanswered_.emplace(*verdict.commit, Unanswered{from.contact.key, request, stored});
+  unanswered_.emplace(*verdict.commit, Unanswered{from.contact.key, request, key, std::move(stored)});
   return std::nullopt;
 }
 

@@ -35,6 +35,7 @@ void Lookup::insert(Candidate candidate) {
     if (improves(*known, contact, candidate.verified)) {
       candidate.top = known->top;
       candidate.retried = known->state == State::failed;
+      candidate.exists = known->exists;
       *known = std::move(candidate);
     }
     return;
@@ -108,7 +109,7 @@ std::optional<Lookup::Namer> Lookup::on_answer(ContactRef peer) {
   if (candidate->state == State::waiting) --waiting_;
   candidate->state = candidate->earlier ? State::fresh : State::answered;
   candidate->exists = true;
-  if (one_is_enough_ && is_near(*candidate)) has_enough_ = true;
+  if (end_after_ > 0 && is_near(*candidate, end_bits_)) has_enough_ = --end_after_ == 0;
   no_longer_alone(*candidate);
   judge_namers(*candidate, false);
   candidate->verified = true;
@@ -138,8 +139,9 @@ void Lookup::on_failed(ContactRef peer, bool exists) {
 }
 
 void Lookup::ask_again(int width) {
-  first_round_ = one_is_enough_ = has_enough_ = false;
+  first_round_ = has_enough_ = false;
   near_bits_ = Id::kBits + 1;
+  end_after_ = 0;
   options_.width = width;
   options_.alpha = static_cast<int>(options_.max);
   for (Candidate& candidate : shortlist_) {
@@ -187,7 +189,7 @@ bool Lookup::done() const {
 }
 
 bool Lookup::ran_dry() const {
-  return waiting_ == 0 && answered_count() < static_cast<std::size_t>(options_.width);
+  return !has_enough_ && waiting_ == 0 && answered_count() < static_cast<std::size_t>(options_.width);
 }
 
 RecycledVector<ContactRef> Lookup::answered(std::size_t n) const {
@@ -234,12 +236,12 @@ std::size_t Lookup::possible_count() const {
                     [this](const Candidate& c) { return c.exists || is_possible(c); }));
 }
 
-RecycledVector<std::uint64_t> Lookup::nearest(std::size_t n) const {
-  RecycledVector<std::uint64_t> out;
+RecycledVector<ContactRef> Lookup::possible(std::size_t n) const {
+  RecycledVector<ContactRef> out;
   out.reserve(n);
   for (const Candidate& candidate : shortlist_) {
     if (out.size() == n) break;
-    if (is_possible(candidate)) out.push_back(candidate.top ^ target_.top());
+    if (is_possible(candidate)) out.push_back(candidate.contact.ref());
   }
   return out;
 }
@@ -283,21 +285,21 @@ bool Lookup::closing() const {
   return false;
 }
 
-bool Lookup::is_near(const Candidate& candidate) const {
-  return shared_prefix(candidate.contact.id(), target_) >= near_bits_;
+bool Lookup::is_near(const Candidate& candidate, int bits) const {
+  return shared_prefix(candidate.contact.id(), target_) >= bits;
 }
 
 bool Lookup::waits_for_one() const {
   if (near_bits_ > Id::kBits) return false;
   for (const Candidate& candidate : shortlist_) {
-    if (!is_near(candidate)) return false;
+    if (!is_near(candidate, near_bits_)) return false;
     if (candidate.state == State::waiting) return candidate.verified;
   }
   return false;
 }
 
 void Lookup::no_longer_alone(const Candidate& candidate) {
-  if (near_bits_ <= Id::kBits && is_near(candidate)) near_bits_ = Id::kBits + 1;
+  if (near_bits_ <= Id::kBits && is_near(candidate, near_bits_)) near_bits_ = Id::kBits + 1;
 }
 
 bool Lookup::doubted(const Candidate& candidate) const {

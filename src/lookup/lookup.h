@@ -13,12 +13,12 @@
 // likely to have that is asked alone, if this node has reached it before; once it has answered
 // without ending the search, is slow or failed, the search goes on as above.
 //
-// An answer of one so near may be enough, or all that is wanted: as long as the nodes around the
-// target know each other it names the nearest of them.
+// Where it is enough to know the surroundings of the target, a lookup can end once a few so near have
+// answered: as long as the nodes there know each other, they name the nearest.
 //
 // Once done, a lookup can ask for something else (a round): those that answered are candidates
 // anew, all at once, nearest first, with everybody whom they name now; those still asked for what
-// went before follow when they have answered.
+// went before follow when they have answered. One that is slow or fails then is replaced by one.
 //
 // A peer that is slow stops counting: its slot goes to the next candidate and completion no longer
 // waits for it, but a late answer is used. A suspect (somebody who was silent lately) is asked only
@@ -60,10 +60,12 @@ class Lookup {
   Lookup(const Id& target, const Id& self, Options options, ContactBook& book);
 
   // Asks the first candidate alone that shares at least so many bits with the target, if it is
-  // verified. `enough`: is done when one so near has answered. To be said before next().
-  void ask_one_first(int near_bits, bool enough = false) {
-    near_bits_ = near_bits;
-    one_is_enough_ = enough;
+  // verified. To be said before next().
+  void ask_one_first(int near_bits) { near_bits_ = near_bits; }
+  // Ends the first round when `n` that share at least so many bits with the target have answered.
+  void end_near(int bits, int n) {
+    end_bits_ = bits;
+    end_after_ = n;
   }
 
   // Somebody to consider, `hops` steps away (1: from the own table). Ignored if known, if it is the
@@ -116,8 +118,8 @@ class Lookup {
   std::size_t existing_count() const;
   // Those, and whoever is still to be asked or to answer.
   std::size_t possible_count() const;
-  // Up to n of which nothing speaks against their being there, nearest first, by Id::top().
-  RecycledVector<std::uint64_t> nearest(std::size_t n) const;
+  // Up to n that answered or may yet, nearest first; borrowed from the lookup.
+  RecycledVector<ContactRef> possible(std::size_t n) const;
   // How many of these are nearer to the target than the own id.
   std::size_t nearer_than_self() const;
   // The hops of the nearest that answered; 0 if none did.
@@ -159,7 +161,7 @@ class Lookup {
   }
   bool is_possible(const Candidate& candidate) const;
   bool closing() const;
-  bool is_near(const Candidate& candidate) const;
+  bool is_near(const Candidate& candidate, int bits) const;
   // The one that is asked alone is waited for.
   bool waits_for_one() const;
   // `candidate` answered, is slow or failed.
@@ -180,8 +182,9 @@ class Lookup {
   ContactBook& book_;
   RecycledVector<Candidate> shortlist_;  // by distance
   int near_bits_ = Id::kBits + 1;        // more than there are: nobody is asked alone
-  bool one_is_enough_ = false;
-  bool has_enough_ = false;  // one so near answered, and that is enough
+  int end_bits_ = 0;
+  int end_after_ = 0;        // so many more that share end_bits_; 0: does not end so
+  bool has_enough_ = false;  // they have answered
   bool first_round_ = true;
   int waiting_ = 0;
   int asked_ = 0;

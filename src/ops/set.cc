@@ -2,8 +2,8 @@
 // and count.
 //
 // The walk asks no more than it must. For a new version: r of the nearest, which show the sequence
-// of every acknowledged one. For a record that is ready: one node so near to the key that it is
-// likely to know all replicas. Then the record is signed, and a round of stores goes to the nearest
+// of every acknowledged one. For a record that is ready: two nodes so near to the key that they are
+// likely to know all replicas, and that one liar does not lead it astray. Then the record is signed, and a round of stores goes to the nearest
 // known, as many as the target lacks without this node. Each store says which nodes are known, and
 // each reply names those nearer that are missing, which are asked too: so the round ends with the
 // very nodes that a walk to the k nearest would have found. One that fails, is slow or says busy is
@@ -33,6 +33,8 @@ namespace {
 
 // Nobody writes a name so often.
 constexpr std::uint64_t kMostRaise = std::uint64_t{1} << 32;
+// Of whoever is near a key.
+constexpr int kWitnesses = 2;
 
 const char* verb_of(const Record& record) {
   const auto announcement = announced(record);
@@ -66,20 +68,22 @@ class SetOp final : public Operation {
         new_version_(false),
         record_(std::move(request.record)),
         key_(key_of(record_)),
-        walk_(env, key_, read_quorum(env.config.k), wire::FindNode{key_}),
+        walk_(env, key_, std::min(kWitnesses, env.config.k), wire::FindNode{key_}),
         via_(std::move(request.via)) {}
 
   void start(Now now) override {
     walk_.start(now, std::exchange(via_, {}));
     if (new_version_) look_here();
-    if (!expects_) walk_.lookup().ask_one_first(env_.table.own_bits(), !new_version_);
+    if (!new_version_) walk_.lookup().end_near(env_.table.own_bits(), kWitnesses);
   }
 
   std::optional<Action> poll_action(Now now) override {
     if (storing_) {
       if (refused_enough()) return std::nullopt;
-      std::get<wire::Store>(walk_.request()).known =
-          walk_.lookup().nearest(static_cast<std::size_t>(env_.config.k));
+      set_width();
+      auto& known = std::get<wire::Store>(walk_.request()).known;
+      known.clear();
+      for (const ContactRef peer : nearest(env_.config.k)) known.push_back(env_.book.top(peer));
     }
     return walk_.poll_action(now);
   }
@@ -144,15 +148,17 @@ class SetOp final : public Operation {
       }
       begin_storing(now);
     }
+    set_width();
     if (!settled()) return std::nullopt;
     if (store_here_if_near(now)) return poll_result(now);
-    if (outdone_ && sign_again(now, *outdone_)) return poll_result(now);
+    const auto claimed = sequence_to_exceed();
+    if (outdone_ && sign_again(now, std::max(*outdone_, claimed.value_or(0)))) {
+      return poll_result(now);
+    }
     if (stands()) return OpResult(Result<Receipt>(acknowledge(now)));
     // Those too slow to wait for are waited for if there is no quorum without them.
     if (walk_.lookup().has_slow()) return std::nullopt;
-    if (const auto claim = sequence_to_exceed(); claim && sign_again(now, *claim)) {
-      return poll_result(now);
-    }
+    if (claimed && sign_again(now, *claimed)) return poll_result(now);
     const bool conflict = expects_ && static_cast<int>(claims_.size()) > spare();
     return OpResult(Result<Receipt>(missed(now, conflict ? Errc::conflict : Errc::quorum_not_met)));
   }
@@ -162,7 +168,8 @@ class SetOp final : public Operation {
       return Result<Receipt>(walk_.error(
           code, name(), "ended before the closest nodes were found; nothing was stored"));
     }
-    if (stands()) return Result<Receipt>(acknowledge(now));
+    const bool outlived = outdone_ && !again_;
+    if (stands() && !outlived) return Result<Receipt>(acknowledge(now));
     return Result<Receipt>(missed(now, code));
   }
 
@@ -225,25 +232,25 @@ class SetOp final : public Operation {
   }
   // How many replicas may do without it.
   int spare() const { return target() - write_quorum(target()); }
-  // How many of the target nearest that answered have made it durable.
+  // Up to n of those that answered or may yet, nearest first.
+  RecycledVector<ContactRef> nearest(int n) const {
+    return walk_.lookup().possible(static_cast<std::size_t>(n));
+  }
+  // How many of the target nearest have made it durable, those included that may still answer.
   int good() const {
+    int left = target();
     int out = 0;
-    auto left = static_cast<std::size_t>(target());
     bool here = counts_here();
-    const auto count = [&](bool durable) {
-      --left;
-      out += durable ? 1 : 0;
-    };
-    for (const ContactRef peer : walk_.lookup().answered(left)) {
+    for (const ContactRef peer : nearest(left)) {
       if (here && closer(key_, env_.identity.id(), env_.book.id(peer))) {
-        count(durable_here());
+        out += durable_here() ? 1 : 0;
         here = false;
+        --left;
       }
-      if (left == 0) return out;
-      count(std::ranges::count(durable_, peer) > 0);
+      if (left-- == 0) return out;
+      out += static_cast<int>(std::ranges::count(durable_, peer));
     }
-    if (here && left > 0) count(durable_here());
-    return out;
+    return out + (here && left > 0 && durable_here() ? 1 : 0);
   }
   // A replica has another version of the sequence expected next.
   bool rivalled() const {
@@ -269,6 +276,7 @@ class SetOp final : public Operation {
   std::optional<std::uint64_t> sequence_to_exceed() {
     const int needed = write_quorum(target()) - good();
     if (expects_) return needed <= 0 ? std::optional(record_.sequence) : std::nullopt;
+    if (needed <= 0) return std::nullopt;
     if (static_cast<int>(claims_.size()) < needed) return std::nullopt;
     std::ranges::sort(claims_);
     const std::uint64_t claim = claims_[static_cast<std::size_t>(needed) - 1];
@@ -276,15 +284,19 @@ class SetOp final : public Operation {
     return claim;
   }
 
+  bool is_near() const {
+    return walk_.lookup().nearer_than_self() < static_cast<std::size_t>(env_.config.k);
+  }
+  // Others that are to answer: one less if this node is one of the k nearest and does its part.
+  void set_width() { walk_.set_width(env_.config.k - (counts_here() && is_near() ? 1 : 0)); }
+
   // This node is a replica if fewer than k others are nearer. Returns whether it has just become
   // one. Whom a liar named may have kept it from being one at first.
   bool store_here_if_near(Now now) {
-    const auto k = static_cast<std::size_t>(env_.config.k);
-    if (here_ || env_.config.client || walk_.lookup().nearer_than_self() >= k) return false;
+    if (here_ || env_.config.client || !is_near()) return false;
     const auto verdict = env_.store.offer(now, key_, record_, own_ && !expects_, 0, condition());
     const ContactHold self(env_.book, env_.self());
     walk_.log().asked(now.at, self);
-    walk_.lookup().set_width(walk_.lookup().width() - 1);
     here_ = Outcome::stored;
     using Status = RecordStore::Status;
     switch (verdict.status) {
@@ -315,8 +327,6 @@ class SetOp final : public Operation {
     here_ = outcome;
     const Id& self = env_.identity.id();
     walk_.log().ended(now.at, self, outcome, std::move(detail)).sequence = sequence;
-    // Another is to take its place.
-    if (!counts_here()) walk_.lookup().set_width(walk_.lookup().width() + 1);
   }
 
   Receipt acknowledge(Now now) {

@@ -89,8 +89,13 @@ std::optional<Action> Walk::poll_action(Now now) {
 }
 
 void Walk::ask_again(int width, wire::Body request) {
-  lookup_.ask_again(planted(Plant::one_less_than_k) ? width - 1 : width);
+  lookup_.ask_again(width);
+  set_width(width);
   request_ = std::move(request);
+}
+
+void Walk::set_width(int width) {
+  lookup_.set_width(planted(Plant::one_less_than_k) ? width - 1 : width);
 }
 
 bool Walk::on_answer(Now now, const ContactHold& from, const wire::Body& reply) {

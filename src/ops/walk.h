@@ -52,6 +52,8 @@ class Walk {
 
   // Begins a round of the lookup with another request.
   void ask_again(int width, wire::Body request);
+  // How many of the nearest are to answer in this round.
+  void set_width(int width);
   // A store says which nodes are known when it is sent.
   wire::Body& request() { return request_; }
 

@@ -520,17 +520,28 @@ TEST_CASE("whoever is still asked for what went before follows when it has answe
   CHECK(search.ask() == Names{2, 3});
 }
 
-TEST_CASE("where one near node is enough a lookup is done when any has answered") {
-  OneFirst search({});
-  search.lookup.ask_one_first(4, true);
-  for (const int name : {2, 3, 200}) search.add_verified(static_cast<std::uint8_t>(name));
-  CHECK(search.ask() == Names{2});
-  search.answer(2);
-  CHECK(search.lookup.done());
+TEST_CASE("where two near nodes are enough a lookup is done when two have answered") {
+  SmallLookup search({.width = 2, .alpha = 3});
+  search.lookup.end_near(4, 2);  // those below 16
+  search.add_all({4, 8, 200});
+  CHECK(search.ask() == Names{4, 8});
+  search.answer(8);
+  CHECK_FALSE(search.lookup.done());
+  search.add(1);
+  CHECK(search.ask() == Names{1});
+  search.answer(4);
+  CHECK(search.lookup.done());  // though 1 is nearer
   CHECK(search.ask().empty());
-  OneFirst far({200, 201});
-  far.lookup.ask_one_first(4, true);
-  CHECK(far.ask() == Names{200, 201});
+  CHECK_FALSE(search.lookup.ran_dry());
+  search.lookup.ask_again(3);
+  CHECK_FALSE(search.lookup.done());
+}
+
+TEST_CASE("where nobody is near a lookup that could end there ends as all do") {
+  SmallLookup far({.width = 2, .alpha = 3});
+  far.lookup.end_near(4, 2);
+  far.add_all({200, 201});
+  far.ask();
   far.answer(200);
   CHECK_FALSE(far.lookup.done());
   far.answer(201);

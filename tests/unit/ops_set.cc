@@ -67,6 +67,12 @@ struct Setting {
   }
   Result<Receipt> set() { return net.run<Receipt>(a, net.set("name", "value")); }
   Host peer(std::size_t place) const { return peers[place]; }
+  // One more that is nearer than most and that nobody knows.
+  Host add_nearest() {
+    Host out = net.add_raw();
+    while (net.by_distance(key, {peer(1), out}).front() != out) out = net.add_raw();
+    return out;
+  }
   void lose_stores_to(const std::vector<Host>& lost) {
     delay_stores([lost](Host to) -> std::optional<Duration> {
       if (std::count(lost.begin(), lost.end(), to) > 0) return std::nullopt;
@@ -144,6 +150,47 @@ TEST_CASE("a set asks r nodes for the sequence, and of those it stores on nobody
   REQUIRE(f.set().ok());
   CHECK(f.net.sent_of<wire::FindValue>(f.a).size() == 2);
   CHECK(f.net.sent_of<wire::Store>(f.a).size() == 4);
+}
+
+TEST_CASE("a set says whom it knows and stores on nearer ones that only a replica names") {
+  Setting f;
+  const Host hidden = f.add_nearest();  // known to one replica alone
+  f.net.raw_answer =
+      [&, before = f.net.raw_answer](const Drive::Sent& one) -> std::optional<wire::Body> {
+    const auto* store = std::get_if<wire::Store>(&one.message.body);
+    if (store == nullptr || one.to != f.peer(2)) return before(one);
+    CHECK(store->known.size() == 4);
+    CHECK(store->known.front() == f.net.id(f.peer(0)).top());
+    return Stored{StoreStatus::durable, 1, {f.net.contact(hidden)}, {}};
+  };
+  const auto receipt = f.set();
+  REQUIRE(receipt.ok());
+  CHECK(outcome_of(*receipt, f.net.contact(hidden)) == Outcome::durable);
+  CHECK(receipt->replicas.size() == 5);
+  CHECK(receipt->durable == 4);  // the fifth is no longer one of the four nearest
+}
+
+TEST_CASE("a put asks two nodes at most and stores") {
+  Setting f;
+  REQUIRE(f.net.run<Receipt>(f.a, f.net.put("content")).ok());
+  CHECK(f.net.sent_of<wire::FindNode>(f.a).size() <= 2);
+  CHECK(f.net.sent_of<wire::Store>(f.a).size() == 4);
+}
+
+TEST_CASE("a set that runs out of time after a newer version was proven is not acknowledged") {
+  Setting f;
+  const Host hidden = f.add_nearest();
+  f.net.freeze(hidden);
+  f.answers[f.peer(3)] = Stored{StoreStatus::durable, 1, {f.net.contact(hidden)}, {}};
+  SUBCASE("though enough have made it durable") {
+    f.answers[f.peer(3)] = Stored{StoreStatus::superseded, 7, {f.net.contact(hidden)}, f.version(7)};
+  }
+  // The nearest is still being asked when time is over.
+  const auto result = f.net.run<Receipt>(f.a, f.net.set("name", "value"), 5 * Drive::kLatency);
+  const bool proven = std::get<Stored>(*f.answers[f.peer(3)]).record.has_value();
+  REQUIRE(f.net.sent_of<wire::Store>(f.a, hidden).size() == 1);
+  CHECK(result.ok() != proven);
+  if (proven) CHECK(receipt_of(result).durable == 3);
 }
 
 TEST_CASE("a set is signed once more above a version that a replica proves to hold") {
