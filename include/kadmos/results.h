@@ -45,8 +45,10 @@ struct Receipt {
   WallTime expiry{};           // as signed
   int target = 0;              // replicas wanted: min(k, nodes found alive)
   int quorum = 0;              // w = ceil(2/3 target): what OK promises
-  int durable = 0;             // of the `target` nearest that answered, how many have it durably
-  int hops = 0;                // depth of the lookup that found the replicas
+  // Of the `target` nearest that answered, or were still being asked when time was over, how many
+  // have it durably.
+  int durable = 0;
+  int hops = 0;  // depth of the lookup that found the replicas
   Duration elapsed{};
   // One entry a node asked, this node included if it is a replica. More than the target if some
   // were slow or refused, or nearer ones were found late; those may have it durably (durable or

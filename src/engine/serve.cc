@@ -127,7 +127,8 @@ std::optional<wire::Body> Engine::serve_store(Now now, const Peer& from, std::ui
   }
   if (!verdict.commit) return stored;
   ++unanswered_of_[from.contact.key];
-  unanswered_.emplace(*verdict.commit, Unanswered{from.contact.key, request, key, std::move(stored)});
+  unanswered_.emplace(*verdict.commit,
+                      Unanswered{from.contact.key, request, key, std::move(stored)});
   return std::nullopt;
 }
 

@@ -189,7 +189,8 @@ bool Lookup::done() const {
 }
 
 bool Lookup::ran_dry() const {
-  return !has_enough_ && waiting_ == 0 && answered_count() < static_cast<std::size_t>(options_.width);
+  return !has_enough_ && waiting_ == 0 &&
+         answered_count() < static_cast<std::size_t>(options_.width);
 }
 
 RecycledVector<ContactRef> Lookup::answered(std::size_t n) const {
