@@ -14,9 +14,9 @@ class Once {
  public:
   Once() = default;
   Once(std::nullptr_t) {}
-  template <class F>
-  requires std::is_invocable_v < std::decay_t<F>
-  &, A... > &&(!std::is_same_v<std::decay_t<F>, Once>)Once(F&& f) {
+  template <class F, class = std::enable_if_t<!std::is_same_v<std::decay_t<F>, Once> &&
+                                              std::is_invocable_v<std::decay_t<F>&, A...>>>
+  Once(F&& f) {
     using Held = std::decay_t<F>;
     if constexpr (fits<Held>()) {
       new (place_) Held(std::forward<F>(f));
@@ -49,11 +49,11 @@ class Once {
     void (*destroy)(void*) noexcept;
   };
   static constexpr std::size_t kPlace = 3 * sizeof(void*);
+  static constexpr std::size_t kAlign = alignof(void*);
 
   template <class F>
   static constexpr bool fits() {
-    return sizeof(F) <= kPlace && alignof(F) <= alignof(void*) &&
-           std::is_nothrow_move_constructible_v<F>;
+    return sizeof(F) <= kPlace && alignof(F) <= kAlign && std::is_nothrow_move_constructible_v<F>;
   }
   template <class F>
   static F& at(void* place) {
@@ -74,7 +74,7 @@ class Once {
       [](void* place) noexcept { delete at<F*>(place); }};
 
   const Kind* kind_ = nullptr;
-  alignas(void*) std::byte place_[kPlace];
+  alignas(kAlign) std::byte place_[kPlace];
 };
 
 }  // namespace kadmos::detail
