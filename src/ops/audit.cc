@@ -231,9 +231,7 @@ class AuditOp final : public Operation {
   static void on_stored(Asked& repair, const wire::Body& reply) {
     if (const auto* stored = std::get_if<wire::Stored>(&reply)) {
       repair.sequence = stored->sequence;
-      repair.outcome = stored->status == wire::StoreStatus::durable    ? Outcome::durable
-                       : stored->status == wire::StoreStatus::extended ? Outcome::extended
-                                                                       : Outcome::superseded;
+      repair.outcome = outcome_of(stored->status);
       return;
     }
     Refusal refusal = refusal_in(reply);

@@ -3,12 +3,13 @@
 //
 // The walk asks no more than it must. For a new version: r of the nearest, which show the sequence
 // of every acknowledged one. For a record that is ready: two nodes so near to the key that they are
-// likely to know all replicas, and that one liar does not lead it astray. Then the record is signed, and a round of stores goes to the nearest
-// known, as many as the target lacks without this node. Each store says which nodes are known, and
-// each reply names those nearer that are missing, which are asked too: so the round ends with the
-// very nodes that a walk to the k nearest would have found. One that fails, is slow or says busy is
-// replaced by the next nearest; not for ever, since a record that so many refuse is refused. What
-// counts is what the target nearest did that answered, this node among them if it is near enough.
+// likely to know all replicas, and that one liar does not lead it astray. Then the record is
+// signed, and a round of stores goes to the nearest known, as many as the target lacks without this
+// node. Each store says which nodes are known, and each reply names those nearer that are missing,
+// which are asked too: so the round ends with the very nodes that a walk to the k nearest would
+// have found. One that fails, is slow or says busy is replaced by the next nearest; not for ever,
+// since a record that so many refuse is refused. What counts is what the target nearest did that
+// answered, this node among them if it is near enough.
 //
 // A replica may hold a newer version that r did not show, since its set failed. It proves that with
 // its reply, and the set is signed once more above all that are proven, or the older one could
@@ -73,8 +74,11 @@ class SetOp final : public Operation {
 
   void start(Now now) override {
     walk_.start(now, std::exchange(via_, {}));
-    if (new_version_) look_here();
-    if (!new_version_) walk_.lookup().end_near(env_.table.own_bits(), kWitnesses);
+    if (new_version_) {
+      look_here();
+    } else {
+      walk_.lookup().end_near(env_.table.own_bits(), kWitnesses);
+    }
   }
 
   std::optional<Action> poll_action(Now now) override {
@@ -126,8 +130,7 @@ class SetOp final : public Operation {
   }
 
   void on_committed(Now now, CommitId id, bool ok) override {
-    if (!local_ || local_ != id) return;
-    local_.reset();
+    if (local_ != id) return;
     end_here(now, ok ? Outcome::durable : Outcome::refused, record_.sequence,
              ok ? "" : "this node's storage failed");
   }
@@ -221,11 +224,8 @@ class SetOp final : public Operation {
     }
   }
 
-  // How many replicas there are to be: k, or all nodes if there are fewer.
-  int target() const {
-    const auto others = static_cast<int>(walk_.lookup().possible_count());
-    return std::min(env_.config.k, others + (env_.config.client ? 0 : 1));
-  }
+  // Whoever may still answer may be a replica too.
+  int target() const { return walk_.target_of(walk_.lookup().possible_count()); }
   // Of the stores: what a replica may hold. Nobody comes between, the second time either.
   std::optional<std::uint64_t> condition() const {
     return expects_ ? std::optional(record_.sequence - 1) : std::nullopt;

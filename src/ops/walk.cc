@@ -146,9 +146,8 @@ void Walk::on_invalid(Now now, const ContactHold& from, const std::string& detai
   on_failed(now, from, Outcome::invalid, detail);
 }
 
-int Walk::target() const {
-  const auto others = static_cast<int>(lookup_.existing_count());
-  return std::min(env_.config.k, others + (env_.config.client ? 0 : 1));
+int Walk::target_of(std::size_t others) const {
+  return std::min(env_.config.k, static_cast<int>(others) + (env_.config.client ? 0 : 1));
 }
 
 Closest Walk::closest(Now now) const {

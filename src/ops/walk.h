@@ -73,7 +73,9 @@ class Walk {
   int last_hops() const { return last_hops_; }
   // How many replicas a record of this key should have: k, or all nodes if there are fewer. Nodes
   // that exist are those that answered, those known from before that are slow, and this one.
-  int target() const;
+  int target() const { return target_of(lookup_.existing_count()); }
+  // The same for so many other nodes.
+  int target_of(std::size_t others) const;
   // Nobody answered, and this is not a network of one.
   bool cut_off() const;
   Closest closest(Now now) const;
