@@ -318,9 +318,7 @@ void RecordIndex<Kept>::collect_farthest(const Map& map, Iterator first, Iterato
     return;
   }
   const int bit = shared_prefix(first->first, last->first);
-  Id start_of_ones = last->first;
-  for (int i = bit + 1; i < Id::kBits; ++i) start_of_ones.set_bit(i, false);
-  const Iterator ones = map.lower_bound(start_of_ones);
+  const Iterator ones = map.lower_bound(last->first.keep(bit + 1));
   if (id.bit(bit)) {
     collect_farthest(map, first, std::prev(ones), id, n, out);
     collect_farthest(map, ones, last, id, n, out);
