@@ -4,6 +4,7 @@
 #include <array>
 #include <compare>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +15,8 @@ namespace kadmos {
 
 // An IPv4 address is kept IPv4-mapped (::ffff:a.b.c.d), so one layout serves both families.
 struct Endpoint {
+  static constexpr ByteArray<12> kV4Prefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
   ByteArray<16> ip{};
   std::uint16_t port = 0;
 
@@ -24,7 +27,7 @@ struct Endpoint {
   static std::optional<Endpoint> parse(std::string_view text);
   std::string text() const;
 
-  bool is_v4() const;
+  bool is_v4() const { return std::memcmp(ip.data(), kV4Prefix.data(), kV4Prefix.size()) == 0; }
   // 0.0.0.0 or ::, which a node that listens everywhere has.
   bool is_unspecified() const;
   // Loopback, private (RFC 1918, RFC 4193) or link-local: no address-group cap applies to these.

@@ -6,11 +6,6 @@
 #include <charconv>
 
 namespace kadmos {
-namespace {
-
-constexpr ByteArray<12> kV4Prefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-
-}  // namespace
 
 Endpoint Endpoint::v4(Byte a, Byte b, Byte c, Byte d, std::uint16_t port) {
   Endpoint out;
@@ -46,8 +41,6 @@ std::string Endpoint::text() const {
   inet_ntop(AF_INET6, ip.data(), buffer, sizeof buffer);
   return "[" + std::string(buffer) + "]:" + std::to_string(port);
 }
-
-bool Endpoint::is_v4() const { return std::equal(kV4Prefix.begin(), kV4Prefix.end(), ip.begin()); }
 
 bool Endpoint::is_unspecified() const {
   return std::all_of(ip.begin() + (is_v4() ? 12 : 0), ip.end(), [](Byte b) { return b == 0; });

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstring>
+#include <memory>
 
 #include "kadmos/bytes.h"
 #include "kadmos/config.h"
@@ -13,7 +14,7 @@
 
 namespace kadmos::wire {
 
-// What is packed, a few bytes at a time, gathers on the stack, where most messages fit.
+// What is packed gathers on the stack, where most messages fit.
 class Packed {
  public:
   Packed() = default;
@@ -21,19 +22,27 @@ class Packed {
   Packed& operator=(const Packed&) = delete;
 
   void write(const char* data, std::size_t size) {
-    if (size > short_.size() - size_) return spill(data, size);
-    if (size > 0) std::memcpy(short_.data() + size_, data, size);  // `data` may be null
+    Byte* at = room(size);
+    if (size > 0) std::memcpy(at, data, size);  // `data` may be null
     size_ += size;
   }
+  // Where so many bytes more can be written; advance() then says up to where they were.
+  Byte* room(std::size_t most) {
+    if (most > room_ - size_) grow(most);
+    return begin_ + size_;
+  }
+  void advance(const Byte* end) { size_ = static_cast<std::size_t>(end - begin_); }
   // As long as this lives.
-  ByteView bytes() const { return long_.empty() ? ByteView(short_.data(), size_) : long_; }
+  ByteView bytes() const { return {begin_, size_}; }
 
  private:
-  void spill(const char* data, std::size_t size);
+  void grow(std::size_t most);
 
   std::array<Byte, 2048> short_;  // uninitialised
-  std::size_t size_ = 0;          // of what is in it; all of it, once there is no room
-  Bytes long_;                    // all that was written, from then on
+  std::unique_ptr<Byte[]> long_;  // what did not fit, and all before it
+  Byte* begin_ = short_.data();
+  std::size_t size_ = 0;
+  std::size_t room_ = short_.size();
 };
 
 // A message encoded, to be sent.

@@ -10,6 +10,36 @@
 namespace kadmos::wire {
 namespace {
 
+// Contacts, which replies mostly are, are written by hand: msgpack-c makes the head of each value
+// byte by byte on the stack, and the processor waits for these before it reads them as one word.
+// Each function gives where it ended.
+constexpr Byte kNoElements = 0x90;  // an array of none; of up to 15, that many more
+constexpr std::size_t kEndpointsBytes = 1 + Endpoints::kMax * (1 + (2 + 16) + 3);  // at most
+
+Byte* put_bin(Byte* at, ByteView bytes) {  // of less than 256
+  *at++ = 0xc4;
+  *at++ = static_cast<Byte>(bytes.size());
+  return std::copy(bytes.begin(), bytes.end(), at);
+}
+
+Byte* put_endpoints(Byte* at, const Endpoints& list) {
+  *at++ = static_cast<Byte>(kNoElements + list.size());
+  for (const Endpoint& endpoint : list) {
+    *at++ = kNoElements + 2;
+    const ByteView ip(endpoint.ip);
+    at = endpoint.is_v4() ? put_bin(at, ip.last<4>()) : put_bin(at, ip);
+    const auto low = static_cast<Byte>(endpoint.port);
+    if (endpoint.port >= 0x100) {
+      *at++ = 0xcd;
+      *at++ = static_cast<Byte>(endpoint.port >> 8);
+    } else if (endpoint.port >= 0x80) {
+      *at++ = 0xcc;
+    }
+    *at++ = low;
+  }
+  return at;
+}
+
 class Encoder {
  public:
   explicit Encoder(Packed& out) : out_(out), packer_(out) {}
@@ -104,12 +134,7 @@ class Encoder {
     packer_.pack_bin_body(text_of(bytes).data(), static_cast<std::uint32_t>(bytes.size()));
   }
   void endpoints(const Endpoints& list) {
-    array(list.size());
-    for (const Endpoint& endpoint : list) {
-      array(2);
-      bin(ByteView(endpoint.ip).subspan(endpoint.is_v4() ? 12 : 0));
-      uint(endpoint.port);
-    }
+    out_.advance(put_endpoints(out_.room(kEndpointsBytes), list));
   }
 
  private:
@@ -131,9 +156,10 @@ class Encoder {
   void contacts(const Contacts& list) {
     array(list.size());
     for (const Contact& contact : list) {
-      array(2);
-      bin(contact.key.bytes);
-      endpoints(contact.endpoints);
+      Byte* at = out_.room(3 + sizeof(PublicKey) + kEndpointsBytes);
+      *at++ = kNoElements + 2;
+      at = put_bin(at, contact.key.bytes);
+      out_.advance(put_endpoints(at, contact.endpoints));
     }
   }
   void uint_or_nil(const std::optional<std::uint64_t>& value) {
@@ -185,14 +211,13 @@ static_assert(std::size(kHeads) == std::variant_size_v<Body>);
 
 }  // namespace
 
-void Packed::spill(const char* data, std::size_t size) {
-  if (long_.empty()) {
-    long_.reserve(2 * (size_ + size));
-    long_.assign(short_.data(), short_.data() + size_);
-    size_ = short_.size();
-  }
-  const auto* bytes = reinterpret_cast<const Byte*>(data);
-  long_.insert(long_.end(), bytes, bytes + size);
+void Packed::grow(std::size_t most) {
+  const std::size_t room = 2 * (size_ + most);
+  auto longer = std::make_unique_for_overwrite<Byte[]>(room);
+  std::copy_n(begin_, size_, longer.get());
+  long_ = std::move(longer);
+  begin_ = long_.get();
+  room_ = room;
 }
 
 Frame::Frame(const Message& message) {

@@ -24,41 +24,47 @@ void append_netstring(Bytes& out, ByteView payload) {
   out.push_back(',');
 }
 
-Result<void> NetstringReader::die(std::string fault) {
+void NetstringReader::die(std::string fault) {
   state_ = State::dead;
   fault_ = std::move(fault);
   buffer_ = {};
-  return Error(Errc::protocol, fault_);
 }
 
 // Takes the length off the front of `data`, as far as it is there.
-Result<void> NetstringReader::take_length(ByteView& data) {
-  while (!data.empty()) {
-    const Byte byte = data.front();
-    data = data.subspan(1);
+void NetstringReader::take_length(ByteView& data) {
+  std::size_t length = length_;
+  int digits = digits_;
+  for (std::size_t at = 0; at < data.size(); ++at) {
+    const Byte byte = data[at];
     if (byte == ':') {
-      if (digits_ == 0) return die("a frame without a length");
-      if (length_ > max_) {
-        return die("a frame of " + std::to_string(length_) + " bytes where at most " +
+      if (digits == 0) return die("a frame without a length");
+      if (length > max_) {
+        return die("a frame of " + std::to_string(length) + " bytes where at most " +
                    std::to_string(max_) + " are allowed");
       }
+      data = data.subspan(at + 1);
       state_ = State::payload;
-      return {};
+      length_ = length;
+      digits_ = 0;
+      return;
     }
     if (byte < '0' || byte > '9') return die("a frame length with something other than digits");
-    if (digits_ == 1 && length_ == 0) return die("a frame length with a leading zero");
-    if (digits_ == kMaxDigits) return die("a frame length of more than 7 digits");
-    ++digits_;
-    length_ = length_ * 10 + (byte - Byte{'0'});
+    if (digits == 1 && length == 0) return die("a frame length with a leading zero");
+    if (digits == kMaxDigits) return die("a frame length of more than 7 digits");
+    ++digits;
+    length = length * 10 + (byte - Byte{'0'});
   }
-  return {};
+  data = {};
+  length_ = length;
+  digits_ = digits;
 }
 
 Result<void> NetstringReader::feed(ByteView data, const std::function<bool(ByteView)>& sink) {
-  if (state_ == State::dead) return Error(Errc::protocol, fault_);
-  while (!data.empty()) {
+  while (true) {
+    if (state_ == State::dead) return Error(Errc::protocol, fault_);
+    if (data.empty()) return {};
     if (state_ == State::length) {
-      if (auto taken = take_length(data); !taken) return taken;
+      take_length(data);
       continue;
     }
     if (state_ == State::payload && (!buffer_.empty() || data.size() <= length_)) {
@@ -70,16 +76,17 @@ Result<void> NetstringReader::feed(ByteView data, const std::function<bool(ByteV
     }
     // The rest of the frame is here: all of it unbuffered, or the comma alone.
     const std::size_t direct = state_ == State::payload ? length_ : 0;
-    if (data[direct] != ',') return die("a frame without its closing comma");
+    if (data[direct] != ',') {
+      die("a frame without its closing comma");
+      continue;
+    }
     const Bytes buffered = std::exchange(buffer_, {});
     const ByteView payload = direct > 0 ? data.first(direct) : ByteView(buffered);
     data = data.subspan(direct + 1);
     state_ = State::length;
     length_ = 0;
-    digits_ = 0;
     if (!sink(payload)) return {};
   }
-  return {};
 }
 
 }  // namespace kadmos::wire

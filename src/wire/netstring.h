@@ -43,8 +43,8 @@ class NetstringReader {
   Bytes buffer_;
   std::string fault_;  // why the stream is dead
 
-  Result<void> die(std::string fault);
-  Result<void> take_length(ByteView& data);
+  void die(std::string fault);
+  void take_length(ByteView& data);
 };
 
 }  // namespace kadmos::wire

@@ -151,6 +151,32 @@ TEST_CASE("codec: integers take their shortest form") {
   }
 }
 
+TEST_CASE("codec: ports take their shortest form") {
+  const std::pair<std::uint16_t, std::string> cases[] = {
+      {1, "01"},      {0x7f, "7f"},      {0x80, "cc80"},
+      {0xff, "ccff"}, {0x100, "cd0100"}, {0xffff, "cdffff"},
+  };
+  for (const auto& [port, bytes] : cases) {
+    Contact contact;
+    contact.key.bytes.fill(0xaa);
+    contact.endpoints.add(Endpoint::v4(127, 0, 0, 1, port));
+    contact.endpoints.add({{0x20, 0x01, 0x0d, 0xb8}, port});
+    const Message message{7, Nodes{Contacts(1, contact), {}}};
+    CHECK(encode(message) ==
+          hex(nodes_with("92 92 c404 7f000001 " + bytes + " 92 c410 20010db8 12*00 " + bytes)));
+  }
+}
+
+TEST_CASE("codec: a reply comes back with as many contacts as it went with") {
+  for (std::size_t n = 0; n <= Limits{}.contacts_per_reply; ++n) {
+    const Contact contact{sample_owner().public_key(), sample_endpoints()};
+    const Message message{7, Nodes{Contacts(n, contact), sample_record(RecordType::owned)}};
+    const auto back = decode(encode(message), Limits{});
+    REQUIRE(back.ok());
+    CHECK(*back == message);
+  }
+}
+
 TEST_CASE("codec: a failure is sent as at most 200 printable bytes") {
   const Message message{
       7, Failure{FailureCode::refused, "a\nb\x1b[31m\xc3\xa9" + std::string(300, 'x')}};
