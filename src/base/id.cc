@@ -13,12 +13,18 @@ std::uint64_t big_endian(std::uint64_t word) {
 
 }  // namespace
 
+// Here and in bytes() the words go where they stay: to copy them in larger pieces at once, the
+// processor would have to wait for them.
 std::optional<Id> Id::from_bytes(ByteView bytes) {
-  if (bytes.size() != kBytes) return std::nullopt;
-  Id id;
-  std::memcpy(id.words_.data(), bytes.data(), kBytes);
-  for (std::uint64_t& word : id.words_) word = big_endian(word);
-  return id;
+  std::optional<Id> out;
+  if (bytes.size() != kBytes) return out;
+  out.emplace();
+  for (std::size_t i = 0; i < kWords; ++i) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, bytes.data() + 8 * i, 8);
+    out->words_[i] = big_endian(word);
+  }
+  return out;
 }
 
 std::optional<Id> Id::from_hex(std::string_view hex) {
@@ -28,9 +34,12 @@ std::optional<Id> Id::from_hex(std::string_view hex) {
 }
 
 ByteArray<Id::kBytes> Id::bytes() const {
-  auto words = words_;
-  for (std::uint64_t& word : words) word = big_endian(word);
-  return std::bit_cast<ByteArray<kBytes>>(words);
+  ByteArray<kBytes> out;
+  for (std::size_t i = 0; i < kWords; ++i) {
+    const std::uint64_t word = big_endian(words_[i]);
+    std::memcpy(out.data() + 8 * i, &word, 8);
+  }
+  return out;
 }
 
 std::string Id::hex() const { return to_hex(bytes()); }

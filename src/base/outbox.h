@@ -12,11 +12,12 @@ namespace kadmos {
 template <class T>
 class Outbox {
  public:
-  void push(T element) {
+  template <class From>
+  void push(From&& element) {
     if (!first_ && rest_.empty()) {
-      first_.emplace(std::move(element));
+      first_.emplace(std::forward<From>(element));
     } else {
-      rest_.push_back(std::move(element));
+      rest_.emplace_back(std::forward<From>(element));
     }
   }
   // The oldest.

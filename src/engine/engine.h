@@ -173,15 +173,15 @@ class Engine {
   void on_dead(Now now, const ContactHold& peer);
 
   // requests of peers (serve.cc)
-  void serve(Now now, const Peer& from, const wire::Message& message);
+  void serve(Now now, const Peer& from, wire::Message& message);
   std::optional<Record> readable(Now now, const Key& key);
-  wire::Nodes closest_for(const Peer& from, const Id& target) const;
+  wire::Contacts closest_for(const Peer& from, const Id& target) const;
   wire::Contacts missing_from(const Peer& from, const Key& key, const wire::Store& store) const;
   std::optional<wire::Body> serve_store(Now now, const Peer& from, std::uint64_t request,
-                                        const wire::Store& store);
+                                        wire::Store& store);
   wire::Body serve_watch(Now now, const Peer& from, std::uint64_t request,
                          const wire::Watch& watch);
-  void answer(const PublicKey& peer, std::uint64_t request, wire::Body body);
+  void answer(const PublicKey& peer, std::uint64_t request, wire::Body&& body);
   void misbehaved(Now now, const Peer& from, std::string_view what, const std::string& detail);
 
   // watches (watching.cc)

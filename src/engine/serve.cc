@@ -7,34 +7,35 @@
 
 namespace kadmos {
 
-void Engine::serve(Now now, const Peer& from, const wire::Message& message) {
+// Takes from the message what is kept of it. Each reply is made where it is sent from: a place for
+// any of them would be cleared first, and they are large.
+void Engine::serve(Now now, const Peer& from, wire::Message& message) {
   ++stats_.requests_served;
-  std::optional<wire::Body> reply;
+  const auto reply = [&](wire::Body&& body) {
+    answer(from.contact.key, message.request, std::move(body));
+  };
   if (config_.client && wire::is_for_replicas(message.body)) {
-    reply = wire::Failure{wire::FailureCode::refused, "a client holds no replicas"};
+    reply(wire::Failure{wire::FailureCode::refused, "a client holds no replicas"});
   } else if (std::holds_alternative<wire::Ping>(message.body)) {
-    reply = wire::Pong{};
+    reply(wire::Pong{});
   } else if (const auto* find = std::get_if<wire::FindNode>(&message.body)) {
-    reply = closest_for(from, find->target);
+    reply(wire::Nodes{closest_for(from, find->target), std::nullopt});
   } else if (const auto* value = std::get_if<wire::FindValue>(&message.body)) {
-    wire::Nodes nodes = closest_for(from, value->key);
-    nodes.record = readable(now, value->key);
-    reply = std::move(nodes);
+    reply(wire::Nodes{closest_for(from, value->key), readable(now, value->key)});
   } else if (const auto* providers = std::get_if<wire::FindProviders>(&message.body)) {
     auto held =
         store_.announcements(now, providers->key, providers->after, wire::kProvidersPerReply);
-    reply = wire::Providers{closest_for(from, providers->key).contacts, std::move(held.records),
-                            held.more};
+    reply(wire::Providers{closest_for(from, providers->key), std::move(held.records), held.more});
   } else if (const auto* watch = std::get_if<wire::Watch>(&message.body)) {
-    reply = serve_watch(now, from, message.request, *watch);
+    reply(serve_watch(now, from, message.request, *watch));
   } else if (const auto* compare = std::get_if<wire::Compare>(&message.body)) {
-    reply = serve_compare(*compare);
+    reply(serve_compare(*compare));
   } else if (const auto* versions = std::get_if<wire::Versions>(&message.body)) {
-    reply = serve_versions(from, *versions);
-  } else {
-    reply = serve_store(now, from, message.request, std::get<wire::Store>(message.body));
+    reply(serve_versions(from, *versions));
+  } else if (auto stored =
+                 serve_store(now, from, message.request, std::get<wire::Store>(message.body))) {
+    reply(*std::move(stored));
   }
-  if (reply) answer(from.contact.key, message.request, *std::move(reply));
 }
 
 // The record held of `key`. A disk that fails costs its peers the record, not their way on.
@@ -45,17 +46,17 @@ std::optional<Record> Engine::readable(Now now, const Key& key) {
   return std::move((*held)->record);
 }
 
-wire::Nodes Engine::closest_for(const Peer& from, const Id& target) const {
-  wire::Nodes nodes;
+wire::Contacts Engine::closest_for(const Peer& from, const Id& target) const {
+  wire::Contacts out;
   const auto k = static_cast<std::size_t>(config_.k);
-  nodes.contacts.reserve(k);
+  out.reserve(k);
   for (const ContactRef ref : table_.closest_healthy(target, k + 1)) {
     const Contact& contact = book_.contact(ref);
     if (contact.key == from.contact.key) continue;
-    if (nodes.contacts.size() == k) break;
-    nodes.contacts.push_back(contact);
+    if (out.size() == k) break;
+    out.push_back(contact);
   }
-  return nodes;
+  return out;
 }
 
 // Those who should be asked to store `store` as well, as far as is known here.
@@ -79,7 +80,7 @@ wire::Contacts Engine::missing_from(const Peer& from, const Key& key,
 
 // The reply, or nothing if it has to wait for the commit.
 std::optional<wire::Body> Engine::serve_store(Now now, const Peer& from, std::uint64_t request,
-                                              const wire::Store& store) {
+                                              wire::Store& store) {
   using wire::Failure;
   using wire::FailureCode;
   const Record& record = store.record;
@@ -101,11 +102,11 @@ std::optional<wire::Body> Engine::serve_store(Now now, const Peer& from, std::ui
   }
   const bool exempt = from.address.is_unspecified() || from.address.is_local();
   const std::uint64_t group = exempt ? 0 : from.address.group();
-  const auto verdict = store_.offer(now, key, record, false, group, store.expects);
+  const std::uint64_t sequence = record.sequence;
+  const auto verdict = store_.offer(now, key, std::move(store.record), false, group, store.expects);
   if (verdict.equivocation) {
-    notice(
-        now, Notice::Level::warning, "equivocation",
-        "two values for " + key.short_hex() + " with sequence " + std::to_string(record.sequence));
+    notice(now, Notice::Level::warning, "equivocation",
+           "two values for " + key.short_hex() + " with sequence " + std::to_string(sequence));
   }
   using Status = RecordStore::Status;
   wire::Stored stored{
@@ -132,7 +133,7 @@ std::optional<wire::Body> Engine::serve_store(Now now, const Peer& from, std::ui
   return std::nullopt;
 }
 
-void Engine::answer(const PublicKey& peer, std::uint64_t request, wire::Body body) {
+void Engine::answer(const PublicKey& peer, std::uint64_t request, wire::Body&& body) {
   outgoing_.push(Transmit{Contact{peer, {}}, wire::Message{request, std::move(body)}});
 }
 

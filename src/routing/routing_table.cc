@@ -262,28 +262,36 @@ template <class Accept>
 void RoutingTable::collect(const Id& target, std::size_t n, Accept accept,
                            RecycledVector<ContactRef>& out) const {
   const std::size_t end = out.size() + std::min(n, size_);
-  out.reserve(end + static_cast<std::size_t>(options_.k));
-  const Id distance = target ^ self_;
-  const auto visit = [&](const Bucket& bucket) {
-    const auto first = static_cast<std::ptrdiff_t>(out.size());
-    for (const Entry& e : bucket.entries) {
-      if (accept(e)) out.push_back(e.contact);
-    }
-    std::sort(out.begin() + first, out.end(), [&](ContactRef a, ContactRef b) {
-      const std::uint64_t to_a = book_.top(a) ^ target.top();
-      const std::uint64_t to_b = book_.top(b) ^ target.top();
-      return to_a != to_b ? to_a < to_b : closer(target, book_.id(a), book_.id(b));
-    });
+  out.reserve(end);
+  struct Candidate {
+    std::uint64_t distance;  // its first bits, which nearly always decide
+    ContactRef contact;
   };
+  RecycledVector<Candidate> candidates;
+  candidates.reserve(static_cast<std::size_t>(options_.k));
+  const auto visit = [&](const Bucket& bucket) {
+    candidates.clear();
+    for (const Entry& e : bucket.entries) {
+      if (accept(e)) candidates.push_back({book_.top(e.contact) ^ target.top(), e.contact});
+    }
+    std::sort(candidates.begin(), candidates.end(), [&](const Candidate& a, const Candidate& b) {
+      if (a.distance != b.distance) return a.distance < b.distance;
+      return closer(target, book_.id(a.contact), book_.id(b.contact));
+    });
+    for (const Candidate& candidate : candidates) {
+      if (out.size() == end) break;
+      out.push_back(candidate.contact);
+    }
+  };
+  const auto differs = [&](int bit) { return target.bit(bit) != self_.bit(bit); };
   const int last = static_cast<int>(buckets_.size()) - 1;
   for (int i = 0; i < last && out.size() < end; ++i) {
-    if (distance.bit(i)) visit(buckets_[static_cast<std::size_t>(i)]);
+    if (differs(i)) visit(buckets_[static_cast<std::size_t>(i)]);
   }
   if (out.size() < end) visit(buckets_.back());
   for (int i = last - 1; i >= 0 && out.size() < end; --i) {
-    if (!distance.bit(i)) visit(buckets_[static_cast<std::size_t>(i)]);
+    if (!differs(i)) visit(buckets_[static_cast<std::size_t>(i)]);
   }
-  if (out.size() > end) out.resize(end);
 }
 
 RecycledVector<ContactRef> RoutingTable::closest(const Id& target, std::size_t n,

@@ -411,7 +411,8 @@ void RecordStore::disown(Now now, const Key& key) {
 }
 
 std::optional<Commit> RecordStore::poll_commit() {
-  for (const Key& key : std::exchange(damaged_, {})) {
+  while (!damaged_.empty()) {
+    const Key key = damaged_.extract(damaged_.begin()).value();
     if (!pending_.contains(key) && storage_.outline(key)) write(key, std::nullopt);
   }
   const auto it = batches_.find(next_);

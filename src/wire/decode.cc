@@ -178,15 +178,16 @@ class Decoder {
  public:
   Decoder(ByteView payload, const Limits& limits) : in_(payload), limits_(limits) {}
 
+  // Made in place, since it goes up to whoever asked.
   Result<Message> message() {
-    Message out;
-    if (head(false) && body(out) && in_.end()) return out;
-    return in_.error();
+    Result<Message> out{Message()};
+    if (!(head(false) && body(*out) && in_.end())) out = in_.error();
+    return out;
   }
   Result<Hello> hello() {
-    Hello out;
-    if (head(true) && body(out) && in_.end()) return out;
-    return in_.error();
+    Result<Hello> out{Hello()};
+    if (!(head(true) && body(*out) && in_.end())) out = in_.error();
+    return out;
   }
 
  private:
