@@ -314,7 +314,7 @@ class Asker final : public TransportListener {
   void on_unreachable(const PublicKey&, Unreachable) override { check(false); }
 
  private:
-  void ask() { transport_->send(node_, wire::encode({++sent_, wire::FindValue{key_}})); }
+  void ask() { transport_->send(node_, wire::Frame({++sent_, wire::FindValue{key_}}).bytes()); }
 
   UvLoop& loop_;
   Key key_;
@@ -327,6 +327,22 @@ class Asker final : public TransportListener {
 };
 
 constexpr int kK = 8;
+
+// Runs until none of them has dialled for a second. Nodes that have just met go on to meet the
+// others, and the handshakes would be counted.
+void wait_for_rest(UvLoop& loop, const std::vector<std::unique_ptr<Node>>& nodes) {
+  const auto dialled = [&] {
+    std::uint64_t sum = 0;
+    for (const auto& node : nodes) sum += node->stats().connections_dialled;
+    return sum;
+  };
+  std::uint64_t before = 0;
+  do {
+    before = dialled();
+    const auto second = loop.after(std::chrono::seconds(1), [&] { loop.stop(); });
+    loop.run();
+  } while (dialled() != before);
+}
 
 // Of a node among so many others.
 double node_rate(std::size_t others, std::size_t rounds, std::size_t window) {
@@ -348,6 +364,7 @@ double node_rate(std::size_t others, std::size_t rounds, std::size_t window) {
   while (node.contacts().size() < contacts) uv_run(raw(loop), UV_RUN_ONCE);
   const std::string value = value_of(0, 100);
   check(loop.run_until(nodes.front()->put(view_of(value))).ok());
+  wait_for_rest(loop, nodes);
   Asker asker(loop, content_key(view_of(value)), contacts);
   return asker.rate(node.contact().endpoints.front(), rounds, window);
 }
