@@ -7,15 +7,14 @@
 #pragma once
 
 #include <algorithm>
-#include <iterator>
 #include <map>
+#include <memory>
 #include <optional>
-#include <set>
-#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "kadmos/seams.h"
+#include "store/sorted.h"
 
 namespace kadmos {
 
@@ -52,13 +51,29 @@ class RecordIndex {
   std::vector<Version> versions(const KeyRange& range, std::size_t n) const;
 
  private:
-  using Map = std::map<Key, Kept>;
-  using Iterator = typename Map::const_iterator;
-  struct Earlier {
-    bool operator()(const Iterator& a, const Iterator& b) const {
-      return std::tie(a->second.expiry, a->first) < std::tie(b->second.expiry, b->first);
-    }
+  struct Entry {
+    Key key;
+    Kept kept;
   };
+  struct ByKey {
+    using Place = Key;
+    static constexpr bool kGrowsAtEnd = false;
+    static const Key& place_of(const Entry& entry) { return entry.key; }
+    static std::uint64_t tag_of(const Key& key) { return key.top(); }
+  };
+  struct ByExpiry {
+    using Place = std::pair<std::uint64_t, Key>;
+    static constexpr bool kGrowsAtEnd = true;
+    static Place place_of(const Entry& entry) {
+      const auto since_1970 =
+          static_cast<std::uint64_t>(entry.kept.expiry.time_since_epoch().count());
+      return {since_1970 ^ std::uint64_t{1} << 63,
+              entry.key};  // the earlier, the less, if before 1970 too
+    }
+    static std::uint64_t tag_of(const Place& place) { return place.first; }
+  };
+  using Map = Sorted<std::unique_ptr<Entry>, ByKey>;
+  using Iterator = typename Map::Iterator;
 
   template <class Counts, class Of>
   static std::size_t count(const Counts& counts, const Of& of) {
@@ -67,7 +82,8 @@ class RecordIndex {
   }
   Map& map_of(const Kept& kept) { return kept.own ? own_ : is_floor(kept) ? floors_ : others_; }
   void count_in(const Kept& kept);
-  bool erase_from(Map& map, const Key& key);
+  std::unique_ptr<Entry> take_from(Map& map, const Key& key);
+  static Iterator before(Iterator it) { return --it; }
   void forget_digests(const Key& key);
   static void collect_farthest(const Map& map, Iterator first, Iterator last, const Id& id,
                                std::size_t n, std::vector<Key>& out);
@@ -75,7 +91,7 @@ class RecordIndex {
   Map own_;
   Map others_;
   Map floors_;
-  std::set<Iterator, Earlier> by_expiry_;
+  Sorted<Entry*, ByExpiry> by_expiry_;
   std::map<PublicKey, std::size_t> of_owner_;
   std::map<std::uint64_t, std::size_t> of_group_;
   std::size_t bytes_ = 0;
@@ -136,27 +152,33 @@ void RecordIndex<Kept>::load(std::vector<std::pair<Key, Kept>> entries) {
   *this = {};
   std::sort(entries.begin(), entries.end(),
             [](const auto& a, const auto& b) { return a.first < b.first; });
-  std::vector<Iterator> order;
+  std::vector<Entry*> order;
   order.reserve(entries.size());
   for (auto& [key, kept] : entries) {
     count_in(kept);
-    Map& map = map_of(kept);
-    order.push_back(map.emplace_hint(map.end(), key, std::move(kept)));
+    auto entry = std::make_unique<Entry>(Entry{key, std::move(kept)});
+    order.push_back(entry.get());
+    map_of(entry->kept).insert(std::move(entry));
   }
-  std::sort(order.begin(), order.end(), Earlier());
-  for (const Iterator& it : order) by_expiry_.insert(by_expiry_.end(), it);
+  std::sort(order.begin(), order.end(), [](const Entry* a, const Entry* b) {
+    return ByExpiry::place_of(*a) < ByExpiry::place_of(*b);
+  });
+  for (Entry* entry : order) by_expiry_.insert(entry);
 }
 
 template <class Kept>
 void RecordIndex<Kept>::write(const Key& key, std::optional<Kept> kept) {
   forget_digests(key);
-  if (!erase_from(others_, key) && !erase_from(own_, key)) erase_from(floors_, key);
+  std::unique_ptr<Entry> entry;
+  for (Map* map : {&others_, &own_, &floors_}) {
+    if (!entry) entry = take_from(*map, key);
+  }
   if (!kept) return;
-  count_in(*kept);
-  Map& map = map_of(*kept);
-  // What comes in mostly lives longer than all that is here. Where it goes instead costs a walk
-  // through records that no cache holds.
-  by_expiry_.insert(by_expiry_.end(), map.emplace(key, *std::move(kept)).first);
+  if (!entry) entry = std::make_unique<Entry>(Entry{key, {}});
+  entry->kept = *std::move(kept);
+  count_in(entry->kept);
+  by_expiry_.insert(entry.get());
+  map_of(entry->kept).insert(std::move(entry));
 }
 
 template <class Kept>
@@ -167,26 +189,25 @@ void RecordIndex<Kept>::count_in(const Kept& kept) {
 }
 
 template <class Kept>
-bool RecordIndex<Kept>::erase_from(Map& map, const Key& key) {
+auto RecordIndex<Kept>::take_from(Map& map, const Key& key) -> std::unique_ptr<Entry> {
   const Iterator it = map.find(key);
-  if (it == map.end()) return false;
+  if (it == map.end()) return nullptr;
   const auto drop = [](auto& counts, const auto& of) {
     const auto counted = counts.find(of);
     if (--counted->second == 0) counts.erase(counted);
   };
-  const Kept& kept = it->second;
+  const Kept& kept = it->kept;
   if (const PublicKey* owner = owner_of(kept)) drop(of_owner_, *owner);
   if (kept.group != 0) drop(of_group_, kept.group);
   bytes_ -= bytes_of(kept);
-  by_expiry_.erase(it);
-  map.erase(it);
-  return true;
+  by_expiry_.erase(by_expiry_.find(ByExpiry::place_of(*it)));
+  return map.erase(it);
 }
 
 template <class Kept>
 const Kept* RecordIndex<Kept>::find(const Key& key) const {
   for (const Map* map : {&others_, &own_, &floors_}) {
-    if (const auto it = map->find(key); it != map->end()) return &it->second;
+    if (const auto it = map->find(key); it != map->end()) return &it->kept;
   }
   return nullptr;
 }
@@ -199,9 +220,8 @@ std::vector<Key> RecordIndex<Kept>::keys_after(const std::optional<Key>& after,
   auto other = start(others_);
   std::vector<Key> out;
   while (out.size() < n && (own != own_.end() || other != others_.end())) {
-    const bool own_first =
-        other == others_.end() || (own != own_.end() && own->first < other->first);
-    out.push_back((own_first ? own : other)->first);
+    const bool own_first = other == others_.end() || (own != own_.end() && own->key < other->key);
+    out.push_back((own_first ? own : other)->key);
     ++(own_first ? own : other);
   }
   return out;
@@ -210,9 +230,9 @@ std::vector<Key> RecordIndex<Kept>::keys_after(const std::optional<Key>& after,
 template <class Kept>
 std::vector<Key> RecordIndex<Kept>::expired(WallTime wall, std::size_t n) const {
   std::vector<Key> out;
-  for (const Iterator& it : by_expiry_) {
-    if (out.size() == n || it->second.expiry > wall) break;
-    out.push_back(it->first);
+  for (const Entry& entry : by_expiry_) {
+    if (out.size() == n || entry.kept.expiry > wall) break;
+    out.push_back(entry.key);
   }
   return out;
 }
@@ -220,13 +240,13 @@ std::vector<Key> RecordIndex<Kept>::expired(WallTime wall, std::size_t n) const 
 template <class Kept>
 std::optional<WallTime> RecordIndex<Kept>::next_expiry() const {
   if (by_expiry_.empty()) return std::nullopt;
-  return (*by_expiry_.begin())->second.expiry;
+  return by_expiry_.begin()->kept.expiry;
 }
 
 template <class Kept>
 std::vector<Key> RecordIndex<Kept>::own_keys() const {
   std::vector<Key> out;
-  for (const auto& entry : own_) out.push_back(entry.first);
+  for (const Entry& entry : own_) out.push_back(entry.key);
   return out;
 }
 
@@ -235,7 +255,7 @@ std::vector<Key> RecordIndex<Kept>::farthest(const Id& id, std::size_t n) const 
   std::vector<Key> out;
   for (const Map* map : {&floors_, &others_}) {
     if (!map->empty()) {
-      collect_farthest(*map, map->begin(), std::prev(map->end()), id, n, out);
+      collect_farthest(*map, map->begin(), before(map->end()), id, n, out);
     }
   }
   return out;
@@ -246,8 +266,8 @@ std::size_t RecordIndex<Kept>::count_in(const KeyRange& range, std::uint64_t gro
   std::size_t out = 0;
   for (const Map* map : {&own_, &others_}) {
     auto it = map->lower_bound(range.first());
-    for (; it != map->end() && range.contains(it->first); ++it) {
-      if (group == 0 || it->second.group == group) ++out;
+    for (; it != map->end() && range.contains(it->key); ++it) {
+      if (group == 0 || it->kept.group == group) ++out;
     }
   }
   return out;
@@ -259,15 +279,16 @@ std::vector<Version> RecordIndex<Kept>::versions(const KeyRange& range, std::siz
   auto own = own_.lower_bound(range.first());
   auto other = others_.lower_bound(range.first());
   const auto inside = [&](const Map& map, Iterator it) {
-    return it != map.end() && range.contains(it->first);
+    return it != map.end() && range.contains(it->key);
   };
   while (out.size() < n) {
     const bool has_own = inside(own_, own);
     const bool has_other = inside(others_, other);
     if (!has_own && !has_other) break;
-    const bool own_first = !has_other || (has_own && own->first < other->first);
-    const Iterator next = own_first ? own++ : other++;
-    out.push_back(version_of(next->first, next->second));
+    const bool own_first = !has_other || (has_own && own->key < other->key);
+    Iterator& next = own_first ? own : other;
+    out.push_back(version_of(next->key, next->kept));
+    ++next;
   }
   return out;
 }
@@ -314,17 +335,17 @@ void RecordIndex<Kept>::collect_farthest(const Map& map, Iterator first, Iterato
                                          const Id& id, std::size_t n, std::vector<Key>& out) {
   if (out.size() >= n) return;
   if (first == last) {
-    out.push_back(first->first);
+    out.push_back(first->key);
     return;
   }
-  const int bit = shared_prefix(first->first, last->first);
-  const Iterator ones = map.lower_bound(last->first.keep(bit + 1));
+  const int bit = shared_prefix(first->key, last->key);
+  const Iterator ones = map.lower_bound(last->key.keep(bit + 1), first, last);
   if (id.bit(bit)) {
-    collect_farthest(map, first, std::prev(ones), id, n, out);
+    collect_farthest(map, first, before(ones), id, n, out);
     collect_farthest(map, ones, last, id, n, out);
   } else {
     collect_farthest(map, ones, last, id, n, out);
-    collect_farthest(map, first, std::prev(ones), id, n, out);
+    collect_farthest(map, first, before(ones), id, n, out);
   }
 }
 

@@ -119,7 +119,7 @@ TEST_CASE_FIXTURE(Fixture, "storage on disk answers every query as a searched ma
     Prng prng(seed);
     storage_model::compare_counts(*storage, model);
     for (int i = 0; i < 20; ++i) {
-      storage_model::compare_lists(*storage, model, prng, false);
+      storage_model::compare_lists(*storage, model, prng, {});
       storage_model::compare_expiry(*storage, model, prng);
     }
     for (const auto& [key, record] : model) storage_model::compare_find(*storage, model, {}, key);

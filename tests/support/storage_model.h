@@ -43,10 +43,15 @@ inline StoredRecord random_record(Prng& prng) {
   return out;
 }
 
-// Few keys, so that they are overwritten; near each other in some runs and spread in others.
-inline Key random_key(Prng& prng, bool spread) {
-  const std::uint64_t n = prng.below(60);
-  return spread ? Prng(n).id() : Id::from_top(n);
+// Few keys, so that they are overwritten, or some more; near each other in some runs and spread in
+// others.
+struct Keys {
+  std::uint64_t count = 60;
+  bool spread = false;
+};
+inline Key random_key(Prng& prng, const Keys& keys) {
+  const std::uint64_t n = prng.below(keys.count);
+  return keys.spread ? Prng(n).id() : Id::from_top(n);
 }
 
 template <class Fn>
@@ -60,9 +65,10 @@ inline std::vector<Key> first(std::vector<Key> keys, std::size_t n) {
   return keys;
 }
 
-inline void compare_lists(const Storage& storage, const Model& model, Prng& prng, bool spread) {
+inline void compare_lists(const Storage& storage, const Model& model, Prng& prng,
+                          const Keys& keys) {
   const std::size_t n = prng.below(80);
-  const Key after = random_key(prng, spread);
+  const Key after = random_key(prng, keys);
   std::vector<Key> all;
   std::vector<Key> later;
   std::vector<Key> own;
@@ -104,9 +110,10 @@ inline void compare_expiry(const Storage& storage, const Model& model, Prng& prn
         (order.empty() ? std::nullopt : std::optional(order.front().first)));
 }
 
-inline void compare_digests(const Storage& storage, const Model& model, Prng& prng, bool spread) {
-  const int bits = static_cast<int>(prng.below(spread ? 8 : Id::kBits + 1));
-  const auto range = KeyRange::around(random_key(prng, spread), bits);
+inline void compare_digests(const Storage& storage, const Model& model, Prng& prng,
+                            const Keys& keys) {
+  const int bits = static_cast<int>(prng.below(keys.spread ? 8 : Id::kBits + 1));
+  const auto range = KeyRange::around(random_key(prng, keys), bits);
   RangeDigest digest;
   std::vector<Version> versions;
   for (const auto& [key, stored] : model) {
@@ -170,7 +177,9 @@ inline void compare_find(const Storage& storage, const Model& model,
 inline Model run(std::uint64_t seed, Storage& storage, std::uint64_t settling,
                  const std::function<void(const std::deque<Commit>&)>& settle) {
   Prng prng(seed);
-  const bool spread = prng.chance(500'000);
+  Keys keys;
+  keys.spread = prng.chance(500'000);
+  if (prng.chance(500'000)) keys.count = 400;
   Model model;
   std::deque<Commit> queued;
   storage.on_committed([&](CommitId id, const Result<void>& result) {
@@ -193,7 +202,7 @@ inline Model run(std::uint64_t seed, Storage& storage, std::uint64_t settling,
     for (std::uint64_t i = prng.below(5); i > 0; --i) {
       std::optional<StoredRecord> record;
       if (!prng.chance(300'000)) record = random_record(prng);
-      commit.writes.push_back({random_key(prng, spread), record});
+      commit.writes.push_back({random_key(prng, keys), record});
     }
     queued.push_back(commit);
     storage.commit(std::move(commit));
@@ -203,10 +212,10 @@ inline Model run(std::uint64_t seed, Storage& storage, std::uint64_t settling,
     } else if (prng.chance(300'000)) {
       storage.pump();
     }
-    compare_find(storage, model, queued, random_key(prng, spread));
-    compare_lists(storage, model, prng, spread);
+    compare_find(storage, model, queued, random_key(prng, keys));
+    compare_lists(storage, model, prng, keys);
     compare_expiry(storage, model, prng);
-    compare_digests(storage, model, prng, spread);
+    compare_digests(storage, model, prng, keys);
     compare_counts(storage, model);
   }
   settle(queued);
