@@ -37,10 +37,8 @@ class Reader {
   explicit Reader(ByteView payload) : rest_(payload) {}
 
   // The next value, if it fits the rule. False: a fault, and nothing more is to be read.
-  bool take(const Rule& rule, Value& out) {
-    if (!parse(out)) return fail("a message that is cut off or not msgpack");
-    const bool fits = out.kind == rule.kind && out.amount >= rule.min && out.amount <= rule.max;
-    return fits || misfit(rule, out);
+  [[gnu::always_inline]] bool take(const Rule& rule, Value& out) {
+    return take_common(rule, out) || take_any(rule, out);
   }
   // Whether nil came next; it is taken then.
   bool take_nil() {
@@ -60,6 +58,33 @@ class Reader {
   std::size_t left() const { return rest_.size(); }
 
  private:
+  // What contacts are made of, if it is of the right kind and fits: a short array, bin or integer.
+  // The kind is known where this is called, so that little is left of it in each place. All else
+  // is for parse(), faults above all.
+  [[gnu::always_inline]] bool take_common(const Rule& rule, Value& out) {
+    if (rest_.size() < 3) return false;
+    const Byte* const at = rest_.data();
+    std::size_t size = 1;
+    if (rule.kind == Kind::array && (at[0] & 0xf0U) == 0x90) {
+      out.amount = at[0] & 0x0fU;
+    } else if (rule.kind == Kind::uint && at[0] < 0x80) {
+      out.amount = at[0];
+    } else if (rule.kind == Kind::uint && at[0] == 0xcd && at[1] != 0) {
+      out.amount = std::uint64_t{at[1]} << 8 | at[2];
+      size = 3;
+    } else if (rule.kind == Kind::bin && at[0] == 0xc4 && rest_.size() - 2 >= at[1]) {
+      out.amount = at[1];
+      out.body = rest_.subspan(2, at[1]);
+      size = 2 + out.body.size();
+    } else {
+      return false;
+    }
+    if (out.amount < rule.min || out.amount > rule.max) return false;
+    out.kind = rule.kind;
+    rest_ = rest_.subspan(size);
+    return true;
+  }
+  bool take_any(const Rule& rule, Value& out);
   bool misfit(const Rule& rule, const Value& value);
   bool parse(Value& out);
   // The next n bytes as a number.
@@ -163,6 +188,12 @@ bool Reader::parse(Value& out) {
     default:  // 0xc1, which msgpack never uses
       return false;
   }
+}
+
+bool Reader::take_any(const Rule& rule, Value& out) {
+  if (!parse(out)) return fail("a message that is cut off or not msgpack");
+  const bool fits = out.kind == rule.kind && out.amount >= rule.min && out.amount <= rule.max;
+  return fits || misfit(rule, out);
 }
 
 bool Reader::misfit(const Rule& rule, const Value& value) {
@@ -429,7 +460,8 @@ bool Decoder::ip(bool is_hello, Endpoint& out) {
   ByteView bytes;
   if (!this->bytes({"ip", Kind::bin, 4, 16}, bytes)) return false;
   if (bytes.size() == 4) {
-    out = Endpoint::v4(bytes[0], bytes[1], bytes[2], bytes[3], 0);
+    std::ranges::copy(Endpoint::kV4Prefix, out.ip.begin());
+    std::ranges::copy(bytes.first<4>(), out.ip.begin() + 12);
   } else if (bytes.size() == 16) {
     std::copy(bytes.begin(), bytes.end(), out.ip.begin());
     if (out.is_v4()) return in_.fail("ip: an IPv4 address in 16 bytes, must be in 4");
