@@ -73,6 +73,7 @@ class Crook final : public Transport, public TransportListener {
     }
     network_->send(to, frame);
   }
+  void dial(const Contact& to) override { network_->dial(to); }
   void probe(const Bootstrap& where) override { network_->probe(where); }
   void drop(const PublicKey& peer) override { network_->drop(peer); }
   Endpoints listening() const override { return network_->listening(); }

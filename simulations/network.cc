@@ -22,6 +22,7 @@ class VirtualTransport final : public Transport {
   void send(const Contact& to, ByteView frame) override {
     network_.send(self_, to, to_bytes(frame));
   }
+  void dial(const Contact& to) override { network_.dial(self_, to); }
   void probe(const Bootstrap& where) override { network_.probe(self_, where); }
   void drop(const PublicKey& peer) override { network_.drop(self_, peer); }
   Endpoints listening() const override {
@@ -186,25 +187,23 @@ void Network::send(NodeIndex self, const Contact& to, Bytes frame) {
       return transmit(self, opened, Kind::frame, std::move(frame));
     }
   }
-  if (to.endpoints.empty()) return lose(self, to.key, Unreachable::no_endpoint);
-  for (Dial& dial : host.dials) {
-    if (dial.probe || dial.where.key != to.key) continue;
-    if (dial.bytes + frame.size() > host.max_queued) {
-      return lose(self, to.key, Unreachable::overloaded);
-    }
-    dial.bytes += frame.size();
-    dial.waiting.push_back(std::move(frame));
-    return;
-  }
-  if (host.dials.size() >= host.max_dials) {
-    ++host.stats.dials_failed;
+  Dial* const dial = dial_to(self, to);
+  if (dial == nullptr) return;
+  if (dial->bytes + frame.size() > host.max_queued) {
     return lose(self, to.key, Unreachable::overloaded);
   }
-  Dial dial;
-  dial.where = {to.endpoints.front(), to.key};  // a host has one address, so the first will do
-  dial.bytes = frame.size();
-  dial.waiting.push_back(std::move(frame));
-  begin_dial(self, std::move(dial));
+  dial->bytes += frame.size();
+  dial->waiting.push_back(std::move(frame));
+}
+
+void Network::dial(NodeIndex self, const Contact& to) {
+  Host& host = *hosts_[self];
+  if (host.listener == nullptr) return;
+  if (const auto peer = find(to.key)) {
+    const Link* link = find_link(host, *peer);
+    if ((link != nullptr && usable(*link)) || (options_.warm && warm_to(self, *peer, to))) return;
+  }
+  dial_to(self, to);
 }
 
 void Network::probe(NodeIndex self, const Bootstrap& where) {
@@ -245,6 +244,27 @@ void Network::lose(NodeIndex self, const PublicKey& to, Unreachable why) {
 }
 
 // ---- Dials
+
+// The dial to it that is under way, begun if there is none; null if there can be none.
+Network::Dial* Network::dial_to(NodeIndex self, const Contact& to) {
+  Host& host = *hosts_[self];
+  for (Dial& dial : host.dials) {
+    if (!dial.probe && dial.where.key == to.key) return &dial;
+  }
+  if (to.endpoints.empty()) {
+    lose(self, to.key, Unreachable::no_endpoint);
+    return nullptr;
+  }
+  if (host.dials.size() >= host.max_dials) {
+    ++host.stats.dials_failed;
+    lose(self, to.key, Unreachable::overloaded);
+    return nullptr;
+  }
+  Dial dial;
+  dial.where = {to.endpoints.front(), to.key};  // a host has one address, so the first will do
+  begin_dial(self, std::move(dial));
+  return &host.dials.back();
+}
 
 void Network::begin_dial(NodeIndex self, Dial dial) {
   Host& host = *hosts_[self];

@@ -200,12 +200,14 @@ class Network {
   // ---- Called by the transport of `self`.
   void listen(NodeIndex self, TransportListener& listener);
   void send(NodeIndex self, const Contact& to, Bytes frame);
+  void dial(NodeIndex self, const Contact& to);
   void probe(NodeIndex self, const Bootstrap& where);
   void drop(NodeIndex self, const PublicKey& peer);
   bool warm_to(NodeIndex self, NodeIndex peer, const Contact& to) const;
   void add_stats(NodeIndex self, Stats& stats) const;
 
   // ---- Dials.
+  Dial* dial_to(NodeIndex self, const Contact& to);
   void begin_dial(NodeIndex self, Dial dial);
   void on_syn(const Event& event);
   void on_accepted(const Event& event);

@@ -332,6 +332,8 @@ bool Engine::act(Now now, OpId id) {
     acted = true;
     if (auto* request = std::get_if<Ask>(&*action)) {
       ask(now, id, std::move(*request));
+    } else if (auto* dial = std::get_if<Dial>(&*action)) {
+      outgoing_.push(std::move(*dial));
     } else {
       probe(id, std::get<Probe>(*action).where);
     }

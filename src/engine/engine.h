@@ -46,7 +46,7 @@ struct Drop {
   PublicKey peer;
 };
 // What the transport is to do.
-using Outgoing = std::variant<Transmit, Probe, Drop>;
+using Outgoing = std::variant<Transmit, Dial, Probe, Drop>;
 
 struct Completed {
   OpId op = 0;

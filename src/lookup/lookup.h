@@ -13,8 +13,8 @@
 // likely to have that is asked alone, if this node has reached it before; once it has answered
 // without ending the search, is slow or failed, the search goes on as above.
 //
-// Where it is enough to know the surroundings of the target, a lookup can end once a few so near have
-// answered: as long as the nodes there know each other, they name the nearest.
+// Where it is enough to know the surroundings of the target, a lookup can end once a few so near
+// have answered: as long as the nodes there know each other, they name the nearest.
 //
 // Once done, a lookup can ask for something else (a round): those that answered are candidates
 // anew, all at once, nearest first, with everybody whom they name now; those still asked for what
@@ -100,6 +100,8 @@ class Lookup {
   // `peer` is being asked, and in this round.
   bool awaits(ContactRef peer) const;
 
+  // The nearest candidate that lives has answered: nobody asked knows anyone nearer.
+  bool closing() const;
   bool done() const;
   // Fewer than the width answered, and nobody else is being waited for.
   bool ran_dry() const;
@@ -160,7 +162,6 @@ class Lookup {
     return const_cast<Candidate*>(std::as_const(*this).find(peer));
   }
   bool is_possible(const Candidate& candidate) const;
-  bool closing() const;
   bool is_near(const Candidate& candidate, int bits) const;
   // The one that is asked alone is waited for.
   bool waits_for_one() const;

@@ -234,6 +234,8 @@ class Node::Impl final : public TransportListener {
       if (closed_) continue;
       if (const auto* transmit = std::get_if<Transmit>(&*out)) {
         seams_.transport->send(transmit->to, wire::Frame(transmit->message).bytes());
+      } else if (const auto* dial = std::get_if<Dial>(&*out)) {
+        seams_.transport->dial(dial->to);
       } else if (const auto* probe = std::get_if<Probe>(&*out)) {
         seams_.transport->probe(probe->where);
       } else {

@@ -45,11 +45,15 @@ struct Ask {
   ContactHold to;
   wire::Body request;
 };
+// A peer who is likely to be asked soon, and had better be connected by then.
+struct Dial {
+  Contact to;
+};
 // An endpoint to dial and prove.
 struct Probe {
   Bootstrap where;
 };
-using Action = std::variant<Ask, Probe>;
+using Action = std::variant<Ask, Dial, Probe>;
 
 // What a comparison with a neighbour came to: it has all that this node has in these ranges.
 struct Synced {

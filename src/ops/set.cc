@@ -7,9 +7,10 @@
 // signed, and a round of stores goes to the nearest known, as many as the target lacks without this
 // node. Each store says which nodes are known, and each reply names those nearer that are missing,
 // which are asked too: so the round ends with the very nodes that a walk to the k nearest would
-// have found. One that fails, is slow or says busy is replaced by the next nearest; not for ever,
-// since a record that so many refuse is refused. What counts is what the target nearest did that
-// answered, this node among them if it is near enough.
+// have found. Who is likely to be a replica is dialled while the last are heard, since to dial
+// takes longer than to store. One that fails, is slow or says busy is replaced by the next nearest;
+// not for ever, since a record that so many refuse is refused. What counts is what the target
+// nearest did that answered, this node among them if it is near enough.
 //
 // A replica may hold a newer version that r did not show, since its set failed. It proves that with
 // its reply, and the set is signed once more above all that are proven, or the older one could
@@ -89,7 +90,8 @@ class SetOp final : public Operation {
       known.clear();
       for (const ContactRef peer : nearest(env_.config.k)) known.push_back(env_.book.top(peer));
     }
-    return walk_.poll_action(now);
+    auto action = walk_.poll_action(now);
+    return action || storing_ ? std::move(action) : dial_likely();
   }
 
   void on_answer(Now now, const ContactHold& from, wire::Body& reply) override {
@@ -185,6 +187,18 @@ class SetOp final : public Operation {
   bool settled() const {
     const Lookup& lookup = walk_.lookup();
     return !local_ && (lookup.done() || (refused_enough() && !lookup.waits()));
+  }
+
+  // Before it stores, while others are still heard: whoever is likely to be a replica, once.
+  std::optional<Action> dial_likely() {
+    if (!walk_.lookup().closing()) return std::nullopt;
+    for (const ContactRef peer : nearest(env_.config.k)) {
+      if (std::ranges::count(dialled_, peer) > 0) continue;
+      if (static_cast<int>(dialled_.size()) == 2 * env_.config.k) break;
+      dialled_.push_back(peer);
+      return Action(Dial{env_.book.contact(peer)});
+    }
+    return std::nullopt;
   }
 
   // A version of the name that a peer holds. Only if it is newer than what is known need its
@@ -390,6 +404,7 @@ class SetOp final : public Operation {
   std::vector<Contact> via_;
 
   std::uint64_t highest_ = 0;
+  RecycledVector<ContactRef> dialled_;  // only compared
   bool storing_ = false;
   int hops_ = 0;
   std::size_t stores_from_ = 0;           // the first store in the log of the walk

@@ -164,6 +164,15 @@ bool Switchboard::has_room(Link& link, std::size_t bytes) {
   return false;
 }
 
+void Switchboard::dial(const Contact& to) {
+  if (closed_ || to.key == tls.own_key()) return;
+  check(listener_ != nullptr);
+  Entry& entry = entry_of(to.key);
+  if (entry.current != nullptr || entry.dial != nullptr) return;
+  aim(entry, to.endpoints);
+  dial_next(entry);
+}
+
 void Switchboard::probe(const Bootstrap& where) {
   if (closed_) return;
   check(listener_ != nullptr);
@@ -171,7 +180,7 @@ void Switchboard::probe(const Bootstrap& where) {
   if (!may_dial(where.endpoint)) return emit(ProbeFailed{where, Unreachable::overloaded});
   auto* link = new Link(*this);
   link->probe = where;
-  dial(*link, where.endpoint, where.key);
+  connect(*link, where.endpoint, where.key);
 }
 
 void Switchboard::drop(const PublicKey& peer) {
@@ -194,7 +203,7 @@ void Switchboard::on_frame(Connection& connection, ByteView frame) {
 
 // ---- Dialling
 
-// If so it is counted, and dial() must follow.
+// If so it is counted, and connect() must follow.
 bool Switchboard::may_dial(const Endpoint& where) {
   const auto dialling = std::count_if(links_.begin(), links_.end(), [](const Link* link) {
     return link->dialled() && link->phase() != Connection::Phase::open;
@@ -204,7 +213,7 @@ bool Switchboard::may_dial(const Endpoint& where) {
   return false;
 }
 
-void Switchboard::dial(Link& link, const Endpoint& where, std::optional<PublicKey> expected) {
+void Switchboard::connect(Link& link, const Endpoint& where, std::optional<PublicKey> expected) {
   ++handles_;
   links_.push_back(&link);
   ++stats.connections_dialled;
@@ -238,7 +247,7 @@ void Switchboard::dial_next(Entry& entry) {
   auto* link = new Link(*this);
   link->dials_for = &entry;
   entry.dial = link;
-  dial(*link, where, entry.peer.contact.key);
+  connect(*link, where, entry.peer.contact.key);
 }
 
 void Switchboard::give_up(Entry& entry, Unreachable why) {
@@ -443,11 +452,7 @@ void Switchboard::on_gone(Connection& connection, std::optional<Unreachable> why
   if (Entry* entry = link.dials_for) {
     entry->dial = nullptr;
     if (!entry->failure) entry->failure = reason;
-    if (entry->waiting.empty()) {
-      forget_if_unused(*entry);
-    } else {
-      dial_next(*entry);
-    }
+    if (entry->current == nullptr) dial_next(*entry);
     return;
   }
   if (link.entry == nullptr) return;

@@ -10,8 +10,8 @@
 // that moment frames may overtake one another; over one connection they stay in order.
 //
 // The switchboard calls its listener from its own loop turns only: what happens during send(),
-// probe() and close() is kept as events. It frees itself when it was released and the loop has
-// closed its last handle, so a listener may destroy the transport from inside any call.
+// dial(), probe() and close() is kept as events. It frees itself when it was released and the loop
+// has closed its last handle, so a listener may destroy the transport from inside any call.
 #pragma once
 
 #include <cstring>
@@ -36,6 +36,7 @@ class Switchboard final : private ConnectionOwner {
   // As in Transport.
   Result<void> start(TransportListener& listener);
   void send(const Contact& to, ByteView frame);
+  void dial(const Contact& to);
   void probe(const Bootstrap& where);
   void drop(const PublicKey& peer);
   Endpoints listening() const { return advertised_; }
@@ -110,7 +111,7 @@ class Switchboard final : private ConnectionOwner {
   void on_inbound();
   bool admit(Link& link);
   bool make_room(Link& newcomer);
-  void dial(Link& link, const Endpoint& where, std::optional<PublicKey> expected);
+  void connect(Link& link, const Endpoint& where, std::optional<PublicKey> expected);
   bool may_dial(const Endpoint& where);
 
   Entry& entry_of(const PublicKey& key);

@@ -13,6 +13,7 @@ class TlsTransport final : public Transport {
 
   Result<void> start(TransportListener& listener) override { return switchboard_->start(listener); }
   void send(const Contact& to, ByteView frame) override { switchboard_->send(to, frame); }
+  void dial(const Contact& to) override { switchboard_->dial(to); }
   void probe(const Bootstrap& where) override { switchboard_->probe(where); }
   void drop(const PublicKey& peer) override { switchboard_->drop(peer); }
   Endpoints listening() const override { return switchboard_->listening(); }

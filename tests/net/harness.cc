@@ -79,6 +79,12 @@ void Honest::send(const Contact& to, const std::string& text) {
   inside_call_ = false;
 }
 
+void Honest::dial(const Contact& to) {
+  inside_call_ = true;
+  transport->dial(to);
+  inside_call_ = false;
+}
+
 void Honest::probe(const Bootstrap& where) {
   inside_call_ = true;
   transport->probe(where);

@@ -35,6 +35,7 @@ class Honest final : public TransportListener {
   Stats stats() const;
   void send(const Honest& to, const std::string& text) { send(to.contact(), text); }
   void send(const Contact& to, const std::string& text);
+  void dial(const Contact& to);
   void probe(const Bootstrap& where);
   // Sends to `to`, again if it got lost, and waits until it has arrived.
   bool reaches(Honest& to);

@@ -144,17 +144,24 @@ TEST_CASE("IPv6 works and a dual-stack listener serves both families" *
 }
 
 TEST_CASE("The second endpoint is tried when the first refuses" * doctest::skip(!has_ipv6())) {
-  UvLoop loop;
-  Honest a(loop, 1);
-  TransportOptions six;
-  six.listen = Endpoint::parse("[::1]:0");
-  Honest b(loop, 2, {}, six);
-  Contact contact = b.contact();
-  contact.endpoints.add(nobody_listens());
-  a.send(contact, "second try");
-  REQUIRE(until(loop, [&] { return b.got("second try"); }));
-  CHECK(a.lost.empty());
-  CHECK(a.stats().dials_failed == 1);
+  for (const bool ahead : {false, true}) {
+    CAPTURE(ahead);
+    UvLoop loop;
+    Honest a(loop, 1);
+    TransportOptions six;
+    six.listen = Endpoint::parse("[::1]:0");
+    Honest b(loop, 2, {}, six);
+    Contact contact = b.contact();
+    contact.endpoints.add(nobody_listens());
+    if (ahead) {
+      a.dial(contact);
+      REQUIRE(until(loop, [&] { return a.stats().connections == 1; }));
+    }
+    a.send(contact, "second try");
+    REQUIRE(until(loop, [&] { return b.got("second try"); }));
+    CHECK(a.lost.empty());
+    CHECK(a.stats().dials_failed == 1);
+  }
 }
 
 TEST_CASE("A port in use is an error that names the address") {
@@ -291,6 +298,42 @@ TEST_CASE("A transport destroyed while it dials and accepts leaves nothing behin
   }
   REQUIRE(until(loop, [&] { return a.stats().connections == 0; }));
   CHECK(still_serves(a));
+}
+
+// ---- Dialling ahead
+
+TEST_CASE("A dial opens the connection that later frames take and is not repeated") {
+  UvLoop loop;
+  Honest a(loop, 1);
+  Honest b(loop, 2);
+  a.dial(b.contact());
+  a.dial(b.contact());
+  REQUIRE(until(loop, [&] { return a.stats().connections == 1; }));
+  a.dial(b.contact());
+  REQUIRE(a.reaches(b));
+  CHECK(a.reached.empty());
+  CHECK(a.stats().connections_dialled == 1);
+}
+
+TEST_CASE("A frame sent while a dial is under way waits for it") {
+  UvLoop loop;
+  Honest a(loop, 1);
+  Honest b(loop, 2);
+  a.dial(b.contact());
+  REQUIRE(a.reaches(b));
+  CHECK(a.stats().connections_dialled == 1);
+}
+
+TEST_CASE("A dial that fails says so as for a frame, and to the own key does nothing") {
+  UvLoop loop;
+  Honest a(loop, 1);
+  a.dial(a.contact());
+  a.dial(Contact{key_of(2), Endpoints(nobody_listens())});
+  a.dial(Contact{key_of(3), {}});
+  REQUIRE(until(loop, [&] { return a.lost.size() == 2; }));
+  CHECK(a.lost[0] == std::pair(key_of(3), Unreachable::no_endpoint));
+  CHECK(a.lost[1] == std::pair(key_of(2), Unreachable::refused));
+  CHECK(a.stats().connections_dialled == 1);
 }
 
 // ---- Probes

@@ -254,6 +254,7 @@ class Drive {
     return std::nullopt;
   }
   std::vector<Bootstrap> probed(Host i) const { return places_[i]->probed; }
+  std::vector<PublicKey> dialled(Host i) const { return places_[i]->dialled; }
   std::vector<PublicKey> dropped(Host i) const { return places_[i]->dropped; }
   std::vector<Notice> notices(Host i) const { return places_[i]->notices; }
   bool noticed(Host i, std::string_view what) const {
@@ -276,6 +277,7 @@ class Drive {
     std::map<OpId, std::vector<OpItem>> items;
     std::vector<Notice> notices;
     std::vector<Bootstrap> probed;
+    std::vector<PublicKey> dialled;
     std::vector<PublicKey> dropped;
   };
 
@@ -308,6 +310,8 @@ class Drive {
   void carry(Host from, Outgoing out) {
     if (auto* transmit = std::get_if<Transmit>(&out)) {
       transmit_to(from, *std::move(transmit));
+    } else if (auto* dial = std::get_if<Dial>(&out)) {
+      places_[from]->dialled.push_back(dial->to.key);
     } else if (auto* probe = std::get_if<Probe>(&out)) {
       places_[from]->probed.push_back(probe->where);
       later(kLatency, [this, from, where = probe->where] { answer_probe(from, where); });

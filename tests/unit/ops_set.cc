@@ -177,13 +177,67 @@ TEST_CASE("a put asks two nodes at most and stores") {
   CHECK(f.net.sent_of<wire::Store>(f.a).size() == 4);
 }
 
+TEST_CASE("a set dials the likely replicas, each once, before it stores") {
+  Setting f;
+  std::size_t stores_before = 0;
+  f.net.on_send = [&](const Drive::Sent& one) {
+    if (std::holds_alternative<wire::Store>(one.message.body) && f.net.dialled(f.a).empty()) {
+      ++stores_before;
+    }
+    return std::optional(Duration::zero());
+  };
+  REQUIRE(f.set().ok());
+  std::vector<PublicKey> replicas;
+  for (std::size_t i = 0; i < 4; ++i) replicas.push_back(f.net.contact(f.peer(i)).key);
+  CHECK(f.net.dialled(f.a) == replicas);
+  CHECK(stores_before == 0);
+}
+
+TEST_CASE("a set dials at most twice the replicas, however often nearer nodes are named") {
+  Setting f;
+  std::vector<Host> chain;
+  for (int i = 0; i < 64; ++i) chain.push_back(f.net.add_raw());
+  chain = f.net.by_distance(f.key, chain);
+  const Host near = f.net.by_distance(f.key, f.peers).front();
+  // Those nearer than all that are known: of each four the first answers at once and names nobody,
+  // the second after it, and names the four before.
+  std::erase_if(chain, [&](Host one) {
+    return f.net.by_distance(f.key, {near, one}).front() == near;
+  });
+  chain.resize(chain.size() / 4 * 4);
+  REQUIRE(chain.size() >= 8);
+  const auto place = [&](Host one) {
+    return static_cast<std::size_t>(std::find(chain.begin(), chain.end(), one) - chain.begin());
+  };
+  f.net.raw_answer =
+      [&, before = f.net.raw_answer](const Drive::Sent& one) -> std::optional<wire::Body> {
+    if (std::holds_alternative<wire::Store>(one.message.body)) return before(one);
+    wire::Nodes nodes;
+    const bool outside = place(one.to) == chain.size();
+    const std::size_t at = outside ? chain.size() + 1 : place(one.to);
+    const bool names = outside ? one.to == f.peer(1) : at % 4 == 1;
+    for (std::size_t i = 0; names && at > 4 && i < 4; ++i) {
+      nodes.contacts.push_back(f.net.contact(chain[at - 5 + i]));
+    }
+    return nodes;
+  };
+  f.net.on_send = [&](const Drive::Sent& one) {
+    const std::size_t at = place(one.to);
+    const bool late = at == chain.size() ? one.to != f.peer(0) : at % 4 != 0;
+    return std::optional<Duration>(late ? Drive::kLatency : Duration::zero());
+  };
+  REQUIRE(f.set().ok());
+  CHECK(f.net.dialled(f.a).size() == 8);
+}
+
 TEST_CASE("a set that runs out of time after a newer version was proven is not acknowledged") {
   Setting f;
   const Host hidden = f.add_nearest();
   f.net.freeze(hidden);
   f.answers[f.peer(3)] = Stored{StoreStatus::durable, 1, {f.net.contact(hidden)}, {}};
   SUBCASE("though enough have made it durable") {
-    f.answers[f.peer(3)] = Stored{StoreStatus::superseded, 7, {f.net.contact(hidden)}, f.version(7)};
+    f.answers[f.peer(3)] =
+        Stored{StoreStatus::superseded, 7, {f.net.contact(hidden)}, f.version(7)};
   }
   // The nearest is still being asked when time is over.
   const auto result = f.net.run<Receipt>(f.a, f.net.set("name", "value"), 5 * Drive::kLatency);

@@ -30,6 +30,33 @@ TEST_CASE("the first frame pays for dial and handshake and later ones do not") {
   CHECK(wires.stats(a).bytes_received == 4);
 }
 
+TEST_CASE("a frame after a dial pays for its own way alone") {
+  Wires wires;
+  Ear& a = wires.add();
+  Ear& b = wires.add();
+  wires.dial(a, b);
+  wires.dial(a, b);
+  wires.settle();
+  CHECK(wires.stats(a).connections_dialled == 1);
+  const auto before = Wires::ms(wires.queue.now());
+  wires.send(a, b, "first");
+  wires.settle();
+  CHECK(Wires::ms(b.at) == before + 10);
+  wires.dial(a, b);
+  wires.settle();
+  CHECK(wires.stats(a).connections_dialled == 1);
+}
+
+TEST_CASE("a dial to a dead process is reported as that of a frame") {
+  Wires wires;
+  Ear& a = wires.add();
+  Ear& b = wires.add();
+  wires.network.close(b.index);
+  wires.dial(a, b);
+  wires.settle();
+  CHECK(a.heard == Heard{"refused"});
+}
+
 TEST_CASE("frames of a connection arrive once and in order whatever the jitter") {
   NetworkOptions options = even_options();
   options.latency = Latency::even(kOneWay, milliseconds(50));

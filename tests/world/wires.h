@@ -76,6 +76,7 @@ struct Wires {
   void send(Ear& from, const Ear& to, std::string_view text) {
     from.transport->send(network.contact(to.index), to_bytes(text));
   }
+  void dial(Ear& from, const Ear& to) { from.transport->dial(network.contact(to.index)); }
   void probe(Ear& from, const Ear& to) {
     from.transport->probe({network.address(to.index), network.key(to.index)});
   }
