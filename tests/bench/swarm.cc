@@ -28,7 +28,8 @@ Each row is one load on one network:
   ops        operations that ended; ok %: of them succeeded; p50 to max: of all of them
   CPU ms     of all nodes together, an operation; msgs: requests and replies; KB: sent;
              allocs: calls of operator new
-Connections between all nodes are open when it begins.
+Connections between all nodes are open when it begins. Before nodes fail, the first load runs for as
+long on the healthy network, so that the others know how soon answers come.
 A node may find a value in its own store: of 64 nodes with k = 8 an eighth of the gets does.
 
 Examples:
