@@ -198,8 +198,9 @@ void Network::send(NodeIndex self, const Contact& to, Bytes frame) {
 
 void Network::dial(NodeIndex self, const Contact& to) {
   Host& host = *hosts_[self];
-  if (host.listener == nullptr) return;
+  if (host.listener == nullptr || 2 * host.dials.size() >= host.max_dials) return;
   if (const auto peer = find(to.key)) {
+    if (*peer == self) return;
     const Link* link = find_link(host, *peer);
     if ((link != nullptr && usable(*link)) || (options_.warm && warm_to(self, *peer, to))) return;
   }

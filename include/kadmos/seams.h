@@ -74,7 +74,8 @@ class Transport {
   // by on_unreachable(to.key).
   virtual void send(const Contact& to, ByteView frame) = 0;
   // Begins a connection with `to.key` if there is none, for a frame that may follow. Failure is
-  // reported as that of a frame.
+  // reported as that of a frame. Does nothing for the own key, or if half the dials that
+  // Limits::dials allows are under way, so that frames find room.
   virtual void dial(const Contact& to) = 0;
   // Dials `where` even if a connection to its key is open, to prove that it can be dialled. Answers
   // once, by on_reached or on_probe_failed. The connection is kept if none to that key is open.

@@ -247,6 +247,17 @@ RecycledVector<ContactRef> Lookup::possible(std::size_t n) const {
   return out;
 }
 
+RecycledVector<ContactRef> Lookup::unasked(std::size_t n) const {
+  RecycledVector<ContactRef> out;
+  for (const Candidate& candidate : shortlist_) {
+    if (n == 0) break;
+    if (!is_possible(candidate)) continue;
+    if (candidate.state == State::fresh) out.push_back(candidate.contact.ref());
+    --n;
+  }
+  return out;
+}
+
 std::size_t Lookup::nearer_than_self() const {
   std::size_t out = 0;
   for (const Candidate& candidate : shortlist_) {

@@ -122,7 +122,9 @@ class Lookup {
   std::size_t possible_count() const;
   // Up to n that answered or may yet, nearest first; borrowed from the lookup.
   RecycledVector<ContactRef> possible(std::size_t n) const;
-  // How many of these are nearer to the target than the own id.
+  // Of these n, those that have not been asked yet; borrowed likewise.
+  RecycledVector<ContactRef> unasked(std::size_t n) const;
+  // How many that answered or may yet are nearer to the target than the own id.
   std::size_t nearer_than_self() const;
   // The hops of the nearest that answered; 0 if none did.
   int hops() const;

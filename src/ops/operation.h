@@ -45,7 +45,8 @@ struct Ask {
   ContactHold to;
   wire::Body request;
 };
-// A peer who is likely to be asked soon, and had better be connected by then.
+// A peer who is likely to be asked soon, and had better be connected by then. The operation is not
+// told how it ends: asking that peer will.
 struct Dial {
   Contact to;
 };

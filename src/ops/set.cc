@@ -192,9 +192,10 @@ class SetOp final : public Operation {
   // Before it stores, while others are still heard: whoever is likely to be a replica, once.
   std::optional<Action> dial_likely() {
     if (!walk_.lookup().closing()) return std::nullopt;
-    for (const ContactRef peer : nearest(env_.config.k)) {
+    const auto k = static_cast<std::size_t>(env_.config.k);
+    if (dialled_.size() == 2 * k) return std::nullopt;
+    for (const ContactRef peer : walk_.lookup().unasked(k)) {
       if (std::ranges::count(dialled_, peer) > 0) continue;
-      if (static_cast<int>(dialled_.size()) == 2 * env_.config.k) break;
       dialled_.push_back(peer);
       return Action(Dial{env_.book.contact(peer)});
     }

@@ -67,8 +67,8 @@ class RecordIndex {
     static Place place_of(const Entry& entry) {
       const auto since_1970 =
           static_cast<std::uint64_t>(entry.kept.expiry.time_since_epoch().count());
-      return {since_1970 ^ std::uint64_t{1} << 63,
-              entry.key};  // the earlier, the less, if before 1970 too
+      // The earlier, the less, before 1970 too.
+      return {since_1970 ^ std::uint64_t{1} << 63, entry.key};
     }
     static std::uint64_t tag_of(const Place& place) { return place.first; }
   };

@@ -167,10 +167,11 @@ bool Switchboard::has_room(Link& link, std::size_t bytes) {
 void Switchboard::dial(const Contact& to) {
   if (closed_ || to.key == tls.own_key()) return;
   check(listener_ != nullptr);
+  if (2 * dialling() >= limits.dials) return;
   Entry& entry = entry_of(to.key);
-  if (entry.current != nullptr || entry.dial != nullptr) return;
+  if (entry.current != nullptr) return;
   aim(entry, to.endpoints);
-  dial_next(entry);
+  if (entry.dial == nullptr) dial_next(entry);
 }
 
 void Switchboard::probe(const Bootstrap& where) {
@@ -205,12 +206,16 @@ void Switchboard::on_frame(Connection& connection, ByteView frame) {
 
 // If so it is counted, and connect() must follow.
 bool Switchboard::may_dial(const Endpoint& where) {
-  const auto dialling = std::count_if(links_.begin(), links_.end(), [](const Link* link) {
-    return link->dialled() && link->phase() != Connection::Phase::open;
-  });
-  if (static_cast<std::size_t>(dialling) < limits.dials && caps_.enter(where)) return true;
+  if (dialling() < limits.dials && caps_.enter(where)) return true;
   ++stats.dials_failed;
   return false;
+}
+
+std::size_t Switchboard::dialling() const {
+  const auto count = std::count_if(links_.begin(), links_.end(), [](const Link* link) {
+    return link->dialled() && link->phase() != Connection::Phase::open;
+  });
+  return static_cast<std::size_t>(count);
 }
 
 void Switchboard::connect(Link& link, const Endpoint& where, std::optional<PublicKey> expected) {

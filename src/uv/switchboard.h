@@ -48,7 +48,7 @@ class Switchboard final : private ConnectionOwner {
   struct Link final : Connection {
     explicit Link(Switchboard& owner) : Connection(owner) {}
     Entry* entry = nullptr;          // whose key it has proved
-    Entry* dials_for = nullptr;      // whose waiting frames it was dialled for, until it is secured
+    Entry* dials_for = nullptr;      // for whom it was dialled, until it is secured
     std::optional<Bootstrap> probe;  // to be answered
     bool capped = false;             // counted by caps_
     bool wants_flush = false;
@@ -113,6 +113,7 @@ class Switchboard final : private ConnectionOwner {
   bool make_room(Link& newcomer);
   void connect(Link& link, const Endpoint& where, std::optional<PublicKey> expected);
   bool may_dial(const Endpoint& where);
+  std::size_t dialling() const;
 
   Entry& entry_of(const PublicKey& key);
   void forget_if_unused(Entry& entry);

@@ -118,6 +118,7 @@ TEST_CASE("what is kept sorted in chunks is found and listed as in a set") {
     CAPTURE(seed);
     run<4, false>(seed);
     run<8, true>(seed);
+    run<64, false>(seed);
     run<64, true>(seed);
   }
 }

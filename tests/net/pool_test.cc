@@ -207,6 +207,21 @@ TEST_CASE("Dials are bounded and one too many fails as overloaded") {
   CHECK(a.probes_failed[0].second == Unreachable::overloaded);
 }
 
+TEST_CASE("A dial for nothing that waits leaves half of all dials to frames") {
+  UvLoop loop;
+  Config config;
+  config.limits.dials = 2;
+  Honest a(loop, 1, config);
+  Honest b(loop, 2);
+  const RawListener silent;
+  a.dial(Contact{key_of(3), Endpoints(silent.endpoint())});
+  a.dial(Contact{key_of(4), Endpoints(silent.endpoint())});
+  CHECK(a.stats().connections_dialled == 1);
+  REQUIRE(a.reaches(b));
+  CHECK(a.lost.empty());
+  CHECK(a.stats().dials_failed == 0);
+}
+
 TEST_CASE("Frames that wait for a dial are bounded") {
   UvLoop loop;
   Config config;

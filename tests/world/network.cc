@@ -47,6 +47,24 @@ TEST_CASE("a frame after a dial pays for its own way alone") {
   CHECK(wires.stats(a).connections_dialled == 1);
 }
 
+TEST_CASE("a dial for nothing that waits leaves half of all dials to frames") {
+  Wires wires;
+  Config config;
+  config.limits.dials = 2;
+  Ear& a = wires.add(config);
+  Ear& b = wires.add();
+  Ear& c = wires.add();
+  Ear& d = wires.add();
+  wires.dial(a, a);
+  wires.dial(a, b);
+  wires.dial(a, c);
+  wires.send(a, d, "1");
+  wires.settle();
+  CHECK(wires.stats(a).connections_dialled == 2);
+  CHECK(d.heard == Heard{"1"});
+  CHECK(a.heard.empty());
+}
+
 TEST_CASE("a dial to a dead process is reported as that of a frame") {
   Wires wires;
   Ear& a = wires.add();
