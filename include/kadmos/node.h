@@ -117,12 +117,12 @@ class Node {
   // Errors: too_large, invalid_argument, quorum_not_met (with the receipt; some replicas may have
   // it), timeout, unreachable (it knows of a network but is cut off, or the last one left),
   // conflict (see SetOptions::if_sequence).
-  Future<Receipt> set(std::string_view name, ByteView value, SetOptions options = {});
+  Future<Receipt> set(std::string_view name, ByteView value, const SetOptions& options = {});
   // Deletes an owned name: a signed tombstone with the next sequence, which lives for
   // Config::ttl_max unless told otherwise, to outlive what it deletes. Errors as set.
-  Future<Receipt> del(std::string_view name, SetOptions options = {});
+  Future<Receipt> del(std::string_view name, const SetOptions& options = {});
   // Stores immutable content under its hash, `content_key(value)`.
-  Future<Receipt> put(ByteView value, PutOptions options = {});
+  Future<Receipt> put(ByteView value, const PutOptions& options = {});
   // Reads the own store, then the network. Immutable content: the first answer that fits. Owned
   // names (`owned_key(owner, name)`): the latest among enough answers to meet every acknowledged
   // set, as long as the k closest nodes are the same. If nobody else can be reached, this node's
@@ -130,26 +130,26 @@ class Node {
   // with whom it asked. If it knows a node that is likely to hold the record it asks that alone
   // first, which tells content from a name: with GetOptions::quorum, which only names have, several
   // are asked at once.
-  Future<Found> get(const Key& key, GetOptions options = {});
+  Future<Found> get(const Key& key, const GetOptions& options = {});
   // The present version, if there is one, then each newer one as soon as it is durable at a replica
   // or here, tombstones too: in order, each once. A version that arrives after a newer one is left
   // out. It goes on until the stream is dropped, through the loss of replicas and of the network;
   // errors: unreachable (nobody could be reached at the start), busy, closed, invalid_argument.
-  Stream<Update> watch(const Key& key, WatchOptions options = {});
+  Stream<Update> watch(const Key& key, const WatchOptions& options = {});
   // Announces that this node has what belongs to `key`, with its endpoints (none of a client, or of
   // an unspecified address it listens on: see Config::advertise), and does so anew while it runs.
   // Receipt::key is that of the announcement. Errors as set.
-  Future<Receipt> provide(const Key& key, ProvideOptions options = {});
+  Future<Receipt> provide(const Key& key, const ProvideOptions& options = {});
   // Takes that back, with a withdrawal that lives for Config::ttl_max. Errors as set.
-  Future<Receipt> unprovide(const Key& key, ProvideOptions options = {});
+  Future<Receipt> unprovide(const Key& key, const ProvideOptions& options = {});
   // Those who announced `key`, each once, as they are found; it ends when there are enough or the
   // nodes nearest to the key were asked. None does not prove that nobody has it. Errors: timeout,
   // unreachable.
-  Stream<Provider> find_providers(const Key& key, FindProvidersOptions options = {});
+  Stream<Provider> find_providers(const Key& key, const FindProvidersOptions& options = {});
   // Which of the nodes nearest to a key hold it, and which version. Waits for slow ones, at most
   // until its time is over; the answer then counts them as silent, and nothing is repaired any
   // more. Errors: timeout (before the nearest were found), unreachable.
-  Future<Audit> audit(const Key& key, AuditOptions options = {});
+  Future<Audit> audit(const Key& key, const AuditOptions& options = {});
   // For a node that is about to close: gives those who will be among the k nearest to its records
   // without it what they lack. Ok even if not all was given by the deadline; HandedOver tells.
   Future<HandedOver> hand_over(Duration timeout);

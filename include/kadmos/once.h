@@ -53,7 +53,9 @@ class Once {
 
   template <class F>
   static constexpr bool fits() {
-    return sizeof(F) <= kPlace && alignof(F) <= kAlign && std::is_nothrow_move_constructible_v<F>;
+    constexpr bool small = sizeof(F) <= kPlace;
+    constexpr bool aligned = alignof(F) <= kAlign;
+    return small && aligned && std::is_nothrow_move_constructible_v<F>;
   }
   template <class F>
   static F& at(void* place) {

@@ -342,27 +342,31 @@ void Node::add_bootstrap(const Bootstrap& bootstrap) {
   impl_->pump();
 }
 
-Future<Receipt> Node::set(std::string_view name, ByteView value, SetOptions options) {
+Future<Receipt> Node::set(std::string_view name, ByteView value, const SetOptions& options) {
   return impl_->set(name, value, false, options);
 }
-Future<Receipt> Node::del(std::string_view name, SetOptions options) {
+Future<Receipt> Node::del(std::string_view name, const SetOptions& options) {
   return impl_->set(name, {}, true, options);
 }
-Future<Receipt> Node::put(ByteView value, PutOptions options) { return impl_->put(value, options); }
-Future<Found> Node::get(const Key& key, GetOptions options) { return impl_->get(key, options); }
-Stream<Update> Node::watch(const Key& key, WatchOptions options) {
+Future<Receipt> Node::put(ByteView value, const PutOptions& options) {
+  return impl_->put(value, options);
+}
+Future<Found> Node::get(const Key& key, const GetOptions& options) {
+  return impl_->get(key, options);
+}
+Stream<Update> Node::watch(const Key& key, const WatchOptions& options) {
   return impl_->watch(key, options);
 }
-Future<Receipt> Node::provide(const Key& key, ProvideOptions options) {
+Future<Receipt> Node::provide(const Key& key, const ProvideOptions& options) {
   return impl_->announce(key, false, options);
 }
-Future<Receipt> Node::unprovide(const Key& key, ProvideOptions options) {
+Future<Receipt> Node::unprovide(const Key& key, const ProvideOptions& options) {
   return impl_->announce(key, true, options);
 }
-Stream<Provider> Node::find_providers(const Key& key, FindProvidersOptions options) {
+Stream<Provider> Node::find_providers(const Key& key, const FindProvidersOptions& options) {
   return impl_->find_providers(key, options);
 }
-Future<Audit> Node::audit(const Key& key, AuditOptions options) {
+Future<Audit> Node::audit(const Key& key, const AuditOptions& options) {
   return impl_->launch<Audit>(AuditRequest{key, options.repair}, options.timeout);
 }
 Future<HandedOver> Node::hand_over(Duration timeout) {
