@@ -138,8 +138,8 @@ Json simulated(std::size_t nodes, int k) {
     return Json{{"messages", 2 * result.at(kind).at("rpcs_mean").get<double>()}};
   };
   // Of a set dht-sim tells how many replicas there were; before them it asks whom a get asks.
-  const double set = messages("gets").at("messages").get<double>() +
-                     messages("sets").at("messages").get<double>();
+  const double set =
+      messages("gets").at("messages").get<double>() + messages("sets").at("messages").get<double>();
   return {{"nodes", nodes},
           {"set", {{"messages", set}}},
           {"get latest", messages("gets")},
