@@ -167,9 +167,9 @@ bool Switchboard::has_room(Link& link, std::size_t bytes) {
 void Switchboard::dial(const Contact& to) {
   if (closed_ || to.key == tls.own_key()) return;
   check(listener_ != nullptr);
-  if (2 * dialling() >= limits.dials) return;
   Entry& entry = entry_of(to.key);
   if (entry.current != nullptr) return;
+  if (entry.dial == nullptr && 2 * dialling() >= limits.dials) return forget_if_unused(entry);
   aim(entry, to.endpoints);
   if (entry.dial == nullptr) dial_next(entry);
 }
