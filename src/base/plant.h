@@ -17,6 +17,9 @@ enum class Plant : std::uint8_t {
   leak_rpc,             // a request that failed is never forgotten
   one_less_than_k,      // a search is content with k - 1 nodes
   believe_unsolicited,  // a reply that nobody asked for is taken for an answer
+  // Only the node with the smaller key replaces a dead connection, answers go over it, and it is
+  // given up as late as Linux does.
+  keep_dead_connection,
 };
 
 #ifdef KADMOS_PLANTS
