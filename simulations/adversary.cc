@@ -62,16 +62,17 @@ class Crook final : public Transport, public TransportListener {
     if (kind() == Kind::equivocators) every(kEquivocationPause, [this] { equivocate(); });
     return network_->start(*this);
   }
-  void send(const Contact& to, ByteView frame) override {
+  void send(const Contact& to, ByteView frame) override { network_->send(to, frame); }
+  void answer(const PublicKey& to, ConnectionId over, ByteView frame) override {
     if (substitute_) {
       auto message = wire::decode(frame, limits());
       auto* nodes = message ? std::get_if<wire::Nodes>(&message->body) : nullptr;
-      if (nodes != nullptr && to.key == asker_ && message->request == request_) {
+      if (nodes != nullptr && to == asker_ && message->request == request_) {
         nodes->record = *substitute_;
-        return network_->send(to, wire::encode(*message));
+        return network_->answer(to, over, wire::encode(*message));
       }
     }
-    network_->send(to, frame);
+    network_->answer(to, over, frame);
   }
   void dial(const Contact& to) override { network_->dial(to); }
   void probe(const Bootstrap& where) override { network_->probe(where); }
@@ -103,6 +104,7 @@ class Crook final : public Transport, public TransportListener {
   void on_unreachable(const PublicKey& key, Unreachable why) override {
     node_->on_unreachable(key, why);
   }
+  bool owes(const PublicKey& peer) const override { return node_->owes(peer); }
 
  private:
   Kind kind() const { return plot_.scenario_.adversaries.kind; }
@@ -110,7 +112,8 @@ class Crook final : public Transport, public TransportListener {
   World& world() { return plot_.world_; }
 
   void reply(const Peer& to, std::uint64_t request, wire::Body body) {
-    network_->send({to.contact.key, {}}, wire::encode(wire::Message{request, std::move(body)}));
+    network_->answer(to.contact.key, to.connection,
+                     wire::encode(wire::Message{request, std::move(body)}));
   }
   void demand(const Contact& of, wire::Body body) {
     ++plot_.deeds_;
@@ -213,8 +216,10 @@ class Crook final : public Transport, public TransportListener {
     reply(from, message.request + 1, wire::Nodes{{}, plot_.forged(key)});
     reply(from, message.request + 2, wire::Stored{wire::StoreStatus::durable, 1});
     if (Crook& other = *plot_.crooks_[prng_.below(plot_.crooks_.size())]; &other != this) {
-      other.network_->send(from.contact, wire::encode(wire::Message{
-                                             message.request, wire::Nodes{{}, plot_.forged(key)}}));
+      // Over whatever connection there is: this one was not asked.
+      other.network_->answer(
+          from.contact.key, 0,
+          wire::encode(wire::Message{message.request, wire::Nodes{{}, plot_.forged(key)}}));
     }
     switch (prng_.below(4)) {
       case 0:  // a reply of another kind

@@ -31,10 +31,12 @@ struct Event {
     failed,     // the dial `number` failed: `why`
     deadline,   // the dial `number` has taken too long; from another host: what waited for the end
                 // of a partition is given up
-    opened,     // the dialler's part of the handshake reaches the target: a connection
-    frame,      // on the connection between the two
-    closed,     // the other end broke the connection at time `number`
-    retired,    // the other end hung up politely at time `number`: nothing is lost
+    opened,     // the dialler's part of the handshake reaches the target: connection `number`
+    frame,      // on connection `number`
+    closed,     // the other end broke connection `number`
+    retired,    // the other end hung up connection `number` politely: nothing is lost
+    broken,     // this end gives connection `number` up
+    judged,     // connection `number` has been beside another with the same peer for a while
     dropped,    // a frame to the key in `frame` found no way out: `why`
     alarm,      // a node's clock rings
     committed,  // a node's disk made write `number` durable

@@ -52,6 +52,9 @@ struct NetworkCounts {
   std::uint64_t stalled = 0;   // held up by a partition
   std::uint64_t vanished = 0;  // to or from a cut host; across a partition, if datagrams
   std::uint64_t broken = 0;    // connections that ended by a fault or over a bound
+  // Frames given to a dead connection although a living one with the same peer was known to be
+  // better. No fault of the network: the rules of connections forbid it.
+  std::uint64_t astray = 0;
 };
 
 }  // namespace kadmos::sim

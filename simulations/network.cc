@@ -22,6 +22,9 @@ class VirtualTransport final : public Transport {
   void send(const Contact& to, ByteView frame) override {
     network_.send(self_, to, to_bytes(frame));
   }
+  void answer(const PublicKey& to, ConnectionId over, ByteView frame) override {
+    network_.answer(self_, to, over, to_bytes(frame));
+  }
   void dial(const Contact& to) override { network_.dial(self_, to); }
   void probe(const Bootstrap& where) override { network_.probe(self_, where); }
   void drop(const PublicKey& peer) override { network_.drop(self_, peer); }
@@ -74,8 +77,9 @@ Network::~Network() = default;
 // ---- Hosts
 
 NodeIndex Network::add_host(const PublicKey& key, const Endpoint& address) {
-  check(!find(key) && !find(address));
+  check(!find(address));
   const auto index = static_cast<NodeIndex>(hosts_.size());
+  who_.push_back(find(key).value_or(index));
   hosts_.push_back(std::make_unique<Host>(Prng(prng_.next())));
   keys_.push_back(key);
   addresses_.push_back(address);
@@ -85,7 +89,7 @@ NodeIndex Network::add_host(const PublicKey& key, const Endpoint& address) {
   host.up.rate = options_.up;
   host.down.rate = options_.down;
   host.self.contact = {key, Endpoints(address)};
-  by_key_.add(word_of(key), index);
+  if (who_[index] == index) by_key_.add(word_of(key), index);
   by_address_.add(word_of(address), index);
   return index;
 }
@@ -121,10 +125,26 @@ void Network::close(NodeIndex self) {
   Host& host = *hosts_[self];
   host.listener = nullptr;
   host.dials.clear();
-  for (Link& link : host.links) {
-    if (usable(link)) hang_up(self, link.peer, link.arrival, Kind::closed);
+  for (const Link& link : host.links) {
+    if (usable(link) && !link.dead) hang_up(self, link.peer, link.id, link.arrival, Kind::closed);
   }
   host.links.clear();
+}
+
+void Network::half_open(NodeIndex self) {
+  const auto kill = [this](NodeIndex owner, Link& link) {
+    if (link.dead) return;
+    link.dead = true;
+    // TCP's keepalive finds it out if no frame does.
+    const TimePoint silent = link.used + ConnectionRules::kKeepaliveAfter;
+    queue_.push(std::max(queue_.now(), silent) + options_.give_up, owner,
+                {Kind::broken, Unreachable::closed, link.peer, owner, link.id, {}});
+  };
+  for (Link& link : hosts_[self]->links) {
+    kill(self, link);
+    Link* far = find_link(*hosts_[link.peer], who_[self], link.id);
+    if (far != nullptr) kill(link.peer, *far);
+  }
 }
 
 void Network::cut(NodeIndex host, bool on) { hosts_[host]->cut = on; }
@@ -136,7 +156,9 @@ void Network::set_bandwidth(NodeIndex host, std::uint64_t up, std::uint64_t down
 }
 
 void Network::introduce(NodeIndex who, NodeIndex whom) {
-  hosts_[who]->listener->on_reached({address(whom), key(whom)}, as_peer(whom, true));
+  Link reached;
+  reached.reached = true;
+  hosts_[who]->listener->on_reached({address(whom), key(whom)}, as_peer(whom, reached));
 }
 
 void Network::listen(NodeIndex self, TransportListener& listener) {
@@ -163,29 +185,17 @@ void Network::send(NodeIndex self, const Contact& to, Bytes frame) {
   Host& host = *hosts_[self];
   if (host.listener == nullptr) return;
   const auto peer = find(to.key);
-  Link* const link = peer ? find_link(host, *peer) : nullptr;
-  if (on_send_) on_send_(self, to, frame, link != nullptr && usable(*link));
-  if (peer) {
-    if (link != nullptr) {
-      if (usable(*link)) {
-        if (backlog(self, *link) + frame.size() <= host.max_queued) {
-          return transmit(self, *link, Kind::frame, std::move(frame));
-        }
-        ++host.stats.peers_unread;
-        ++counts_.broken;
-        hang_up(self, *peer, link->arrival, Kind::closed);
-        erase_link(host, *peer);
-        return lose(self, to.key, Unreachable::overloaded);
-      }
-      erase_link(host, *peer);
-    }
-    if (options_.warm && warm_to(self, *peer, to)) {
-      ++host.stats.connections_dialled;
-      Link& opened = open(self, *peer);
-      opened.reached = true;
-      transmit(self, opened, Kind::opened, {});
-      return transmit(self, opened, Kind::frame, std::move(frame));
-    }
+  Link* const link = peer ? current_link(host, *peer) : nullptr;
+  if (on_send_) on_send_(self, to, frame, link != nullptr);
+  if (link != nullptr) {
+    notice_astray(host, *link, nullptr);
+    return put(self, *link, std::move(frame));
+  }
+  if (peer && options_.warm && warm_to(self, *peer, to)) {
+    ++host.stats.connections_dialled;
+    Link& opened = open(self, *peer, next_link_++, true);
+    transmit(self, opened, Kind::opened, {});
+    return transmit(self, opened, Kind::frame, std::move(frame));
   }
   Dial* const dial = dial_to(self, to);
   if (dial == nullptr) return;
@@ -196,13 +206,55 @@ void Network::send(NodeIndex self, const Contact& to, Bytes frame) {
   dial->waiting.push_back(std::move(frame));
 }
 
+void Network::answer(NodeIndex self, const PublicKey& to, ConnectionId over, Bytes frame) {
+  Host& host = *hosts_[self];
+  const auto peer = find(to);
+  if (host.listener == nullptr || !peer) return;
+  Link* const asked = find_link(host, *peer, over);
+  const bool open = asked != nullptr && (usable(*asked) || asked->ending);
+  Link* const link =
+      open && ConnectionRules::answers_as_asked() ? asked : current_link(host, *peer);
+  if (on_send_) on_send_(self, Contact{to, {}}, frame, link != nullptr);
+  if (link == nullptr) return;
+  notice_astray(host, *link, open ? asked : nullptr);
+  put(self, *link, std::move(frame));
+  // Whether more are due is known once the listener has given all that it has.
+  if (link->ending) {
+    queue_.push(queue_.now(), self, {Kind::retired, {}, link->peer, self, link->id, {}});
+  }
+}
+
+// Gives a frame to a connection, or breaks it if too much waits for the peer already.
+void Network::put(NodeIndex self, Link& link, Bytes frame) {
+  Host& host = *hosts_[self];
+  if (backlog(self, link) + frame.size() <= host.max_queued) {
+    return transmit(self, link, Kind::frame, std::move(frame));
+  }
+  ++host.stats.peers_unread;
+  ++counts_.broken;
+  hang_up(self, link.peer, link.id, link.arrival, Kind::closed);
+  lose(self, key(link.peer), Unreachable::overloaded);
+  erase_link(host, link);
+}
+
+// Whoever sees everything sees when a frame takes a dead connection although this end had heard
+// from the peer on another one: the one that the frame answers, or one that is long open.
+void Network::notice_astray(Host& host, const Link& chosen, const Link* asked) {
+  if (!chosen.dead) return;
+  const TimePoint long_ago = queue_.now() - 2 * options_.patience;
+  for (const Link& other : links_with(host, chosen.who)) {
+    if (other.dead || other.broken || !usable(other)) continue;
+    const bool better = &other == asked || (other.opened < long_ago && other.heard > other.opened);
+    if (better) ++counts_.astray;
+  }
+}
+
 void Network::dial(NodeIndex self, const Contact& to) {
   Host& host = *hosts_[self];
   if (host.listener == nullptr || 2 * host.dials.size() >= host.max_dials) return;
   if (const auto peer = find(to.key)) {
     if (*peer == self) return;
-    const Link* link = find_link(host, *peer);
-    if ((link != nullptr && usable(*link)) || (options_.warm && warm_to(self, *peer, to))) return;
+    if (current_link(host, *peer) != nullptr || (options_.warm && warm_to(self, *peer, to))) return;
   }
   dial_to(self, to);
 }
@@ -231,11 +283,14 @@ bool Network::warm_to(NodeIndex self, NodeIndex peer, const Contact& to) const {
 
 void Network::drop(NodeIndex self, const PublicKey& peer) {
   Host& host = *hosts_[self];
-  const auto index = find(peer);
-  const Link* link = index ? find_link(host, *index) : nullptr;
-  if (link == nullptr) return;
-  if (usable(*link)) hang_up(self, *index, link->arrival, Kind::closed);
-  erase_link(host, *index);
+  const auto who = find(peer);
+  const std::span<Link> links = who ? links_with(host, *who) : std::span<Link>();
+  if (links.empty()) return;
+  for (const Link& link : links) {
+    if (usable(link)) hang_up(self, link.peer, link.id, link.arrival, Kind::closed);
+  }
+  host.links.erase(host.links.begin() + (links.data() - host.links.data()),
+                   host.links.begin() + (links.data() + links.size() - host.links.data()));
   lose(self, peer, Unreachable::misbehaved);
 }
 
@@ -317,14 +372,16 @@ void Network::on_accepted(const Event& event) {
   }
   Dial dial = take_dial(host, event.number);
   ++host.stats.connections_dialled;
-  Link* link = find_link(host, peer);
-  if (link == nullptr || !usable(*link)) {
-    link = &open(self, peer);
-    transmit(self, *link, Kind::opened, {});
+  Link* link = current_link(host, who_[peer]);
+  if (link == nullptr || !works(self, *link)) {
+    Link& opened = open(self, peer, next_link_++, true);
+    transmit(self, opened, Kind::opened, {});
+    judge(self, opened);
+    link = current_link(host, who_[peer]);
   }
   link->reached = true;
   for (Bytes& frame : dial.waiting) transmit(self, *link, Kind::frame, std::move(frame));
-  if (dial.probe) host.listener->on_reached(dial.where, as_peer(peer, true));
+  if (dial.probe) host.listener->on_reached(dial.where, as_peer(peer, *link));
 }
 
 void Network::fail_dial(NodeIndex self, std::uint64_t number, Unreachable why) {
@@ -367,47 +424,60 @@ Network::Dial Network::take_dial(Host& host, std::uint64_t number) {
 
 void Network::on_opened(const Event& event) {
   Host& host = *hosts_[event.to];
-  if (host.listener == nullptr) return hang_up(event.to, event.from, {}, Kind::closed);
+  if (host.listener == nullptr) {
+    return hang_up(event.to, event.from, event.number, {}, Kind::closed);
+  }
   ++host.stats.connections_accepted;
-  // Of two simultaneous dials one connection is left: the one that is there.
-  const Link* link = find_link(host, event.from);
-  if (link == nullptr || !usable(*link) || link->broken) open(event.to, event.from);
+  if (find_link(host, who_[event.from], event.number) != nullptr)
+    return;  // overtaken, see on_frame
+  judge(event.to, open(event.to, event.from, static_cast<std::uint32_t>(event.number), false));
 }
 
 void Network::on_frame(Event& event) {
   Host& host = *hosts_[event.to];
-  Link* link = find_link(host, event.from);
+  Link* link = find_link(host, who_[event.from], event.number);
   // Datagrams may overtake the handshake.
   if (link == nullptr && options_.datagram && host.listener != nullptr) {
-    link = &open(event.to, event.from);
+    link = &open(event.to, event.from, static_cast<std::uint32_t>(event.number), false);
   }
-  if (link == nullptr) return hang_up(event.to, event.from, {}, Kind::closed);
-  link->used = queue_.now();
+  if (link == nullptr) return hang_up(event.to, event.from, event.number, {}, Kind::closed);
+  if (link->dead) return;
+  link->used = link->heard = queue_.now();
   host.stats.bytes_received += event.frame.size();
-  host.listener->on_frame(as_peer(event.from, link->reached), event.frame);
+  host.listener->on_frame(as_peer(event.from, *link), event.frame);
 }
 
 void Network::on_closed(const Event& event) {
   Host& host = *hosts_[event.to];
-  const Link* link = find_link(host, event.from);
-  // One opened after the other end hung up is another connection.
-  if (link == nullptr || link->opened.time_since_epoch().count() > Duration::rep(event.number)) {
-    return;
-  }
-  const bool was_usable = usable(*link);
-  erase_link(host, event.from);
-  if (was_usable) host.listener->on_unreachable(key(event.from), Unreachable::closed);
+  const Link* link = find_link(host, who_[event.from], event.number);
+  if (link == nullptr || (link->dead && event.kind == Kind::closed)) return;
+  const bool carried = usable(*link) && link->current;
+  erase_link(host, *link);
+  if (carried) host.listener->on_unreachable(key(event.from), Unreachable::closed);
 }
 
+// The peer said its last word on a connection, or (from this end itself) some of the answers that
+// it is still owed have gone, or there is no more time for them.
 void Network::on_retired(const Event& event) {
   Host& host = *hosts_[event.to];
-  const Link* link = find_link(host, event.from);
-  if (link == nullptr || link->opened.time_since_epoch().count() > Duration::rep(event.number)) {
+  Link* link = find_link(host, who_[event.from], event.number);
+  if (link == nullptr || (link->dead && !link->ending)) return;
+  const bool in_time = event.why != Unreachable::timed_out;
+  if (!link->retired && in_time && host.listener->owes(key(event.from))) {
+    if (link->ending) return;
+    link->ending = true;
+    link->current = false;
+    queue_.push(queue_.now() + options_.patience, event.to,
+                {Kind::retired, Unreachable::timed_out, event.from, event.to, event.number, {}});
     return;
   }
-  // Behind the last frame sent to it, the other end learns that no more will come.
-  if (!link->retired) hang_up(event.to, event.from, link->arrival, Kind::retired);
-  erase_link(host, event.from);
+  end(event.to, *link);
+}
+
+// Behind the last frame sent to it, the other end learns that no more will come.
+void Network::end(NodeIndex self, Link& link) {
+  if (!link.retired) hang_up(self, link.peer, link.id, link.arrival, Kind::retired);
+  erase_link(*hosts_[self], link);
 }
 
 void Network::prefetch_hosts(const Event& event) const {
@@ -424,7 +494,8 @@ void Network::prefetch_node(const Event& event) const {
 
 void Network::deliver(Event& event) {
   Host& host = *hosts_[event.to];
-  const bool local = event.kind == Kind::deadline || event.kind == Kind::dropped;
+  const bool local = event.kind == Kind::deadline || event.kind == Kind::dropped ||
+                     event.kind == Kind::broken || event.kind == Kind::judged;
   if (host.cut && !local) return held(event);
   switch (event.kind) {
     case Kind::syn:
@@ -442,6 +513,10 @@ void Network::deliver(Event& event) {
       return on_frame(event);
     case Kind::closed:
       return on_closed(event);
+    case Kind::broken:
+      return on_closed(event);
+    case Kind::judged:
+      return on_judged(event);
     case Kind::retired:
       return on_retired(event);
     case Kind::dropped: {
@@ -455,14 +530,62 @@ void Network::deliver(Event& event) {
   }
 }
 
-Network::Link& Network::open(NodeIndex self, NodeIndex peer) {
+// A new connection at this end. Whoever opens one beside another has it judged.
+Network::Link& Network::open(NodeIndex self, NodeIndex peer, std::uint32_t id, bool reached) {
   Host& host = *hosts_[self];
-  if (find_link(host, peer) != nullptr) erase_link(host, peer);
+  const NodeIndex who = who_[peer];
+  std::erase_if(host.links,
+                [&](const Link& link) { return link.who == who && !link.retired && idle(link); });
   evict(self);
   make_place(host);
-  const auto at = std::lower_bound(host.links.begin(), host.links.end(), peer,
-                                   [](const Link& link, NodeIndex i) { return link.peer < i; });
-  return *host.links.insert(at, {.opened = queue_.now(), .used = queue_.now(), .peer = peer});
+  const TimePoint now = queue_.now();
+  const auto at = std::upper_bound(host.links.begin(), host.links.end(), who,
+                                   [](NodeIndex i, const Link& link) { return i < link.who; });
+  return *host.links.insert(at, {.opened = now,
+                                 .used = now,
+                                 .heard = now,
+                                 .who = who,
+                                 .peer = peer,
+                                 .id = id,
+                                 .reached = reached});
+}
+
+void Network::on_judged(const Event& event) {
+  Link* link = find_link(*hosts_[event.to], who_[event.from], event.number);
+  if (link != nullptr && usable(*link)) judge(event.to, *link);
+}
+
+// Applies the rules to a connection that may be beside the current one with its peer.
+void Network::judge(NodeIndex self, Link& link) {
+  const Link* current = current_link(*hosts_[self], link.who);
+  if (current == &link) return;
+  const ConnectionRules rules(options_.patience, keys_[self] < keys_[link.who]);
+  switch (rules.judge(current->seen(), link.seen(), queue_.now())) {
+    case ConnectionRules::Verdict::take_over:
+      return take_over(self, link);
+    case ConnectionRules::Verdict::retire:
+      return retire(self, link);
+    case ConnectionRules::Verdict::wait:
+      queue_.push(rules.judged_again(link.seen()), self,
+                  {Kind::judged, {}, link.peer, self, link.id, {}});
+  }
+}
+
+// The current connection gives its place to `newer`. What was sent over it since its peer was heard
+// on it may be lost.
+void Network::take_over(NodeIndex self, Link& newer) {
+  Host& host = *hosts_[self];
+  Link& old = *current_link(host, newer.who);
+  if (old.used > old.heard) lose(self, key(old.peer), Unreachable::closed);
+  old.current = false;
+  newer.current = true;
+  retire(self, old);
+}
+
+void Network::retire(NodeIndex self, Link& link) {
+  link.retired = true;
+  link.current = false;
+  hang_up(self, link.peer, link.id, link.arrival, Kind::retired);
 }
 
 // Keeps the memory of connections that closed long ago small. A little later than they close, since
@@ -491,8 +614,7 @@ void Network::evict(NodeIndex self) {
     }
     if (open < host.max_links || oldest == nullptr) return;
     ++host.stats.connections_evicted;
-    oldest->retired = true;
-    hang_up(self, oldest->peer, oldest->arrival, Kind::retired);
+    retire(self, *oldest);
   }
 }
 
@@ -500,38 +622,74 @@ bool Network::idle(const Link& link) const {
   return queue_.now() - link.used >= options_.idle_timeout;
 }
 
-bool Network::usable(const Link& link) const { return !link.retired && !idle(link); }
-
-Network::Link* Network::find_link(Host& host, NodeIndex peer) {
-  const auto at = std::lower_bound(host.links.begin(), host.links.end(), peer,
-                                   [](const Link& link, NodeIndex i) { return link.peer < i; });
-  return at != host.links.end() && at->peer == peer ? &*at : nullptr;
+bool Network::usable(const Link& link) const {
+  return !link.retired && !link.ending && !idle(link);
 }
 
-void Network::erase_link(Host& host, NodeIndex peer) {
-  const Link* link = find_link(host, peer);
-  host.links.erase(host.links.begin() + (link - host.links.data()));
+// Whether the connection carries frames, as only who sees both ends can say.
+bool Network::works(NodeIndex self, const Link& link) const {
+  if (link.dead || link.broken) return false;
+  const Link* far = find_link(*hosts_[link.peer], who_[self], link.id);
+  return far != nullptr && usable(*far);
+}
+
+std::span<Network::Link> Network::links_with(Host& host, NodeIndex who) {
+  auto first = std::lower_bound(host.links.begin(), host.links.end(), who,
+                                [](const Link& link, NodeIndex i) { return link.who < i; });
+  auto last = first;
+  while (last != host.links.end() && last->who == who) ++last;
+  return {first, last};
+}
+
+// The connection that takes the frames for the peer; if the last such has ended, another one does.
+Network::Link* Network::current_link(Host& host, NodeIndex who) const {
+  Link* other = nullptr;
+  for (Link& link : links_with(host, who)) {
+    if (!usable(link)) continue;
+    if (link.current) return &link;
+    if (other == nullptr) other = &link;
+  }
+  if (other != nullptr) other->current = true;
+  return other;
+}
+
+Network::Link* Network::find_link(Host& host, NodeIndex who, std::uint64_t id) {
+  for (Link& link : links_with(host, who)) {
+    if (link.id == id) return &link;
+  }
+  return nullptr;
+}
+
+void Network::erase_link(Host& host, const Link& link) {
+  host.links.erase(host.links.begin() + (&link - host.links.data()));
 }
 
 void Network::transmit(NodeIndex self, Link& link, Kind kind, Bytes frame) {
   link.used = queue_.now();
   hosts_[self]->stats.bytes_sent += frame.size();
   if (link.broken) return;
-  link.arrival = carry({kind, {}, self, link.peer, 0, std::move(frame)}, link.arrival, &link);
+  if (link.dead) {
+    ++counts_.vanished;
+    return break_off(self, link, queue_.now() + options_.give_up);
+  }
+  link.arrival = carry({kind, {}, self, link.peer, link.id, std::move(frame)}, link.arrival, &link);
 }
 
 // `closed` is also what a host answers to a frame of a connection it does not have.
-void Network::hang_up(NodeIndex self, NodeIndex peer, TimePoint earliest, Kind how) {
-  const auto when = static_cast<std::uint64_t>(queue_.now().time_since_epoch().count());
-  carry({how, Unreachable::closed, self, peer, when, {}}, earliest);
+void Network::hang_up(NodeIndex self, NodeIndex peer, std::uint64_t id, TimePoint earliest,
+                      Kind how) {
+  const Link* link = find_link(*hosts_[self], who_[peer], id);
+  if (link != nullptr && link->dead) return;
+  carry({how, Unreachable::closed, self, peer, id, {}}, earliest);
 }
 
-Peer Network::as_peer(NodeIndex peer, bool reached) const {
+Peer Network::as_peer(NodeIndex peer, const Link& link) const {
   const Host& host = *hosts_[peer];
   Peer out = host.self;
   out.address = address(peer);
-  out.reached = reached;
-  if (reached) {  // where it was reached counts more than what it says
+  out.reached = link.reached;
+  out.connection = link.id;
+  if (link.reached) {  // where it was reached counts more than what it says
     out.contact.endpoints = Endpoints(address(peer));
     for (const Endpoint& claimed : host.self.contact.endpoints) out.contact.endpoints.add(claimed);
   }

@@ -5,10 +5,11 @@
 //
 // Modelled, each off unless asked for:
 // - Loss. What a stream loses is sent again, after one round trip if more was on its way, else
-// after
-//   TCP's timeout (200 ms or two round trips at least), which doubles; what was sent later waits
-//   for it. After `give_up` the connection breaks; its other end learns that when it next sends.
-//   Dials send again as well, at first after a second, as long as their time lasts.
+//   after TCP's timeout (200 ms or two round trips at least), which doubles; what was sent later
+//   waits for it. After `give_up` the connection breaks; its other end learns that when it next
+//   sends. Dials send again as well, at first after a second, as long as their time lasts.
+// - Connections that die without a word (`half_open`): both ends go on believing in them, and each
+//   gives its end up when what it sent stayed unacknowledged, or by TCP's keepalive.
 // - Duplicates cost a stream bytes, reordered packets up to an eighth of a round trip. A corrupted
 //   one ends its connection at both ends (`closed`), since TLS notices.
 // - Datagrams in place of streams (`datagram`), to try nodes beyond what TLS lets through: frames
@@ -20,12 +21,15 @@
 //   after `give_up` the connection breaks. Acknowledgements are not modelled: one direction can be
 //   blocked and the other goes on.
 // - Clogged links: what one host sends to another leaves later.
-// - Cut hosts: what they send and are sent is lost for good, and no connection hears of it.
+// - Cut hosts: what they send and are sent is lost for good. Who sends gives the connection up.
+// - Several hosts with one key (clones). Peers take them for one, as they must.
 //
 // Modelled always: refused and black-holed dials, hosts that cannot be dialled, paused hosts
 // (whoever takes events from the queue holds theirs back), idle and least-recently-used connections
-// that close, hello's network check. The channel's cryptography is modelled, not done: a host
-// proves exactly the key it was added with.
+// that close, hello's network check, and two connections of one pair. Which of these stays is
+// decided by the very rules of real transports (src/base/connection_rules.h); only where both ends
+// have a connection that works is a second one not made at all. The channel's cryptography is
+// modelled, not done: a host proves exactly the key it was added with.
 //
 // Not modelled: routes that hosts share, congestion windows, acknowledgements, kernel buffers,
 // caps on connections from one address, several addresses of one host, slow or broken handshakes.
@@ -36,10 +40,12 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/connection_rules.h"
 #include "base/prng.h"
 #include "kadmos/config.h"
 #include "kadmos/seams.h"
@@ -64,7 +70,10 @@ struct NetworkOptions {
   bool warm = false;
   std::uint64_t up = 0;  // bytes/s of each host's line; 0: no limit
   std::uint64_t down = 0;
-  Duration give_up = std::chrono::minutes(15);  // TCP's sending again, as Linux has it
+  // How long TCP sends again before it gives a connection up (TCP_USER_TIMEOUT).
+  Duration give_up = ConnectionRules::dead_after();
+  // How long a connection may be silent while another with the same peer is open.
+  Duration patience = std::chrono::seconds(5);
 };
 
 class Network {
@@ -74,7 +83,8 @@ class Network {
   Network(const Network&) = delete;
   Network& operator=(const Network&) = delete;
 
-  // A host owns `key` and `address` (both unique) for ever; indexes count from 0.
+  // A host owns `address` (unique) and proves `key` for ever, as others with that key do; indexes
+  // count from 0.
   NodeIndex add_host(const PublicKey& key, const Endpoint& address);
   std::size_t size() const { return hosts_.size(); }
 
@@ -85,7 +95,7 @@ class Network {
   const Contact& contact(NodeIndex host) const;
   const PublicKey& key(NodeIndex host) const;
   const Endpoint& address(NodeIndex host) const;
-  // The host with this key, or at this address; nothing if there never was one.
+  // The first host with this key, or the one at this address; nothing if there never was one.
   std::optional<NodeIndex> find(const PublicKey& key) const;
   std::optional<NodeIndex> find(const Endpoint& address) const;
 
@@ -94,6 +104,9 @@ class Network {
   void close(NodeIndex host);
   // Everything to and from the host vanishes, in both directions; connections stay half open.
   void cut(NodeIndex host, bool on);
+  // From now on every connection that the host has swallows what either end sends. No end is told;
+  // new connections work.
+  void half_open(NodeIndex host);
   // The host moves to a side, below Paths::kSides.
   void set_side(NodeIndex host, unsigned side);
   // Nothing gets from one side to the other, or all does again.
@@ -138,16 +151,23 @@ class Network {
   struct Link {  // an open connection, as one end sees it
     TimePoint opened{};
     TimePoint used{};     // last frame either way
+    TimePoint heard{};    // last frame from the other end, or opened
     TimePoint arrival{};  // of the last frame sent: later ones do not overtake
     TimePoint passed{};   // when the last frame sent is through the lines' queues
-    NodeIndex peer = 0;
-    std::uint32_t queued : 29 = 0;  // bytes that wait until then, at most
+    NodeIndex who = 0;    // the first host with the peer's key: whom this end takes the peer for
+    NodeIndex peer = 0;   // the host at the other end
+    std::uint32_t id = 0;
+    std::uint32_t queued : 26 = 0;  // bytes that wait until `passed`, at most
     bool reached : 1 = false;
+    bool current : 1 = false;  // takes the frames for the peer
+    bool ending : 1 = false;   // the peer hung up politely and is still owed answers
     bool retired : 1 = false;  // hung up politely: kept for the frames still on their way here
     bool broken : 1 = false;   // and will soon be told so
+    bool dead : 1 = false;     // swallows everything, and nobody was told
+    ConnectionRules::Seen seen() const { return {opened, heard}; }
   };
-  static_assert(sizeof(Link) == 40);
-  static constexpr std::uint32_t kQueuedMask = (1U << 29) - 1;
+  static_assert(sizeof(Link) == 56);
+  static constexpr std::uint32_t kQueuedMask = (1U << 26) - 1;
   struct Line {
     std::uint64_t rate = 0;  // bytes/s; 0: no limit
     TimePoint free{};        // when all frames are through
@@ -193,13 +213,14 @@ class Network {
     std::size_t max_dials = 0;
     std::size_t max_queued = 0;
     std::uint64_t next_dial = 1;  // never reused
-    std::vector<Link> links;      // by peer
+    std::vector<Link> links;      // by who
     std::list<Dial> dials;        // oldest first; a list, because most hosts have none
     Counters stats;
   };
   // ---- Called by the transport of `self`.
   void listen(NodeIndex self, TransportListener& listener);
   void send(NodeIndex self, const Contact& to, Bytes frame);
+  void answer(NodeIndex self, const PublicKey& to, ConnectionId over, Bytes frame);
   void dial(NodeIndex self, const Contact& to);
   void probe(NodeIndex self, const Bootstrap& where);
   void drop(NodeIndex self, const PublicKey& peer);
@@ -220,17 +241,28 @@ class Network {
   void on_frame(Event& event);
   void on_closed(const Event& event);
   void on_retired(const Event& event);
-  Link& open(NodeIndex self, NodeIndex peer);
+  void on_judged(const Event& event);
+  Link& open(NodeIndex self, NodeIndex peer, std::uint32_t id, bool reached);
+  void judge(NodeIndex self, Link& link);
+  void take_over(NodeIndex self, Link& newer);
+  void retire(NodeIndex self, Link& link);
+  void end(NodeIndex self, Link& link);
   void evict(NodeIndex self);
   void make_place(Host& host);
   bool idle(const Link& link) const;
   bool usable(const Link& link) const;
-  static Link* find_link(Host& host, NodeIndex peer);
-  static void erase_link(Host& host, NodeIndex peer);
+  bool works(NodeIndex self, const Link& link) const;
+  static std::span<Link> links_with(Host& host, NodeIndex who);
+  Link* current_link(Host& host, NodeIndex who) const;
+  static Link* find_link(Host& host, NodeIndex who, std::uint64_t id);
+  static void erase_link(Host& host, const Link& link);
+  void put(NodeIndex self, Link& link, Bytes frame);
+  void notice_astray(Host& host, const Link& chosen, const Link* asked);
   void transmit(NodeIndex self, Link& link, Event::Kind kind, Bytes frame);
-  void hang_up(NodeIndex self, NodeIndex peer, TimePoint earliest, Event::Kind how);
+  void hang_up(NodeIndex self, NodeIndex peer, std::uint64_t id, TimePoint earliest,
+               Event::Kind how);
   void lose(NodeIndex self, const PublicKey& to, Unreachable why);
-  Peer as_peer(NodeIndex peer, bool reached) const;
+  Peer as_peer(NodeIndex peer, const Link& link) const;
 
   // ---- Packets (packets.cc).
   TimePoint carry(Event event, TimePoint earliest, Link* link = nullptr);
@@ -261,6 +293,8 @@ class Network {
   // Apart from the hosts, so that a search by them looks at little memory.
   std::vector<PublicKey> keys_;
   std::vector<Endpoint> addresses_;
+  std::vector<NodeIndex> who_;  // of each host, the first with its key
+  std::uint32_t next_link_ = 1;
   HostIndex by_key_;
   HostIndex by_address_;
 };

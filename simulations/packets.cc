@@ -143,6 +143,7 @@ TimePoint Network::carry(Event event, TimePoint earliest, Link* link) {
   counts_.bytes += bytes;
   if (from.cut || to.cut) {
     ++counts_.vanished;
+    if (link != nullptr) break_off(self, *link, now + options_.give_up);
     return earliest;
   }
   TimePoint leaves = now;
@@ -190,8 +191,8 @@ TimePoint Network::carry(Event event, TimePoint earliest, Link* link) {
     if (frame && link != nullptr && happens(from, faults_.corruption)) {
       ++counts_.corrupted;
       const TimePoint arrival = std::max(leaves + trip, earliest);
-      const auto when = static_cast<std::uint64_t>(arrival.time_since_epoch().count());
-      queue_.push(arrival, self, {Kind::closed, Unreachable::closed, self, event.to, when, {}});
+      queue_.push(arrival, self,
+                  {Kind::closed, Unreachable::closed, self, event.to, event.number, {}});
       break_off(self, *link, arrival + trip);
       return arrival;
     }
@@ -233,8 +234,7 @@ void Network::scatter(Event event, TimePoint leaves, Duration trip) {
 void Network::break_off(NodeIndex self, Link& link, TimePoint when) {
   ++counts_.broken;
   link.broken = true;
-  const auto now = static_cast<std::uint64_t>(queue_.now().time_since_epoch().count());
-  queue_.push(when, self, {Kind::closed, Unreachable::closed, link.peer, self, now, {}});
+  queue_.push(when, self, {Kind::broken, Unreachable::closed, link.peer, self, link.id, {}});
 }
 
 // ---- Partitions
@@ -271,7 +271,7 @@ void Network::release_stalls() {
       sent += timeout;
       timeout = doubled(timeout);
     }
-    Link* link = find_link(from, peer);
+    Link* link = find_link(from, who_[peer], at->second.events.front().number);
     TimePoint arrival = link != nullptr ? link->arrival : TimePoint{};
     for (Event& event : at->second.events) {
       const Duration trip = options_.latency.one_way(from.position, to.position, from.prng);
@@ -289,14 +289,13 @@ void Network::give_up(NodeIndex self, NodeIndex peer, std::uint64_t since) {
   if (at == stalls_.end()) return;
   const auto began = at->second.since.time_since_epoch().count();
   if (static_cast<std::uint64_t>(began) != since) return;  // another one
+  const std::vector<Event> stalled = std::move(at->second.events);
   stalls_.erase(at);
-  Host& host = *hosts_[self];
-  const Link* link = find_link(host, peer);
-  if (link == nullptr) return;
-  const bool was_usable = usable(*link);
-  erase_link(host, peer);
-  ++counts_.broken;
-  if (was_usable) host.listener->on_unreachable(key(peer), Unreachable::closed);
+  for (const Event& event : stalled) {
+    if (find_link(*hosts_[self], who_[peer], event.number) == nullptr) continue;
+    ++counts_.broken;
+    on_closed({Kind::broken, Unreachable::closed, peer, self, event.number, {}});
+  }
 }
 
 void Network::set_side(NodeIndex host, unsigned side) {

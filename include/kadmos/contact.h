@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <compare>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "kadmos/endpoint.h"
@@ -56,12 +57,16 @@ struct Bootstrap {
   friend auto operator<=>(const Bootstrap&, const Bootstrap&) = default;
 };
 
+// A connection of one transport; never used again for another. 0: none in particular.
+using ConnectionId = std::uint64_t;
+
 // A peer whose possession of `contact.key` the transport has proved.
 struct Peer {
   Contact contact;       // endpoints empty: it told of none and cannot be dialled
   bool client = false;   // it said it must not enter tables
   bool reached = false;  // we dialled one of `contact.endpoints` and its key answered there
   Endpoint address{};    // the far end of the connection; what address groups are counted by
+  ConnectionId connection = 0;  // over which it was heard, and will be answered
 };
 
 }  // namespace kadmos

@@ -62,6 +62,9 @@ class TransportListener {
   virtual void on_probe_failed(const Bootstrap& probed, Unreachable why) = 0;
   // Frames sent to `key` may be lost. Once per broken or failed connection, not per frame.
   virtual void on_unreachable(const PublicKey& key, Unreachable why) = 0;
+  // Whether the peer is still owed answers to frames of its that were delivered here. The transport
+  // asks when a peer has said that it will send no more, and keeps the way for answers open.
+  virtual bool owes(const PublicKey& /*peer*/) const { return false; }
 };
 
 class Transport {
@@ -73,6 +76,10 @@ class Transport {
   // there is none. Never blocks. Delivery is in order and at most once; failure is reported later
   // by on_unreachable(to.key).
   virtual void send(const Contact& to, ByteView frame) = 0;
+  // Queues a copy of one frame over the connection `over`, by which came what it answers; over
+  // another one with `to` if that one has ended. Never dials: without a connection the frame is
+  // dropped in silence, since who asked knows that its connection ended.
+  virtual void answer(const PublicKey& to, ConnectionId over, ByteView frame) = 0;
   // Begins a connection with `to.key` if there is none, for a frame that may follow. Failure is
   // reported as that of a frame. Does nothing for the own key, or if half the dials that
   // Limits::dials allows are under way, so that frames find room.

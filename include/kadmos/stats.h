@@ -53,6 +53,7 @@ namespace kadmos {
   X(connections_dialled, "connections dialled")                                    \
   X(connections_refused, "inbound connections over a bound, closed")               \
   X(connections_evicted, "idle connections closed to stay in the budget")          \
+  X(connections_dead, "connections given up: the peer acknowledged nothing")       \
   X(dials_failed, "dials refused, unreachable, late, or over a bound of ours")     \
   X(handshakes_failed, "TLS handshakes that failed")                               \
   X(peers_wrong_key, "peers that proved another key than expected")                \

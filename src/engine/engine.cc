@@ -176,10 +176,10 @@ void Engine::on_committed(Now now, CommitId commit, const Result<void>& result) 
       if (waiting.reply.status == wire::StoreStatus::superseded) {
         waiting.reply.record = readable(now, waiting.key);
       }
-      answer(waiting.peer, waiting.request, std::move(waiting.reply));
+      answer(waiting.peer, waiting.connection, waiting.request, std::move(waiting.reply));
     } else {
       const bool full = result.error().code == Errc::busy;
-      answer(waiting.peer, waiting.request,
+      answer(waiting.peer, waiting.connection, waiting.request,
              wire::Failure{full ? wire::FailureCode::busy : wire::FailureCode::storage,
                            "the record could not be made durable"});
     }

@@ -36,10 +36,12 @@
 
 namespace kadmos {
 
-// A message for a peer. Endpoints are empty when it answers one: answers never make us dial.
+// A message for a peer. One that answers the peer has no endpoints, since answers never make this
+// node dial, and names the connection that the request came by.
 struct Transmit {
   Contact to;
   wire::Message message;
+  std::optional<ConnectionId> answers{};
 };
 // A peer that broke the protocol; its connection is to be closed.
 struct Drop {
@@ -94,6 +96,8 @@ class Engine {
 
   // ---- looking
   const Config& config() const { return config_; }
+  // Whether a store of this peer still waits for its commit, and so for its answer.
+  bool owes(const PublicKey& peer) const { return unanswered_of_.contains(peer); }
   const RoutingTable& table() const { return table_; }
   const Contact& contact(ContactRef ref) const { return book_.contact(ref); }
   Stats stats() const;
@@ -116,6 +120,7 @@ class Engine {
   // A store that waits for its commit before it is answered.
   struct Unanswered {
     PublicKey peer;
+    ConnectionId connection = 0;
     std::uint64_t request = 0;
     Key key;
     wire::Stored reply;  // without the record, which is in the store by then
@@ -181,7 +186,7 @@ class Engine {
                                         wire::Store& store);
   wire::Body serve_watch(Now now, const Peer& from, std::uint64_t request,
                          const wire::Watch& watch);
-  void answer(const PublicKey& peer, std::uint64_t request, wire::Body&& body);
+  void answer(const PublicKey& peer, ConnectionId over, std::uint64_t request, wire::Body&& body);
   void misbehaved(Now now, const Peer& from, std::string_view what, const std::string& detail);
 
   // watches (watching.cc)

@@ -12,7 +12,7 @@ namespace kadmos {
 void Engine::serve(Now now, const Peer& from, wire::Message& message) {
   ++stats_.requests_served;
   const auto reply = [&](wire::Body&& body) {
-    answer(from.contact.key, message.request, std::move(body));
+    answer(from.contact.key, from.connection, message.request, std::move(body));
   };
   if (config_.client && wire::is_for_replicas(message.body)) {
     reply(wire::Failure{wire::FailureCode::refused, "a client holds no replicas"});
@@ -129,13 +129,14 @@ std::optional<wire::Body> Engine::serve_store(Now now, const Peer& from, std::ui
   }
   if (!verdict.commit) return stored;
   ++unanswered_of_[from.contact.key];
-  unanswered_.emplace(*verdict.commit,
-                      Unanswered{from.contact.key, request, key, std::move(stored)});
+  unanswered_.emplace(*verdict.commit, Unanswered{from.contact.key, from.connection, request, key,
+                                                  std::move(stored)});
   return std::nullopt;
 }
 
-void Engine::answer(const PublicKey& peer, std::uint64_t request, wire::Body&& body) {
-  outgoing_.push(Transmit{Contact{peer, {}}, wire::Message{request, std::move(body)}});
+void Engine::answer(const PublicKey& peer, ConnectionId over, std::uint64_t request,
+                    wire::Body&& body) {
+  outgoing_.push(Transmit{Contact{peer, {}}, wire::Message{request, std::move(body)}, over});
 }
 
 }  // namespace kadmos

@@ -60,7 +60,7 @@ std::optional<Outgoing> Engine::poll_push() {
   wire::Message message{to.request, wire::Update{last ? std::move(push.record) : push.record}};
   if (last) watches_->pushes.pop_front();
   ++stats_.updates_sent;
-  return Transmit{Contact{to.peer, {}}, std::move(message)};
+  return Transmit{Contact{to.peer, {}}, std::move(message), ConnectionId{0}};
 }
 
 void Engine::on_update(Now now, const Peer& from, const wire::Update& update) {

@@ -69,6 +69,8 @@ class Node::Impl final : public TransportListener {
     pump();
   }
 
+  bool owes(const PublicKey& peer) const override { return engine_.owes(peer); }
+
   // ---- verbs
   template <class T>
   Future<T> launch(Request request, std::optional<Duration> timeout) {
@@ -233,7 +235,12 @@ class Node::Impl final : public TransportListener {
     while (auto out = engine_.poll_outgoing()) {
       if (closed_) continue;
       if (const auto* transmit = std::get_if<Transmit>(&*out)) {
-        seams_.transport->send(transmit->to, wire::Frame(transmit->message).bytes());
+        const wire::Frame frame(transmit->message);
+        if (transmit->answers) {
+          seams_.transport->answer(transmit->to.key, *transmit->answers, frame.bytes());
+        } else {
+          seams_.transport->send(transmit->to, frame.bytes());
+        }
       } else if (const auto* dial = std::get_if<Dial>(&*out)) {
         seams_.transport->dial(dial->to);
       } else if (const auto* probe = std::get_if<Probe>(&*out)) {

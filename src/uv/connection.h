@@ -113,6 +113,10 @@ class Connection {
   const Endpoint& remote() const { return remote_; }
   // Meaningful from greeting on.
   const PublicKey& peer_key() const { return tls_->peer_key(); }
+  // Frames that are enqueued now will be written.
+  bool carries() const { return wants_frames() && !write_failed_; }
+  // Something was written since the peer was heard last.
+  bool unheard() const { return wrote_at_ > heard_at_; }
   // Bytes that wait to be written.
   std::size_t queued() const;
   // Open, with nothing on its way either way that this end knows of.
@@ -126,6 +130,7 @@ class Connection {
 
  private:
   void begin_securing();
+  void notice_death();
   void on_connected(int status);
   void on_read(ssize_t size);
   void on_written(int status);

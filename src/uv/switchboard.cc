@@ -123,6 +123,7 @@ void Switchboard::add_stats(Stats& sum) const {
   sum.connections_dialled += stats.connections_dialled;
   sum.connections_refused += stats.connections_refused;
   sum.connections_evicted += stats.connections_evicted;
+  sum.connections_dead += stats.connections_dead;
   sum.dials_failed += stats.dials_failed;
   sum.handshakes_failed += stats.handshakes_failed;
   sum.peers_wrong_key += stats.peers_wrong_key;
@@ -142,8 +143,7 @@ void Switchboard::send(const Contact& to, ByteView frame) {
   if (closed_) return;
   check(listener_ != nullptr && frame.size() <= limits.frame_bytes);
   if (to.key == tls.own_key()) return emit(Lost{to.key, Unreachable::wrong_key});
-  const bool answer = heard_ != nullptr && heard_->peer.contact.key == to.key;
-  Entry& entry = answer ? *heard_ : entry_of(to.key);
+  Entry& entry = entry_of(to.key);
   if (Link* link = entry.current) {
     if (!has_room(*link, frame.size())) return;
     return link->enqueue(frame);
@@ -154,6 +154,22 @@ void Switchboard::send(const Contact& to, ByteView frame) {
   }
   entry.waiting.add(frame, uv_loop.impl().spares);
   if (entry.dial == nullptr) dial_next(entry);
+}
+
+void Switchboard::answer(const PublicKey& to, ConnectionId over, ByteView frame) {
+  if (closed_) return;
+  check(listener_ != nullptr && frame.size() <= limits.frame_bytes);
+  Link* link = heard_;
+  if (link == nullptr || link->number != over) {
+    const auto known = entries_.find(to);
+    if (known == entries_.end()) return;
+    link = find_link(known->second, over);
+    if (link == nullptr || !link->carries() || !ConnectionRules::answers_as_asked()) {
+      link = known->second.current;
+    }
+  }
+  if (link == nullptr || !link->carries()) link = link != nullptr ? link->entry->current : nullptr;
+  if (link != nullptr && has_room(*link, frame.size())) link->enqueue(frame);
 }
 
 // Or else it is closed.
@@ -186,7 +202,7 @@ void Switchboard::probe(const Bootstrap& where) {
 
 void Switchboard::drop(const PublicKey& peer) {
   for (Link* link : std::vector<Link*>(links_)) {
-    if (link->entry != nullptr && link->entry->peer.contact.key == peer) {
+    if (link->entry != nullptr && link->entry->key == peer) {
       link->close(Unreachable::misbehaved);
     }
   }
@@ -195,9 +211,8 @@ void Switchboard::drop(const PublicKey& peer) {
 void Switchboard::on_frame(Connection& connection, ByteView frame) {
   auto& link = static_cast<Link&>(connection);
   if (!deliver_events() || link.phase() == Connection::Phase::gone) return;
-  // A copy: the listener may close everything.
-  const Peer from = link.entry->peer;
-  heard_ = link.entry;
+  const Peer from = as_peer(link);
+  heard_ = &link;
   listener_->on_frame(from, frame);
   heard_ = nullptr;
 }
@@ -219,6 +234,7 @@ std::size_t Switchboard::dialling() const {
 }
 
 void Switchboard::connect(Link& link, const Endpoint& where, std::optional<PublicKey> expected) {
+  link.number = next_number_++;
   ++handles_;
   links_.push_back(&link);
   ++stats.connections_dialled;
@@ -252,12 +268,12 @@ void Switchboard::dial_next(Entry& entry) {
   auto* link = new Link(*this);
   link->dials_for = &entry;
   entry.dial = link;
-  connect(*link, where, entry.peer.contact.key);
+  connect(*link, where, entry.key);
 }
 
 void Switchboard::give_up(Entry& entry, Unreachable why) {
   entry.waiting = {};
-  emit(Lost{entry.peer.contact.key, why});
+  emit(Lost{entry.key, why});
   if (Link* dial = std::exchange(entry.dial, nullptr)) {
     dial->dials_for = nullptr;
     dial->close(why);
@@ -269,6 +285,7 @@ void Switchboard::give_up(Entry& entry, Unreachable why) {
 
 void Switchboard::on_inbound() {
   auto* link = new Link(*this);
+  link->number = next_number_++;
   ++handles_;
   links_.push_back(link);
   link->accept(reinterpret_cast<uv_stream_t*>(&server_));
@@ -316,14 +333,14 @@ bool Switchboard::make_room(Link& newcomer) {
 
 Switchboard::Entry& Switchboard::entry_of(const PublicKey& key) {
   Entry& entry = entries_[key];
-  entry.peer.contact.key = key;
+  entry.key = key;
   return entry;
 }
 
 // Not at once, since a caller further up may still hold it.
 void Switchboard::forget_if_unused(Entry& entry) {
   if (!entry.unused()) return;
-  unused_.push_back(entry.peer.contact.key);
+  unused_.push_back(entry.key);
   want_turn();
 }
 
@@ -350,54 +367,88 @@ void Switchboard::on_hello(Connection& connection, const wire::Hello& said) {
     ++stats.connections_refused;
     return link.close(Unreachable::overloaded);
   }
-  learn(entry, link, said);
+  learn(link, said);
   if (link.probe) {
-    emit(Reached{*link.probe, entry.peer});
+    emit(Reached{*link.probe, as_peer(link)});
     link.probe.reset();
   }
   if (entry.current == nullptr) use(entry, &link);
-  resolve_duplicates(entry, link);
+  judge_all(entry);
 }
 
-void Switchboard::learn(Entry& entry, const Link& link, const wire::Hello& said) {
-  if (link.dialled()) {
-    Endpoints verified(link.remote());
-    for (const Endpoint& endpoint : entry.verified) verified.add(endpoint);
-    entry.verified = verified;
-  }
-  Endpoints endpoints = entry.verified;
+void Switchboard::learn(Link& link, const wire::Hello& said) {
+  link.opened = uv_loop.now();
+  link.client = said.client;
   for (Endpoint endpoint : said.endpoints) {
     if (endpoint.port == 0) continue;
     if (endpoint.is_unspecified()) endpoint.ip = link.remote().ip;
-    endpoints.add(endpoint);
+    link.claimed.add(endpoint);
   }
-  entry.peer.contact.endpoints = endpoints;
-  entry.peer.client = said.client;
-  entry.peer.address = link.remote();
-  entry.peer.reached = !entry.verified.empty();
+  if (!link.dialled()) return;
+  Endpoints verified(link.remote());
+  for (const Endpoint& endpoint : link.entry->verified) verified.add(endpoint);
+  link.entry->verified = verified;
 }
 
-void Switchboard::resolve_duplicates(Entry& entry, Link& newest) {
-  // A current one that is still greeting may come to nothing; it asks again when it opens.
-  if (entry.current == nullptr || !entry.current->open()) return;
-  const TimePoint now = uv_loop.now();
-  const bool mine = tls.own_key() < entry.peer.contact.key;
-  if (mine && now - entry.current->heard_at() > options.handshake_timeout && newest.open()) {
-    use(entry, &newest);
+// Who is at the far end of a connection. Where this node has met the key counts more than what the
+// peer says; but a peer that says of itself that it is elsewhere has not been reached there yet.
+Peer Switchboard::as_peer(const Link& link) const {
+  const Endpoints& verified = link.entry->verified;
+  const auto met = [&](const Endpoint& endpoint) {
+    return std::find(verified.begin(), verified.end(), endpoint) != verified.end();
+  };
+  Peer peer{{link.entry->key, {}}, link.client, link.dialled(), link.remote(), link.number};
+  peer.reached = link.dialled() || (!verified.empty() && link.claimed.empty()) ||
+                 std::any_of(link.claimed.begin(), link.claimed.end(), met);
+  if (peer.reached) {
+    if (link.dialled()) peer.contact.endpoints.add(link.remote());
+    for (const Endpoint& endpoint : verified) peer.contact.endpoints.add(endpoint);
   }
+  for (const Endpoint& endpoint : link.claimed) peer.contact.endpoints.add(endpoint);
+  return peer;
+}
+
+void Switchboard::judge_all(Entry& entry) {
   for (Link* link : std::vector<Link*>(links_)) {
-    if (link->entry != &entry || link == entry.current || !link->open()) continue;
-    if (mine) {
-      retire(*link);
-    } else {
-      link->retire_at(now + options.handshake_timeout);
-    }
+    if (link->entry == &entry && link->open()) judge(entry, *link);
   }
+}
+
+void Switchboard::judge(Entry& entry, Link& newer) {
+  // A current one that is still greeting may come to nothing; all are judged when it opens.
+  if (entry.current == nullptr || entry.current == &newer || !entry.current->open()) return;
+  if (newer.ending || !newer.open()) return;
+  const ConnectionRules rules(options.handshake_timeout, tls.own_key() < entry.key);
+  switch (rules.judge(entry.current->seen(), newer.seen(), uv_loop.now())) {
+    case ConnectionRules::Verdict::take_over:
+      return take_over(entry, newer);
+    case ConnectionRules::Verdict::retire:
+      return retire(newer);
+    case ConnectionRules::Verdict::wait:
+      return newer.retire_at(rules.judged_again(newer.seen()));
+  }
+}
+
+// The current connection has been silent: what was sent over it since is reported as lost now.
+void Switchboard::take_over(Entry& entry, Link& newer) {
+  Link& old = *entry.current;
+  if (old.unheard()) emit(Lost{entry.key, Unreachable::closed});
+  old.replaced = true;
+  use(entry, &newer);
+  retire(old);
 }
 
 Switchboard::Link* Switchboard::other_open(const Entry& entry, const Link& than) const {
   for (Link* link : links_) {
-    if (link != &than && link->entry == &entry && link->open()) return link;
+    if (link != &than && link->entry == &entry && link->open() && !link->ending) return link;
+  }
+  return nullptr;
+}
+
+Switchboard::Link* Switchboard::find_link(const Entry& entry, ConnectionId number) const {
+  if (entry.current != nullptr && entry.current->number == number) return entry.current;
+  for (Link* link : links_) {
+    if (link->number == number && link->entry == &entry) return link;
   }
   return nullptr;
 }
@@ -418,7 +469,7 @@ void Switchboard::detach_queue(Entry& entry, Link& link) {
     return;
   }
   entry.waiting.add(std::move(frames));
-  aim(entry, entry.peer.contact.endpoints);
+  aim(entry, as_peer(link).contact.endpoints);
   if (entry.dial == nullptr) dial_next(entry);
 }
 
@@ -437,13 +488,27 @@ void Switchboard::retire(Link& link) {
 }
 
 void Switchboard::on_peer_retired(Connection& connection) {
-  retire(static_cast<Link&>(connection));
+  auto& link = static_cast<Link&>(connection);
+  if (!listener_->owes(link.entry->key)) return retire(link);
+  detach_queue(*link.entry, link);
+  link.ending = true;
+  link.retire_at(uv_loop.now() + options.handshake_timeout / 2);  // the peer waits no longer
+  ending_.push_back(&link);
+}
+
+// Retires the connections whose peers have been sent what they were owed.
+void Switchboard::finish_endings() {
+  for (Link* link : std::vector<Link*>(ending_)) {
+    if (link->queued() == 0 && !listener_->owes(link->entry->key)) retire(*link);
+  }
+  std::erase_if(ending_, [](const Link* link) { return link->retired(); });
 }
 
 void Switchboard::on_overdue(Connection& connection) {
   auto& link = static_cast<Link&>(connection);
   const bool unused = uv_loop.now() >= link.used_at() + options.idle_timeout;
-  if (unused || other_open(*link.entry, link) != nullptr) retire(link);
+  if (unused || link.ending) return retire(link);
+  judge(*link.entry, link);
 }
 
 void Switchboard::on_gone(Connection& connection, std::optional<Unreachable> why) {
@@ -451,6 +516,8 @@ void Switchboard::on_gone(Connection& connection, std::optional<Unreachable> why
   auto& link = static_cast<Link&>(connection);
   std::erase(links_, &link);
   std::erase(to_flush_, &link);
+  std::erase(ending_, &link);
+  if (heard_ == &link) heard_ = nullptr;
   if (link.capped) caps_.leave(link.remote());
   const Unreachable reason = why.value_or(Unreachable::closed);
   if (link.probe) emit(ProbeFailed{*link.probe, reason});
@@ -464,14 +531,14 @@ void Switchboard::on_gone(Connection& connection, std::optional<Unreachable> why
   Entry& entry = *link.entry;
   --entry.links;
   if (entry.current == &link) {
-    emit(Lost{entry.peer.contact.key, reason});
+    emit(Lost{entry.key, reason});
     FrameQueue frames = link.take_queue();
     use(entry, other_open(entry, link));
     if (entry.current != nullptr && !frames.empty() && has_room(*entry.current, frames.bytes())) {
       entry.current->enqueue(std::move(frames));
     }
-  } else if (link.retired() && why && link.frames_at_risk()) {
-    emit(Lost{entry.peer.contact.key, reason});
+  } else if (link.retired() && why && link.frames_at_risk() && !link.replaced) {
+    emit(Lost{entry.key, reason});
   }
   forget_if_unused(entry);
 }
@@ -524,6 +591,7 @@ void Switchboard::turn() {
     if (closed_) return;
   }
   flushing_.clear();
+  finish_endings();
   for (const PublicKey& key : std::exchange(unused_, {})) {
     const auto found = entries_.find(key);
     if (found != entries_.end() && found->second.unused()) entries_.erase(found);

@@ -1,13 +1,14 @@
 // The switchboard: which connection carries the frames for which peer. It dials, accepts, keeps one
 // connection a peer, and holds every bound on connections.
 //
-// Two connections with one peer (both dialled at once, or one was a probe) are resolved by one of
-// the two alone, the node with the smaller public key: it keeps the one it uses and retires the
-// other, unless it has heard nothing on the one it uses for a handshake's time, for that one may be
-// dead without its knowing. The other node follows when it hears close_notify, and clears up by
-// itself if that does not come. Retiring loses no frame (see connection.h), and frames that were
-// still queued on the retired connection go over the kept one, or a new one is dialled for them. In
-// that moment frames may overtake one another; over one connection they stay in order.
+// Of two connections with one peer one is left, by the rules in base/connection_rules.h. Retiring
+// the other loses no frame (see connection.h): what was still queued on it goes over the one that
+// stays, or a new one is dialled for it. In that moment frames may overtake one another; over one
+// connection they stay in order. What may have been lost on a connection that died is reported when
+// another takes its place, not when TCP notices.
+//
+// A peer that says its last word on a connection (close_notify) still reads. While it is owed
+// answers they go out before this end says its own last word, for as long as a handshake may take.
 //
 // The switchboard calls its listener from its own loop turns only: what happens during send(),
 // dial(), probe() and close() is kept as events. It frees itself when it was released and the loop
@@ -20,6 +21,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/connection_rules.h"
 #include "uv/address_caps.h"
 #include "uv/connection.h"
 #include "uv/loop.h"
@@ -36,6 +38,7 @@ class Switchboard final : private ConnectionOwner {
   // As in Transport.
   Result<void> start(TransportListener& listener);
   void send(const Contact& to, ByteView frame);
+  void answer(const PublicKey& to, ConnectionId over, ByteView frame);
   void dial(const Contact& to);
   void probe(const Bootstrap& where);
   void drop(const PublicKey& peer);
@@ -47,14 +50,21 @@ class Switchboard final : private ConnectionOwner {
   struct Entry;
   struct Link final : Connection {
     explicit Link(Switchboard& owner) : Connection(owner) {}
+    ConnectionRules::Seen seen() const { return {opened, heard_at()}; }
+    ConnectionId number = 0;
     Entry* entry = nullptr;          // whose key it has proved
     Entry* dials_for = nullptr;      // for whom it was dialled, until it is secured
     std::optional<Bootstrap> probe;  // to be answered
-    bool capped = false;             // counted by caps_
+    TimePoint opened{};              // when the peer's hello was accepted
+    Endpoints claimed;    // what that hello said, with the address it came from filled in
+    bool client = false;  // it also said so
+    bool capped = false;  // counted by caps_
     bool wants_flush = false;
+    bool ending = false;    // the peer said its last word and is still owed answers
+    bool replaced = false;  // and what it may have lost was reported
   };
   struct Entry {
-    Peer peer;
+    PublicKey key;
     Endpoints verified;       // where a dial of ours met the key
     std::size_t links = 0;    // that have proved this key and are not gone
     Link* current = nullptr;  // takes the frames
@@ -118,11 +128,16 @@ class Switchboard final : private ConnectionOwner {
   Entry& entry_of(const PublicKey& key);
   void forget_if_unused(Entry& entry);
   void attach(Link& link);
-  void learn(Entry& entry, const Link& link, const wire::Hello& said);
-  void resolve_duplicates(Entry& entry, Link& newest);
+  void learn(Link& link, const wire::Hello& said);
+  Peer as_peer(const Link& link) const;
+  void judge_all(Entry& entry);
+  void judge(Entry& entry, Link& newer);
+  void take_over(Entry& entry, Link& newer);
   void retire(Link& link);
   void detach_queue(Entry& entry, Link& link);
+  void finish_endings();
   Link* other_open(const Entry& entry, const Link& than) const;
+  Link* find_link(const Entry& entry, ConnectionId number) const;
   void use(Entry& entry, Link* link);
   bool has_room(Link& link, std::size_t bytes);
   void aim(Entry& entry, const Endpoints& endpoints);
@@ -154,10 +169,12 @@ class Switchboard final : private ConnectionOwner {
   TimePoint sweep_at_ = TimePoint::max();
 
   std::unordered_map<PublicKey, Entry, KeyHash> entries_;
-  Entry* heard_ = nullptr;    // whose frame is being delivered: what is sent is mostly the answer
+  Link* heard_ = nullptr;     // whose frame is being delivered: what is sent is mostly the answer
   std::vector<Link*> links_;  // not gone, oldest first
   std::vector<Link*> to_flush_;
   std::vector<Link*> flushing_;  // by turn()
+  std::vector<Link*> ending_;
+  ConnectionId next_number_ = 1;
   std::deque<Event> events_;
   std::vector<PublicKey> unused_;  // entries to be looked at and perhaps dropped
   AddressCaps caps_;

@@ -13,6 +13,9 @@ class TlsTransport final : public Transport {
 
   Result<void> start(TransportListener& listener) override { return switchboard_->start(listener); }
   void send(const Contact& to, ByteView frame) override { switchboard_->send(to, frame); }
+  void answer(const PublicKey& to, ConnectionId over, ByteView frame) override {
+    switchboard_->answer(to, over, frame);
+  }
   void dial(const Contact& to) override { switchboard_->dial(to); }
   void probe(const Bootstrap& where) override { switchboard_->probe(where); }
   void drop(const PublicKey& peer) override { switchboard_->drop(peer); }

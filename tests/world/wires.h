@@ -50,6 +50,8 @@ using Heard = std::vector<std::string>;
 inline NetworkOptions even_options() {
   NetworkOptions options;
   options.latency = Latency::even(kOneWay);
+  // TCP as it is by itself: most tests are about other things than giving a connection up.
+  options.give_up = std::chrono::minutes(15);
   return options;
 }
 
