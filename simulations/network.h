@@ -85,7 +85,7 @@ class Network {
 
   // A host owns `address` (unique) and proves `key` for ever, as others with that key do; indexes
   // count from 0.
-  NodeIndex add_host(const PublicKey& key, const Endpoint& address);
+  NodeIndex add_host(PublicKey key, const Endpoint& address);
   std::size_t size() const { return hosts_.size(); }
 
   // The host's transport, speaking for `config`. It may be destroyed and made anew (a restart).
