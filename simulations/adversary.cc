@@ -104,6 +104,7 @@ class Crook final : public Transport, public TransportListener {
   void on_unreachable(const PublicKey& key, Unreachable why) override {
     node_->on_unreachable(key, why);
   }
+  void on_twin(const Endpoint& where) override { node_->on_twin(where); }
   bool owes(const PublicKey& peer) const override { return node_->owes(peer); }
 
  private:

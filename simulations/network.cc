@@ -76,7 +76,7 @@ Network::~Network() = default;
 
 // ---- Hosts
 
-NodeIndex Network::add_host(const PublicKey& key, const Endpoint& address) {
+NodeIndex Network::add_host(PublicKey key, const Endpoint& address) {
   check(!find(address));
   const auto index = static_cast<NodeIndex>(hosts_.size());
   who_.push_back(find(key).value_or(index));
@@ -364,7 +364,13 @@ void Network::on_accepted(const Event& event) {
     ++host.stats.peers_wrong_key;
     return fail_dial(self, event.number, Unreachable::wrong_key);
   }
-  if (peer == self) return fail_dial(self, event.number, Unreachable::wrong_key);
+  if (who_[peer] == who_[self]) {
+    if (peer != self) {
+      host.listener->on_twin(address(peer));
+      if (target.listener != nullptr) target.listener->on_twin(address(self));
+    }
+    return fail_dial(self, event.number, Unreachable::wrong_key);
+  }
   if (target.network != host.network) {
     ++host.stats.hellos_refused;
     ++hosts_[peer]->stats.hellos_refused;

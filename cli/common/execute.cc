@@ -206,6 +206,7 @@ Json status(const Service& service) {
               {"peers", stats.table_size},
               {"records", stats.records_held},
               {"record_bytes", stats.bytes_held}};
+  if (const auto twin = node.twin()) out["identity_in_use"] = twin->text();
   out.update(service.facts);
   out["counters"] = json_of(stats);
   return out;

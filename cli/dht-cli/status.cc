@@ -23,6 +23,11 @@ int run(Session& session, const StatusCommand&) {
   line("up", show(Duration(std::chrono::milliseconds(number("uptime_ms")))));
   line("peers", fmt::format("{}", number("peers")));
   line("records", fmt::format("{} ({} bytes)", number("records"), number("record_bytes")));
+  if (const auto twin = answer.find("identity_in_use"); twin != answer.end()) {
+    line("warning", fmt::format("{} uses this node's identity too: stop one of the two and give it "
+                                "a data directory with a key of its own",
+                                twin->get<std::string>()));
+  }
   if (!session.globals().verbose) return kOk;
   for (const auto& [name, value] : answer.at("counters").items()) {
     if (const auto count = value.get<std::uint64_t>(); count > 0) {

@@ -166,6 +166,10 @@ class Node {
   // provided here without a lifetime. In their order.
   std::vector<Key> own_keys() const;
   Stats stats() const;
+  // Where another node was met lately that proves this node's key. Peers take the two for one that
+  // moves to and fro, so each is unreachable by turns; whoever runs them should give one of them a
+  // key of its own. Nothing: none was met for over a minute.
+  std::optional<Endpoint> twin() const;
   // Called for each notice; replaces the former listener.
   void on_notice(std::function<void(const Notice&)> listener);
 

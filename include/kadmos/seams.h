@@ -62,6 +62,10 @@ class TransportListener {
   virtual void on_probe_failed(const Bootstrap& probed, Unreachable why) = 0;
   // Frames sent to `key` may be lost. Once per broken or failed connection, not per frame.
   virtual void on_unreachable(const PublicKey& key, Unreachable why) = 0;
+  // Another node proved the key of this one, so that both go by one identity. `where` is what this
+  // node dialled, or the address from which the other one came. A node that reaches itself by one
+  // of its own addresses is not told of that.
+  virtual void on_twin(const Endpoint& /*where*/) {}
   // Whether the peer is still owed answers to frames of its that were delivered here. The transport
   // asks when a peer has said that it will send no more, and keeps the way for answers open.
   virtual bool owes(const PublicKey& /*peer*/) const { return false; }

@@ -158,6 +158,18 @@ void Engine::on_unreachable(Now now, const PublicKey& peer, Unreachable why) {
   settle(now);
 }
 
+void Engine::on_twin(Now now, const Endpoint& where) {
+  if (closed_) return;
+  look_at_the_clock(now);
+  if (twin_watch_.on_twin(now.at, where)) {
+    notice(now, Notice::Level::warning, "identity_in_use",
+           "another node, at " + where.text() +
+               ", uses this node's identity, and peers take the two for one: each is unreachable "
+               "by turns. Stop one of them and give it a data directory with a key of its own");
+  }
+  settle(now);
+}
+
 void Engine::on_committed(Now now, CommitId commit, const Result<void>& result) {
   if (closed_) return;
   look_at_the_clock(now);
@@ -481,6 +493,7 @@ void Engine::settle(Now now) {
   while (const auto contact = table_.poll_check()) {
     ask(now, 0, Ask{ContactHold(book_, *contact), wire::Ping{}});
   }
+  run_twin_watch(now);
   run_upkeep(now);
   run_sync(now);
   expiry_due_.reset();
@@ -506,6 +519,7 @@ void Engine::find_due() {
   if (watches_) consider(watches_->peers.next_timeout());
   consider(upkeep_.next_timeout());
   consider(sync_plan_.next_timeout());
+  consider(twin_watch_.next_timeout());
   consider(expiry_due_);
 }
 
@@ -641,10 +655,34 @@ void Engine::on_reply(Now now, const Peer& from, wire::Message& message) {
   }
   suspects_.on_answer(pending->peer.id());
   on_contact(now, from, true, measures ? std::optional(elapsed) : std::nullopt);
+  look_for_twin(now, message.body);
   const auto it = running_.find(pending->op);
   if (it == running_.end()) return;
   it->second.operation->on_answer(now, pending->peer, message.body);
   drive(now, pending->op);
+}
+
+// A peer that names this node itself knows it at another endpoint than it has.
+void Engine::look_for_twin(Now now, const wire::Body& reply) {
+  const auto* nodes = std::get_if<wire::Nodes>(&reply);
+  if (nodes == nullptr || config_.client) return;
+  for (const Contact& contact : nodes->contacts) {
+    if (contact.key != identity_.public_key()) continue;
+    for (const Endpoint& where : contact.endpoints) {
+      const bool own = std::find(endpoints_.begin(), endpoints_.end(), where) != endpoints_.end();
+      if (!own && where.port != 0) twin_watch_.on_named(now.at, where);
+    }
+  }
+}
+
+void Engine::run_twin_watch(Now now) {
+  if (twin_watch_.expire(now.at)) {
+    notice(now, Notice::Level::info, "identity_free",
+           "no other node was seen for a while that uses this node's identity");
+  }
+  while (const auto where = twin_watch_.poll_look(now.at)) {
+    outgoing_.push(Probe{Bootstrap{*where, std::nullopt}});
+  }
 }
 
 // An authenticated peer was heard. Whom we reached ourselves enters the table; whoever reached us

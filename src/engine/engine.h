@@ -26,6 +26,7 @@
 #include "base/rtt.h"
 #include "engine/rpcs.h"
 #include "engine/sync_plan.h"
+#include "engine/twin_watch.h"
 #include "engine/upkeep.h"
 #include "engine/watchers.h"
 #include "kadmos/config.h"
@@ -79,6 +80,7 @@ class Engine {
   void on_reached(Now now, const Bootstrap& probed, const Peer& peer);
   void on_probe_failed(Now now, const Bootstrap& probed, Unreachable why);
   void on_unreachable(Now now, const PublicKey& peer, Unreachable why);
+  void on_twin(Now now, const Endpoint& where);
   void on_committed(Now now, CommitId commit, const Result<void>& result);
   void on_timeout(Now now);  // a spurious call does nothing
   void add_bootstrap(const Bootstrap& where);
@@ -96,6 +98,8 @@ class Engine {
 
   // ---- looking
   const Config& config() const { return config_; }
+  // Where another node uses this node's identity, as far as is known.
+  std::optional<Endpoint> twin() const { return twin_watch_.twin(); }
   // Whether a store of this peer still waits for its commit, and so for its answer.
   bool owes(const PublicKey& peer) const { return unanswered_of_.contains(peer); }
   const RoutingTable& table() const { return table_; }
@@ -176,6 +180,8 @@ class Engine {
   void blame(Now now, const Rpcs::Pending& request);
   void on_contact(Now now, const Peer& from, bool answered, std::optional<Duration> round_trip);
   void on_dead(Now now, const ContactHold& peer);
+  void look_for_twin(Now now, const wire::Body& reply);
+  void run_twin_watch(Now now);
 
   // requests of peers (serve.cc)
   void serve(Now now, const Peer& from, wire::Message& message);
@@ -213,6 +219,7 @@ class Engine {
   OpEnv env_;
   Upkeep upkeep_;
   SyncPlan sync_plan_;
+  TwinWatch twin_watch_;
   std::optional<Id> synced_;  // how far the neighbour compared with last is
   Rpcs rpcs_;
   CrowdRtt any_rtt_;    // of all peers together: the guess for one never measured

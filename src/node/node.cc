@@ -69,6 +69,10 @@ class Node::Impl final : public TransportListener {
     pump();
   }
 
+  void on_twin(const Endpoint& where) override {
+    engine_.on_twin(now(), where);
+    pump();
+  }
   bool owes(const PublicKey& peer) const override { return engine_.owes(peer); }
 
   // ---- verbs
@@ -409,6 +413,8 @@ Stats Node::stats() const {
   impl_->seams_.transport->add_stats(stats);
   return stats;
 }
+
+std::optional<Endpoint> Node::twin() const { return impl_->engine_.twin(); }
 
 void Node::on_notice(std::function<void(const Notice&)> listener) {
   impl_->on_notice_ = std::move(listener);

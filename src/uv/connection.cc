@@ -116,6 +116,13 @@ bool Connection::secure() {
       return false;
     }
   }
+  if (tls_->peer_key() == owner_.tls.own_key()) {
+    ++owner_.stats.peers_wrong_key;
+    owner_.on_own_key(*this);
+    // What the handshake still has to send goes out, so that the other end learns of this as well.
+    close(Unreachable::wrong_key);
+    return false;
+  }
   phase_ = Phase::greeting;
   check(tls_->write(owner_.hello));
   owner_.want_flush(*this);

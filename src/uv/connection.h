@@ -50,6 +50,8 @@ class ConnectionOwner {
 
   // The dialled peer proved its key; frames may be queued from now on.
   virtual void on_secured(Connection& connection) = 0;
+  // The peer proved this node's own key. The connection is closed when this returns.
+  virtual void on_own_key(Connection& connection) = 0;
   // The peer's hello was accepted: the connection is open.
   virtual void on_hello(Connection& connection, const wire::Hello& hello) = 0;
   virtual void on_frame(Connection& connection, ByteView frame) = 0;
@@ -113,6 +115,7 @@ class Connection {
   const Endpoint& remote() const { return remote_; }
   // Meaningful from greeting on.
   const PublicKey& peer_key() const { return tls_->peer_key(); }
+  ByteArray<SSL3_RANDOM_SIZE> client_random() const { return tls_->client_random(); }
   // Frames that are enqueued now will be written.
   bool carries() const { return wants_frames() && !write_failed_; }
   // Something was written since the peer was heard last.

@@ -12,6 +12,9 @@ namespace {
 
 constexpr int kBacklog = 512;
 constexpr std::size_t kTargets = 8;  // endpoints tried for one peer
+// Connections by which this node dialled itself, remembered until their other ends are secured. One
+// forgotten sooner would be taken for another node's.
+constexpr std::size_t kOwnDials = 64;
 constexpr Duration kSweepGrain = std::chrono::milliseconds(10);
 
 Switchboard& self(void* data) { return *static_cast<Switchboard*>(data); }
@@ -359,6 +362,25 @@ void Switchboard::on_secured(Connection& connection) {
   }
 }
 
+// Either another node has this node's identity, or this node has dialled itself. Then the other end
+// is one of its own connections: the dialling end is done first, and known when the other one is.
+void Switchboard::on_own_key(Connection& connection) {
+  auto& link = static_cast<Link&>(connection);
+  const auto random = link.client_random();
+  bool itself = false;
+  if (link.dialled()) {
+    itself = std::any_of(links_.begin(), links_.end(), [&](const Link* other) {
+      return !other->dialled() && other->phase() == Connection::Phase::securing &&
+             other->client_random() == random;
+    });
+    own_dials_.push_back(random);
+    if (own_dials_.size() > kOwnDials) own_dials_.pop_front();
+  } else {
+    itself = std::find(own_dials_.begin(), own_dials_.end(), random) != own_dials_.end();
+  }
+  if (!itself) emit(Twin{link.remote()});
+}
+
 void Switchboard::on_hello(Connection& connection, const wire::Hello& said) {
   auto& link = static_cast<Link&>(connection);
   attach(link);
@@ -568,6 +590,8 @@ void Switchboard::tell(const Event& event) {
     listener_->on_probe_failed(failed->probed, failed->why);
   } else if (const auto* lost = std::get_if<Lost>(&event)) {
     listener_->on_unreachable(lost->key, lost->why);
+  } else if (const auto* twin = std::get_if<Twin>(&event)) {
+    listener_->on_twin(twin->where);
   }
 }
 

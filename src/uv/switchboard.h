@@ -88,7 +88,10 @@ class Switchboard final : private ConnectionOwner {
     PublicKey key;
     Unreachable why;
   };
-  using Event = std::variant<Reached, ProbeFailed, Lost>;
+  struct Twin {
+    Endpoint where;
+  };
+  using Event = std::variant<Reached, ProbeFailed, Lost, Twin>;
   // Seeded, so that nobody makes keys that collide.
   struct KeyHash {
     std::uint64_t seed;
@@ -108,6 +111,7 @@ class Switchboard final : private ConnectionOwner {
 
   // ConnectionOwner
   void on_secured(Connection& connection) override;
+  void on_own_key(Connection& connection) override;
   void on_hello(Connection& connection, const wire::Hello& said) override;
   void on_frame(Connection& connection, ByteView frame) override;
   void on_peer_retired(Connection& connection) override;
@@ -178,6 +182,8 @@ class Switchboard final : private ConnectionOwner {
   std::deque<Event> events_;
   std::vector<PublicKey> unused_;  // entries to be looked at and perhaps dropped
   AddressCaps caps_;
+  // Of the latest connections by which this node dialled its own key; the oldest goes first.
+  std::deque<ByteArray<SSL3_RANDOM_SIZE>> own_dials_;
 };
 
 }  // namespace kadmos

@@ -170,12 +170,18 @@ bool TlsStream::accept(X509_STORE_CTX* chain) {
       size != peer_key_.bytes.size()) {
     return false;
   }
-  if (peer_key_ == context_.own_key() || (expected_ && peer_key_ != *expected_)) {
+  if (expected_ && peer_key_ != *expected_) {
     failure_ = Failure::wrong_key;
     return false;
   }
   failure_ = Failure::none;
   return true;
+}
+
+ByteArray<SSL3_RANDOM_SIZE> TlsStream::client_random() const {
+  ByteArray<SSL3_RANDOM_SIZE> out{};
+  SSL_get_client_random(ssl_, out.data(), out.size());
+  return out;
 }
 
 void TlsStream::feed(ByteView ciphertext) {

@@ -49,7 +49,7 @@ class TlsStream {
     none,
     protocol,   // not TLS 1.3, or broken, or the peer gave up on us
     identity,   // no certificate, several, or a key that is not Ed25519
-    wrong_key,  // not the expected key, or our own
+    wrong_key,  // not the expected key
     foreign,    // another ALPN, or none
   };
 
@@ -79,8 +79,10 @@ class TlsStream {
   void shutdown();
 
   Failure failure() const { return failure_; }
-  // The peer's proved key; meaningful once the handshake is done.
+  // The peer's proved key; meaningful once the handshake is done. It may be this node's own.
   const PublicKey& peer_key() const { return peer_key_; }
+  // What the dialling end chose at random: both ends of one connection give the same.
+  ByteArray<SSL3_RANDOM_SIZE> client_random() const;
 
  private:
   friend class TlsContext;

@@ -45,6 +45,8 @@ class Honest final : public TransportListener {
   void on_reached(const Bootstrap& probed, const Peer& peer) override;
   void on_probe_failed(const Bootstrap& probed, Unreachable why) override;
   void on_unreachable(const PublicKey& key, Unreachable why) override;
+  void on_twin(const Endpoint& where) override { twins.push_back(where); }
+  bool owes(const PublicKey&) const override { return owing; }
 
   UvLoop& loop;
   Identity identity;
@@ -54,6 +56,8 @@ class Honest final : public TransportListener {
   std::vector<std::pair<Bootstrap, Peer>> reached;
   std::vector<std::pair<Bootstrap, Unreachable>> probes_failed;
   std::vector<std::pair<PublicKey, Unreachable>> lost;
+  std::vector<Endpoint> twins;
+  bool owing = false;
   std::function<void(const Peer&, ByteView)> frame_hook;
   std::function<void()> event_hook;
 

@@ -166,6 +166,51 @@ TEST_CASE("A peer that says its last word gets its answers and then a clean end"
   CHECK(target.stats().frames_bad == 0);
 }
 
+TEST_CASE("A peer that says its last word is still sent the answers that it is owed") {
+  UvLoop loop;
+  Honest server(loop, 1);
+  std::unique_ptr<UvLoop::Handle> commit;
+  server.frame_hook = [&](const Peer& from, ByteView) {
+    server.owing = true;
+    // The answer waits for a disk, and the last word is heard before it is ready.
+    commit = loop.after(milliseconds(100), [&server, from] {
+      server.owing = false;
+      server.transport->answer(from.contact.key, from.connection, to_bytes("stored"));
+    });
+  };
+  const Endpoint where = server.contact().endpoints.front();
+  const auto answer = meanwhile(loop, [where] {
+    RawSocket socket(where);
+    RawTls tls(socket, false, {});
+    tls.write(hello() + netstring("store"));
+    tls.read_frame();
+    tls.shut_down();
+    auto got = tls.read_frame();
+    return tls.sees_close() ? got : std::nullopt;
+  });
+  CHECK(answer == "stored");
+  REQUIRE(until(loop, [&] { return server.stats().connections == 0; }));
+  CHECK(server.stats().frames_bad == 0);
+}
+
+TEST_CASE("A peer that is owed an answer for too long is let go") {
+  TransportOptions brief = listening();
+  brief.handshake_timeout = milliseconds(300);
+  UvLoop loop;
+  Honest server(loop, 1, {}, brief);
+  server.owing = true;
+  const Endpoint where = server.contact().endpoints.front();
+  const bool closed = meanwhile(loop, [where] {
+    RawSocket socket(where);
+    RawTls tls(socket, false, {});
+    tls.write(hello() + netstring("store"));
+    tls.read_frame();
+    tls.shut_down();
+    return tls.sees_close();
+  });
+  CHECK(closed);
+}
+
 // ---- Hello
 
 TEST_CASE("A hello of another network or version or shape is refused and counted") {

@@ -214,6 +214,23 @@ TEST_CASE("Dialling the own key or the own endpoint gives wrong key") {
   CHECK(a.stats().connections == 0);
 }
 
+TEST_CASE("Both of two transports with one identity are told of the other, by one dial") {
+  UvLoop loop;
+  Honest a(loop, 1);
+  Honest clone(loop, 1);
+  clone.probe({a.contact().endpoints.front(), std::nullopt});
+  REQUIRE(until(loop, [&] { return a.twins.size() == 1 && clone.twins.size() == 1; }));
+  CHECK(clone.twins[0] == a.contact().endpoints.front());
+  CHECK(a.twins[0].ip == clone.contact().endpoints.front().ip);
+  CHECK(clone.probes_failed.size() == 1);
+  CHECK(a.stats().connections + clone.stats().connections == 0);
+  // Who reaches itself is no other node.
+  a.probe({a.contact().endpoints.front(), std::nullopt});
+  REQUIRE(until(loop, [&] { return a.probes_failed.size() == 1; }));
+  CHECK(still_serves(a));
+  CHECK(a.twins.size() == 1);
+}
+
 TEST_CASE("Somebody else at the endpoint is reported as wrong key") {
   UvLoop loop;
   Honest a(loop, 1);

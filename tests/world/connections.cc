@@ -174,6 +174,7 @@ TEST_CASE("peers take two hosts with one key for one") {
   CHECK(two.heard == Heard{"to the first"});
   wires.send(twin, one, "from the twin");
   wires.run_for(seconds(6));
+  CHECK(one.heard == Heard{"from the twin"});
   CHECK(one.last.contact.key == wires.network.key(two.index));
   CHECK(one.last.contact.endpoints.front() == wires.network.address(twin.index));
   wires.send(one, two, "to whom?");

@@ -1,0 +1,41 @@
+#include "engine/twin_watch.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace kadmos {
+
+void TwinWatch::on_named(TimePoint now, const Endpoint& where) {
+  std::erase_if(looked_at_, [now](const auto& one) { return one.second <= now; });
+  if (looked_at_.size() >= kMostLookedAt) return;
+  if (looked_at_.try_emplace(where, now + kLookedAt).second) to_look_at_ = where;
+}
+
+bool TwinWatch::on_twin(TimePoint now, const Endpoint& where) {
+  const bool news = !twin_;
+  // An address that was dialled is better than one from which somebody came.
+  if (news || looked_at_.contains(where)) twin_ = where;
+  last_sign_ = now;
+  if (news) next_look_ = now + kLookAgain;
+  return news;
+}
+
+bool TwinWatch::expire(TimePoint now) {
+  if (!twin_ || now < last_sign_ + kForgotten) return false;
+  twin_.reset();
+  return true;
+}
+
+std::optional<Endpoint> TwinWatch::poll_look(TimePoint now) {
+  if (to_look_at_) return std::exchange(to_look_at_, std::nullopt);
+  if (!twin_ || now < next_look_) return std::nullopt;
+  next_look_ = now + kLookAgain;
+  return twin_;
+}
+
+std::optional<TimePoint> TwinWatch::next_timeout() const {
+  if (!twin_) return std::nullopt;
+  return std::min(next_look_, last_sign_ + kForgotten);
+}
+
+}  // namespace kadmos

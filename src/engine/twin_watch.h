@@ -1,0 +1,53 @@
+// Twin watch: notices that another node goes by this node's identity, as happens when a disk with a
+// data directory is cloned. Peers take two such nodes for one that moves to and fro, so each is
+// unreachable by turns and neither sees why. Pure: it is told what peers say and what transports
+// prove, and polled for endpoints to dial.
+//
+// A peer names a node that asks to that node itself if its table has it at other endpoints than
+// the node says. Whoever is so told of itself dials there. If its own key is proved by somebody
+// else, both ends of that connection know (TransportListener::on_twin), and both say so until no
+// sign of the other came for kForgotten; the one that dialled looks again every kLookAgain.
+#pragma once
+
+#include <map>
+#include <optional>
+
+#include "kadmos/endpoint.h"
+#include "kadmos/time.h"
+
+namespace kadmos {
+
+class TwinWatch {
+ public:
+  // How often a twin that is known is dialled again. More seldom than kForgotten, so that one lost
+  // dial does not end the warning.
+  static constexpr Duration kLookAgain = std::chrono::seconds(30);
+  // For how long a twin is reported after the last sign of it.
+  static constexpr Duration kForgotten = std::chrono::seconds(75);
+  // How long an endpoint that peers gave for this node is not dialled again. It bounds the dials
+  // that peers can cause, with the next constant.
+  static constexpr Duration kLookedAt = std::chrono::minutes(10);
+  // Endpoints looked at and remembered. Beyond that none is dialled until one is forgotten.
+  static constexpr std::size_t kMostLookedAt = 16;
+
+  // A peer says that this node is at `where`, which is none of its own endpoints.
+  void on_named(TimePoint now, const Endpoint& where);
+  // Another node proved this node's key. Whether that is news.
+  bool on_twin(TimePoint now, const Endpoint& where);
+  // Forgets a twin of which there was no sign for long. Whether one was forgotten.
+  bool expire(TimePoint now);
+  // An endpoint to dial, whoever answers there.
+  std::optional<Endpoint> poll_look(TimePoint now);
+  std::optional<TimePoint> next_timeout() const;
+  // Where the twin was met last.
+  std::optional<Endpoint> twin() const { return twin_; }
+
+ private:
+  std::map<Endpoint, TimePoint> looked_at_;  // and until when it is remembered
+  std::optional<Endpoint> to_look_at_;
+  std::optional<Endpoint> twin_;
+  TimePoint last_sign_{};
+  TimePoint next_look_{};
+};
+
+}  // namespace kadmos

@@ -1,0 +1,66 @@
+#include <doctest/doctest.h>
+
+#include "engine/twin_watch.h"
+
+namespace kadmos {
+namespace {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+TimePoint at(Duration since_start) { return TimePoint{} + since_start; }
+
+const Endpoint kThere = Endpoint::v4(10, 0, 0, 2, 4000);
+const Endpoint kEphemeral = Endpoint::v4(10, 0, 0, 2, 50'000);
+
+TEST_CASE("An endpoint that a peer gives for this node is dialled once in ten minutes") {
+  TwinWatch watch;
+  CHECK(!watch.poll_look(at(seconds(0))));
+  watch.on_named(at(seconds(0)), kThere);
+  CHECK(watch.poll_look(at(seconds(0))) == kThere);
+  CHECK(!watch.poll_look(at(seconds(0))));
+  watch.on_named(at(seconds(599)), kThere);
+  CHECK(!watch.poll_look(at(seconds(599))));
+  watch.on_named(at(seconds(600)), kThere);
+  CHECK(watch.poll_look(at(seconds(600))) == kThere);
+}
+
+TEST_CASE("Peers that give ever new endpoints for this node cause few dials") {
+  TwinWatch watch;
+  std::size_t dials = 0;
+  for (std::uint16_t port = 1; port <= 1000; ++port) {
+    watch.on_named(at(seconds(port) / 10), Endpoint::v4(10, 0, 0, 2, port));
+    if (watch.poll_look(at(seconds(port) / 10))) ++dials;
+  }
+  CHECK(dials == TwinWatch::kMostLookedAt);
+}
+
+TEST_CASE("A twin is news once and is looked at again until there was no sign of it for long") {
+  TwinWatch watch;
+  watch.on_named(at(seconds(0)), kThere);
+  watch.poll_look(at(seconds(0)));
+  CHECK(watch.on_twin(at(seconds(1)), kThere));
+  CHECK(watch.twin() == kThere);
+  CHECK(watch.next_timeout() == at(seconds(31)));
+  CHECK(watch.poll_look(at(seconds(31))) == kThere);
+  CHECK(!watch.on_twin(at(seconds(32)), kThere));
+  CHECK(!watch.expire(at(seconds(106))));
+  CHECK(watch.expire(at(seconds(107))));
+  CHECK(!watch.twin());
+  CHECK(!watch.next_timeout());
+  CHECK(watch.on_twin(at(minutes(5)), kThere));
+}
+
+TEST_CASE("Where a twin was dialled is told rather than the port it came from") {
+  TwinWatch watch;
+  CHECK(watch.on_twin(at(seconds(0)), kEphemeral));
+  CHECK(watch.twin() == kEphemeral);
+  watch.on_named(at(seconds(1)), kThere);
+  CHECK(!watch.on_twin(at(seconds(2)), kThere));
+  CHECK(watch.twin() == kThere);
+  CHECK(!watch.on_twin(at(seconds(3)), kEphemeral));
+  CHECK(watch.twin() == kThere);
+}
+
+}  // namespace
+}  // namespace kadmos
