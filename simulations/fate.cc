@@ -13,6 +13,8 @@ constexpr unsigned kNear = 0;
 constexpr unsigned kFar = 1;
 constexpr unsigned kBridge = 2;
 constexpr PerMillion kBridges = 100'000;
+// How long a node that ends in order hands over what it holds, as dht-node has it.
+constexpr Duration kHandOver = std::chrono::seconds(2);
 // Ways of one node clogged at once.
 constexpr std::uint64_t kMaxClogged = 100;
 }  // namespace
@@ -95,6 +97,7 @@ void Fate::strike(const Fault& fault) {
     case Kind::crash:
     case Kind::wipe:
     case Kind::leave:
+    case Kind::move:
       return take_down(struck, fault);
     case Kind::pause:
       for (const NodeIndex i : struck) {
@@ -128,7 +131,56 @@ void Fate::strike(const Fault& fault) {
       return undo_after(fault.lasts, [this, struck] {
         for (const NodeIndex i : struck) world_.disk(i).set_failing(false);
       });
+    case Kind::migrate:
+      for (const NodeIndex i : struck) {
+        users_.excuse(i);
+        world_.move(i);
+      }
+      return;
+    case Kind::restart_all:
+      return restart_all(fault);
+    case Kind::sleep:
+      for (const NodeIndex i : struck) {
+        users_.excuse(i);
+        world_.sleep(i);
+      }
+      return undo_after(fault.lasts, [this, struck] {
+        for (const NodeIndex i : struck) {
+          users_.excuse(i);
+          world_.wake(i);
+        }
+      });
   }
+}
+
+// Half of them crash, half hand over what they hold before they end.
+void Fate::restart_all(const Fault& fault) {
+  std::vector<NodeIndex> order = crowd_.some(1'000'000, faults_);
+  if (!order.empty()) order.pop_back();
+  for (std::size_t n = 0; n < order.size(); ++n) {
+    const Duration at =
+        fault.lasts * static_cast<Duration::rep>(n) / static_cast<Duration::rep>(order.size());
+    const bool moves = faults_.chance(fault.share);
+    const bool in_order = faults_.below(2) == 0;
+    world_.after(at, [this, i = order[n], moves, in_order] {
+      if (!striking_ || !crowd_.is_up(i)) return;
+      if (!in_order || world_.paused(i)) return restart(i, moves);
+      const std::uint64_t life = crowd_.lives(i);
+      auto ended = world_.node(i).hand_over(kHandOver).then([this, i, moves, life](const auto&) {
+        world_.after({}, [this, i, moves, life] {
+          if (crowd_.is_up(i) && crowd_.lives(i) == life) restart(i, moves);
+        });
+      });
+      ending_.insert_or_assign(i, std::move(ended));
+    });
+  }
+}
+
+void Fate::restart(NodeIndex i, bool moves) {
+  crowd_.end(i);
+  if (moves) world_.move(i);
+  crowd_.start(i);
+  if (striking_ && scenario_.churn.session.on()) begin_session(i);
 }
 
 void Fate::take_down(const std::vector<NodeIndex>& nodes, const Fault& fault) {
@@ -139,8 +191,9 @@ void Fate::take_down(const std::vector<NodeIndex>& nodes, const Fault& fault) {
     down.push_back(i);
   }
   if (fault.kind == Fault::Kind::leave) return;
-  undo_after(fault.lasts, [this, down] {
+  undo_after(fault.lasts, [this, down, moves = fault.kind == Fault::Kind::move] {
     for (const NodeIndex i : down) {
+      if (moves) world_.move(i);
       crowd_.start(i);
       if (striking_ && scenario_.churn.session.on()) begin_session(i);
     }

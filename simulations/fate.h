@@ -25,6 +25,8 @@ class Fate {
   void begin_session(NodeIndex i);
   void strike(const Fault& fault);
   void take_down(const std::vector<NodeIndex>& nodes, const Fault& fault);
+  void restart(NodeIndex i, bool moves);
+  void restart_all(const Fault& fault);
   void divide(const std::vector<NodeIndex>& side, const Fault& fault);
   void clog(const Fault& fault);
   // Does it after `lasts`, or when everything ends.
@@ -42,6 +44,7 @@ class Fate {
   bool divided_ = false;
   std::map<std::uint64_t, std::function<void()>> undo_;  // in the order of what they undo
   std::uint64_t next_undo_ = 0;
+  std::map<NodeIndex, Future<void>> ending_;  // in order
 };
 
 }  // namespace kadmos::sim

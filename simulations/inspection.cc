@@ -11,6 +11,11 @@ namespace {
 
 constexpr std::size_t kSampledNames = 50;
 constexpr std::size_t kSampledNodes = 500;
+// A node dials each contact that nobody of its own requests reached during a refresh interval. One
+// reached just after such a round began is dialled in the one after it; rounds are up to a fifth
+// late, and two dials in vain take some seconds each.
+constexpr int kRoundsToNotice = 2;
+constexpr Duration kDialsInVain = std::chrono::minutes(1);
 
 std::string node_text(NodeIndex i) { return "node " + std::to_string(i); }
 
@@ -22,14 +27,7 @@ void Inspection::look_into_nodes() {
   for (std::size_t at = looks_++ % step; at < up.size(); at += step) {
     const NodeIndex i = up[at];
     Node& node = world_.node(i);
-    for (const Contact& contact : node.contacts()) {
-      const auto there = world_.index_of(contact.key);
-      if (!there || contact.endpoints.empty() ||
-          contact.endpoints.front() != world_.network().address(*there)) {
-        violate_("contacts were verified", node_text(i) + " has " + contact.text() +
-                                               " in its table, where nobody can be reached");
-      }
-    }
+    look_into_table(i);
     const Limits& limits = scenario_.config.limits;
     const Stats stats = node.stats();
     if (stats.requests_sent !=
@@ -52,6 +50,31 @@ void Inspection::look_into_nodes() {
     bound("connections", stats.connections, limits.connections);
     bound("contacts", stats.table_size, static_cast<std::uint64_t>(scenario_.config.k) * Id::kBits);
   }
+}
+
+void Inspection::look_into_table(NodeIndex i) {
+  const Duration allowed =
+      kRoundsToNotice * 6 * scenario_.config.refresh_interval / 5 + kDialsInVain;
+  std::map<PublicKey, TimePoint> outdated;
+  for (const Contact& contact : world_.node(i).contacts()) {
+    const auto there = world_.index_of(contact.key);
+    const Endpoint where = contact.endpoints.empty() ? Endpoint{} : contact.endpoints.front();
+    if (there && where == world_.network().address(*there)) continue;
+    if (!there || !world_.has_left(*there, where)) {
+      violate_("contacts were verified", node_text(i) + " has " + contact.text() +
+                                             " in its table, where nobody can be reached");
+      continue;
+    }
+    if (world_.paused(i)) continue;  // it can't know
+    const auto before = outdated_[i].find(contact.key);
+    const TimePoint since = before != outdated_[i].end() ? before->second : world_.now();
+    outdated.emplace(contact.key, since);
+    if (world_.now() - since <= allowed) continue;
+    violate_("movers are found where they are", node_text(i) + " still has " + contact.text() +
+                                                    " in its table, which " + node_text(*there) +
+                                                    " left long ago");
+  }
+  outdated_[i] = std::move(outdated);
 }
 
 bool Inspection::holds(NodeIndex i, const Ledger::Name& name, std::uint64_t sequence) const {

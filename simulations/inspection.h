@@ -28,8 +28,9 @@ class Inspection {
         ledger_(ledger),
         violate_(std::move(violate)) {}
 
-  // Tables hold only nodes that can be reached where they say, and every bound holds. Looks at
-  // every node of a small crowd, else at one in so many, other ones each time.
+  // Tables hold only nodes that can be reached where they say, or could be a while ago, and every
+  // bound holds. Looks at every node of a small crowd, else at one in so many, other ones each
+  // time.
   void look_into_nodes();
   // After a calm: nodes know their neighbours, tables hold the living, and names their replicas.
   void look_for_convergence();
@@ -48,6 +49,7 @@ class Inspection {
   void count_frame() { ++frames_; }
 
  private:
+  void look_into_table(NodeIndex i);
   bool holds(NodeIndex i, const Ledger::Name& name, std::uint64_t sequence) const;
 
   World& world_;
@@ -56,6 +58,8 @@ class Inspection {
   const Ledger& ledger_;
   Violate violate_;
   std::map<NodeIndex, std::vector<PublicKey>> tables_;
+  // Of each node the contacts that it has where they are no more, and since when that was seen.
+  std::map<NodeIndex, std::map<PublicKey, TimePoint>> outdated_;
   std::uint64_t looks_ = 0;
   std::uint64_t frames_ = 0;
 };

@@ -147,6 +147,19 @@ void Network::half_open(NodeIndex self) {
   }
 }
 
+// The index keeps the old place: a search compares with the present address, so nobody is found by
+// it any more.
+void Network::move(NodeIndex self, const Endpoint& address) {
+  check(!find(address));
+  half_open(self);
+  const Endpoint left = std::exchange(addresses_[self], address);
+  by_address_.add(word_of(address), self);
+  Host& host = *hosts_[self];
+  if (host.self.contact.endpoints == Endpoints(left)) {
+    host.self.contact.endpoints = Endpoints(address);
+  }
+}
+
 void Network::cut(NodeIndex host, bool on) { hosts_[host]->cut = on; }
 void Network::set_dialable(NodeIndex host, bool on) { hosts_[host]->dialable = on; }
 
@@ -363,6 +376,9 @@ void Network::on_accepted(const Event& event) {
   if (pending->where.key && *pending->where.key != key(peer)) {
     ++host.stats.peers_wrong_key;
     return fail_dial(self, event.number, Unreachable::wrong_key);
+  }
+  if (pending->where.endpoint != address(peer)) {  // it has moved since
+    return fail_dial(self, event.number, Unreachable::refused);
   }
   if (who_[peer] == who_[self]) {
     if (peer != self) {

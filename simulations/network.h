@@ -62,7 +62,7 @@ struct NetworkOptions {
   Duration dial_timeout =
       std::chrono::seconds(5);  // of a dial and its handshake that nobody answers
   Duration idle_timeout = std::chrono::minutes(5);  // a connection without a frame closes
-  bool unknown_refuse = true;  // dials to addresses where no host ever was: refused, or no answer
+  bool unknown_refuse = true;  // dials to addresses where no host is: refused, or no answer
   Faults faults{};             // at the start
   bool datagram = false;       // frames are lost, doubled and bent for good
   // Everybody has a connection to everybody who can be dialled: a first frame takes one one-way
@@ -83,8 +83,8 @@ class Network {
   Network(const Network&) = delete;
   Network& operator=(const Network&) = delete;
 
-  // A host owns `address` (unique) and proves `key` for ever, as others with that key do; indexes
-  // count from 0.
+  // A host proves `key` for ever, as others with that key do, and owns `address` (unique) until it
+  // moves; indexes count from 0.
   NodeIndex add_host(PublicKey key, const Endpoint& address);
   std::size_t size() const { return hosts_.size(); }
 
@@ -95,13 +95,16 @@ class Network {
   const Contact& contact(NodeIndex host) const;
   const PublicKey& key(NodeIndex host) const;
   const Endpoint& address(NodeIndex host) const;
-  // The first host with this key, or the one at this address; nothing if there never was one.
+  // The first host with this key, or the one at this address now; nothing if there is none.
   std::optional<NodeIndex> find(const PublicKey& key) const;
   std::optional<NodeIndex> find(const Endpoint& address) const;
 
   // The process is gone, or closed its transport: peers' open connections report `closed`, dials
   // are refused until a transport starts again. No listener of the host is called any more.
   void close(NodeIndex host);
+  // The host is at `address` from now on, where nobody is: its connections are half open, and dials
+  // to the old address are refused. Its next hello tells the new one.
+  void move(NodeIndex host, const Endpoint& address);
   // Everything to and from the host vanishes, in both directions; connections stay half open.
   void cut(NodeIndex host, bool on);
   // From now on every connection that the host has swallows what either end sends. No end is told;

@@ -35,18 +35,22 @@ struct Workload {
 struct Fault {
   enum class Kind : std::uint8_t {
     none,
-    crash,      // a share of the nodes ends at once; after `lasts` they start again, with disks
-    wipe,       // likewise, and they come back empty
-    leave,      // likewise, and never come back
-    pause,      // SIGSTOP, then SIGCONT
-    cut,        // a share loses its network
-    partition,  // the network falls in two, the share on one side
-    one_way,    // the share can speak to the rest but not hear it
-    bridge,     // like partition, but a tenth of all nodes reach both sides
-    packets,    // the scenario's packet faults apply only while such a fault lasts
-    clog,       // that many of all pairs of nodes: their frames wait until it is over
-    flash,      // a flash crowd: new nodes, that share of those there are, join at once
-    bad_disk,   // writes of a share of the nodes fail
+    crash,        // a share of the nodes ends at once; after `lasts` they start again, with disks
+    wipe,         // likewise, and they come back empty
+    leave,        // likewise, and never come back
+    pause,        // SIGSTOP, then SIGCONT
+    cut,          // a share loses its network
+    partition,    // the network falls in two, the share on one side
+    one_way,      // the share can speak to the rest but not hear it
+    bridge,       // like partition, but a tenth of all nodes reach both sides
+    packets,      // the scenario's packet faults apply only while such a fault lasts
+    clog,         // that many of all pairs of nodes: their frames wait until it is over
+    flash,        // a flash crowd: new nodes, that share of those there are, join at once
+    bad_disk,     // writes of a share of the nodes fail
+    move,         // a share ends at once, and starts again after `lasts` at another address
+    migrate,      // a share lives on at another address; its connections break
+    restart_all,  // all but one start again, one by one over `lasts`, the share at another address
+    sleep,        // a share stands still, off the network; only its calendar goes on
   };
   Kind kind = Kind::none;
   Duration at = Duration::zero();  // from the start of the measured time

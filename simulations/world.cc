@@ -127,6 +127,7 @@ void World::crash(NodeIndex i) {
   network_.close(i);  // before the node can say goodbye
   machine.held.clear();
   machine.paused = false;
+  if (std::exchange(machine.asleep, std::nullopt)) network_.cut(i, false);
   const auto dead = std::move(machine.node);
 }
 
@@ -140,7 +141,9 @@ void World::pause(NodeIndex i) { machines_[i]->paused = true; }
 
 void World::resume(NodeIndex i) {
   // Whatever arrives before this is due comes before it, so the order stays.
-  after(Duration::zero(), [this, i] { release(i); });
+  after(Duration::zero(), [this, i] {
+    if (!machines_[i]->asleep) release(i);  // else it wakes up when its time has come
+  });
 }
 
 void World::release(NodeIndex i) {
@@ -152,6 +155,35 @@ void World::release(NodeIndex i) {
     machine.held.pop_front();
     dispatch(event);
   }
+}
+
+void World::sleep(NodeIndex i) {
+  if (machines_[i]->asleep) return;
+  machines_[i]->asleep = now();
+  network_.cut(i, true);
+  pause(i);
+}
+
+void World::wake(NodeIndex i) {
+  after(Duration::zero(), [this, i] {
+    Machine& machine = *machines_[i];
+    if (!machine.asleep) return;  // it died in its sleep
+    machine.clock->slept(now() - *std::exchange(machine.asleep, std::nullopt));
+    release(i);  // while it is cut off, so that what it was sent is lost
+    network_.cut(i, false);
+  });
+}
+
+void World::move(NodeIndex i) {
+  Endpoint address = network_.address(i);
+  machines_[i]->left.push_back(address);
+  do ++address.port;
+  while (network_.find(address) || has_left(i, address));
+  network_.move(i, address);
+}
+
+bool World::has_left(NodeIndex i, const Endpoint& address) const {
+  return std::ranges::find(machines_[i]->left, address) != machines_[i]->left.end();
 }
 
 // ---- Time

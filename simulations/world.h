@@ -86,6 +86,15 @@ class World {
   // SIGSTOP and SIGCONT: its connections stay, and what comes in the meantime waits for it.
   void pause(NodeIndex i);
   void resume(NodeIndex i);
+  // A laptop's lid is closed and opened again: what it is sent meanwhile is lost, no connection
+  // hears of it, and of the node's time only the calendar has gone on.
+  void sleep(NodeIndex i);
+  void wake(NodeIndex i);
+  // The node is at another address from now on: a running one lives on, with its connections
+  // broken, one that crashed starts there.
+  void move(NodeIndex i);
+  // Whether the node has ever been at this address and is no more.
+  bool has_left(NodeIndex i, const Endpoint& address) const;
   bool paused(NodeIndex i) const { return machines_[i]->paused; }
   bool running(NodeIndex i) const { return machines_[i]->node != nullptr; }
 
@@ -133,7 +142,9 @@ class World {
     std::unique_ptr<Transport> transport;  // of a raw peer
     std::unique_ptr<Node> node;
     bool paused = false;
-    std::list<Event> held;  // came while paused
+    std::list<Event> held;            // came while paused
+    std::optional<TimePoint> asleep;  // since when
+    std::vector<Endpoint> left;       // where it has been
   };
 
   void boot(NodeIndex i, Identity self);
