@@ -16,6 +16,7 @@ enum class Plant : std::uint8_t {
   count_refused_store,  // a refused store counts as durable
   leak_rpc,             // a request that failed is never forgotten
   one_less_than_k,      // a search is content with k - 1 nodes
+  keep_old_address,     // a known peer that shows up at another address is not dialled there
   believe_unsolicited,  // a reply that nobody asked for is taken for an answer
   // Only the node with the smaller key replaces a dead connection, answers go over it, and it is
   // given up as late as Linux does.

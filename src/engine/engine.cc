@@ -18,10 +18,6 @@ constexpr Duration kFullPause = std::chrono::seconds(1);          // of a full d
 constexpr Duration kStoodStill = std::chrono::minutes(1);
 constexpr Duration kForever = std::chrono::hours(24 * 365);  // a timeout this long is none
 
-Error unreachable_error(const Bootstrap& where, Unreachable why) {
-  return {Errc::unreachable, where.endpoint.text() + ": " + std::string(name_of(why))};
-}
-
 }  // namespace
 
 Engine::Engine(const Identity& identity, Config config, Storage& storage, ContactBook& book,
@@ -37,6 +33,8 @@ Engine::Engine(const Identity& identity, Config config, Storage& storage, Contac
               .refresh_interval = config_.refresh_interval},
              book),
       suspects_(config_.penalty, config_.limits.penalties),
+      undialable_(config_.penalty, config_.limits.penalties),
+      broken_(config_.penalty, config_.limits.penalties),
       store_(config_, identity.id(), storage, stats_),
       env_{config_, identity_, endpoints_, has_way_in_, book_,
            table_,  suspects_, store_,     stats_,      prng_},
@@ -124,25 +122,6 @@ void Engine::on_frame(Now now, const Peer& from, ByteView frame) {
   settle(now);
 }
 
-void Engine::on_reached(Now now, const Bootstrap& probed, const Peer& peer) {
-  if (closed_) return;
-  look_at_the_clock(now);
-  if (peer.reached) suspects_.on_answer(id_of(peer.contact.key));
-  on_contact(now, peer, true, std::nullopt);
-  probe_ended(now, probed, peer);
-  settle(now);
-}
-
-void Engine::on_probe_failed(Now now, const Bootstrap& probed, Unreachable why) {
-  if (closed_) return;
-  look_at_the_clock(now);
-  // Somebody who can't be dialled back is not worth another try for a while.
-  if (probed.key && why != Unreachable::overloaded)
-    suspects_.on_offence(now.at, id_of(*probed.key));
-  probe_ended(now, probed, unreachable_error(probed, why));
-  settle(now);
-}
-
 void Engine::on_unreachable(Now now, const PublicKey& peer, Unreachable why) {
   if (closed_) return;
   look_at_the_clock(now);
@@ -154,6 +133,7 @@ void Engine::on_unreachable(Now now, const PublicKey& peer, Unreachable why) {
     if (why != Unreachable::overloaded) blame(now, request);  // a bound of ours is not its fault
     fail(now, request, Outcome::unreachable, std::string(name_of(why)));
   }
+  if (requests.empty()) on_lost(now, peer, why);
   if (watches_) lose_watches(now, peer);
   settle(now);
 }
@@ -347,7 +327,7 @@ bool Engine::act(Now now, OpId id) {
     } else if (auto* dial = std::get_if<Dial>(&*action)) {
       outgoing_.push(std::move(*dial));
     } else {
-      probe(id, std::get<Probe>(*action).where);
+      probe(now, id, std::get<Probe>(*action).where);
     }
   }
   return acted;
@@ -449,6 +429,8 @@ void Engine::run_upkeep(Now now) {
       std::vector<ContactHold> oldest;
       for (const ContactRef contact : table_.oldest()) oldest.emplace_back(book_, contact);
       for (ContactHold& contact : oldest) ask(now, 0, Ask{std::move(contact), wire::Ping{}});
+    } else if (std::holds_alternative<Upkeep::Prove>(*job)) {
+      table_.begin_round();
     } else {
       republish(now, std::get<Upkeep::Republish>(*job).key);
     }
@@ -495,6 +477,12 @@ void Engine::settle(Now now) {
   }
   run_twin_watch(now);
   run_upkeep(now);
+  // At most half of the dial-backs, so that who connects finds room.
+  while (2 * dial_backs_ < config_.limits.probes) {
+    const auto contact = table_.poll_unproved();
+    if (!contact) break;
+    dial_back(now, book_.contact(*contact));
+  }
   run_sync(now);
   expiry_due_.reset();
   if (const auto expiry = store_.next_expiry()) {
@@ -547,7 +535,9 @@ void Engine::ask(Now now, OpId op, Ask request, bool wanted) {
   pending.wanted = wanted;
   if (wanted) sync_plan_.on_sent();
   const std::uint64_t id = rpcs_.add(std::move(pending));
-  outgoing_.push(Transmit{*request.to, wire::Message{id, std::move(request.request)}});
+  // Who is asked may have moved since the operation heard of it.
+  const ContactRef to = table_.find_healthy(request.to.id()).value_or(request.to.ref());
+  outgoing_.push(Transmit{book_.contact(to), wire::Message{id, std::move(request.request)}});
 }
 
 Duration Engine::slow_after(const Id& peer, bool store) const {
@@ -567,25 +557,6 @@ Duration Engine::slow_after(const Id& peer, bool store) const {
   return std::clamp(expected, config_.slow_floor, config_.slow_cap);
 }
 
-void Engine::probe(OpId op, const Bootstrap& where) {
-  const auto [it, fresh] = probes_.try_emplace(where);
-  if (!fresh && it->second.empty()) --dial_backs_;
-  it->second.push_back(op);
-  if (fresh) outgoing_.push(Probe{where});
-}
-
-void Engine::probe_ended(Now now, const Bootstrap& where, const Result<Peer>& peer) {
-  const auto waiting = probes_.extract(where);
-  if (!waiting) return;
-  if (waiting.mapped().empty()) --dial_backs_;
-  for (const OpId op : waiting.mapped()) {
-    const auto it = running_.find(op);
-    if (it == running_.end()) continue;
-    it->second.operation->on_probed(now, where, peer);
-    drive(now, op);
-  }
-}
-
 void Engine::fail(Now now, const Rpcs::Pending& request, Outcome outcome,
                   const std::string& detail) {
   ++stats_.requests_failed;
@@ -598,30 +569,6 @@ void Engine::fail(Now now, const Rpcs::Pending& request, Outcome outcome,
 
 void Engine::blame(Now now, const Rpcs::Pending& request) {
   if (suspects_.on_failure(now.at, request.sent, request.peer.id())) on_dead(now, request.peer);
-}
-
-// A contact that failed gets one second chance at once; one that fails that too is dead.
-void Engine::on_dead(Now now, const ContactHold& peer) {
-  const auto known = table_.find(peer.id());
-  if (!known) {
-    table_.on_failed(peer.id());  // it may wait in a replacement cache
-    return;
-  }
-  const ContactHold contact(book_, *known);
-  if (!table_.on_failed(peer.id())) {
-    ask(now, 0, Ask{contact, wire::Ping{}});
-    return;
-  }
-  ++stats_.contacts_evicted;
-  upkeep_.on_dead(now.at);
-  former_.remove_if([&](const Contact& one) { return one.key == contact->key; });
-  former_.push_back(*contact);
-  if (former_.size() > 2 * static_cast<std::size_t>(config_.k)) former_.pop_front();
-  has_way_in_ = true;
-  if (table_.empty()) {
-    notice(now, Notice::Level::warning, "table_empty",
-           "every known contact is gone; trying to re-enter");
-  }
 }
 
 void Engine::on_reply(Now now, const Peer& from, wire::Message& message) {
@@ -660,58 +607,6 @@ void Engine::on_reply(Now now, const Peer& from, wire::Message& message) {
   if (it == running_.end()) return;
   it->second.operation->on_answer(now, pending->peer, message.body);
   drive(now, pending->op);
-}
-
-// A peer that names this node itself knows it at another endpoint than it has.
-void Engine::look_for_twin(Now now, const wire::Body& reply) {
-  const auto* nodes = std::get_if<wire::Nodes>(&reply);
-  if (nodes == nullptr || config_.client) return;
-  for (const Contact& contact : nodes->contacts) {
-    if (contact.key != identity_.public_key()) continue;
-    for (const Endpoint& where : contact.endpoints) {
-      const bool own = std::find(endpoints_.begin(), endpoints_.end(), where) != endpoints_.end();
-      if (!own && where.port != 0) twin_watch_.on_named(now.at, where);
-    }
-  }
-}
-
-void Engine::run_twin_watch(Now now) {
-  if (twin_watch_.expire(now.at)) {
-    notice(now, Notice::Level::info, "identity_free",
-           "no other node was seen for a while that uses this node's identity");
-  }
-  while (const auto where = twin_watch_.poll_look(now.at)) {
-    outgoing_.push(Probe{Bootstrap{*where, std::nullopt}});
-  }
-}
-
-// An authenticated peer was heard. Whom we reached ourselves enters the table; whoever reached us
-// is dialled back first, if the table has use for it. A contact of the table lives if it answered,
-// over whichever connection; asking proves nothing, since who asks need not answer.
-void Engine::on_contact(Now now, const Peer& from, bool answered,
-                        std::optional<Duration> round_trip) {
-  if (from.client || from.contact.endpoints.empty()) return;
-  const ContactHold contact(book_, from.contact);
-  const bool known = table_.find(contact.id()) == contact.ref();
-  if (known && !answered) return;
-  if (known || from.reached) {
-    const auto seen = table_.on_seen(now.at, contact.ref(), round_trip);
-    if (seen == RoutingTable::Seen::group_full) ++stats_.group_full;
-    if (seen == RoutingTable::Seen::added) {
-      former_.remove_if([&](const Contact& one) { return one.key == contact->key; });
-      sync_plan_.on_newcomer(now.at, contact);
-    }
-    return;
-  }
-  if (config_.client || dial_backs_ >= config_.limits.probes || !table_.wants(contact.id()) ||
-      suspects_.suspected(now.at, contact.id())) {
-    return;
-  }
-  const Bootstrap where{from.contact.endpoints.front(), from.contact.key};
-  if (probes_.try_emplace(where).second) {
-    ++dial_backs_;
-    outgoing_.push(Probe{where});
-  }
 }
 
 void Engine::misbehaved(Now now, const Peer& from, std::string_view what,

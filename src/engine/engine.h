@@ -121,6 +121,10 @@ class Engine {
     TimePoint renewed{};
     int used = 0;
   };
+  struct Probing {
+    TimePoint sent{};
+    std::vector<OpId> ops{};  // that await it; none: a dial-back
+  };
   // A store that waits for its commit before it is answered.
   struct Unanswered {
     PublicKey peer;
@@ -172,14 +176,19 @@ class Engine {
 
   // requests of ours (engine.cc)
   void ask(Now now, OpId op, Ask ask, bool wanted = false);
-  void probe(OpId op, const Bootstrap& where);
-  void probe_ended(Now now, const Bootstrap& where, const Result<Peer>& peer);
   void fail(Now now, const Rpcs::Pending& request, Outcome outcome, const std::string& detail);
   Duration slow_after(const Id& peer, bool store) const;
   void on_reply(Now now, const Peer& from, wire::Message& message);
   void blame(Now now, const Rpcs::Pending& request);
+
+  // who is in the table (contacts.cc)
+  void probe(Now now, OpId op, const Bootstrap& where);
+  void probe_ended(Now now, const Bootstrap& where, const Result<Peer>& peer);
+  void dial_back(Now now, const Contact& peer);
   void on_contact(Now now, const Peer& from, bool answered, std::optional<Duration> round_trip);
+  void on_reached_contact(Now now, const ContactHold& contact, std::optional<Duration> round_trip);
   void on_dead(Now now, const ContactHold& peer);
+  void on_lost(Now now, const PublicKey& peer, Unreachable why);
   void look_for_twin(Now now, const wire::Body& reply);
   void run_twin_watch(Now now);
 
@@ -215,6 +224,9 @@ class Engine {
   Stats stats_;
   RoutingTable table_;
   Suspects suspects_;
+  // Keys that were dialled back in vain lately, with the endpoint: not tried again for a while.
+  Suspects undialable_;
+  Suspects broken_;  // peers asked lately because their connection had broken
   RecordStore store_;
   OpEnv env_;
   Upkeep upkeep_;
@@ -229,8 +241,8 @@ class Engine {
   RecycledSet<std::pair<TimePoint, OpId>> deadlines_;
   RecycledSet<std::pair<TimePoint, OpId>> wakes_;
   OpId next_op_ = 1;
-  std::map<Bootstrap, std::vector<OpId>> probes_;  // awaited; an empty list: a dial-back
-  std::size_t dial_backs_ = 0;
+  std::map<Bootstrap, Probing> probes_;
+  std::size_t dial_backs_ = 0;     // of them
   std::set<Bootstrap> bootstrap_;  // added, besides the configured
   Now last_look_{};                // at the clocks
   std::list<Contact> former_;      // contacts lost lately: ways back in

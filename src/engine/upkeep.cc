@@ -24,6 +24,7 @@ void Upkeep::begin(TimePoint now) {
   meeting_pause_ = kFirstMeeting;
   next_meeting_ = now + prng_.jittered(kFirstMeeting);
   next_check_ = now + config_.refresh_interval;
+  next_round_ = now + prng_.jittered(config_.refresh_interval);
   next_republish_ = now + prng_.jittered(std::min(kFirstRepublish, config_.republish_interval));
 }
 
@@ -65,6 +66,10 @@ std::optional<Upkeep::Job> Upkeep::poll(TimePoint now) {
   if (next_check_ <= now && !table_.empty()) {
     next_check_ = now + prng_.jittered(config_.refresh_interval);
     return Job(Check{});
+  }
+  if (next_round_ <= now && !table_.empty()) {
+    next_round_ = now + prng_.jittered(config_.refresh_interval);
+    return Job(Prove{});
   }
   if (republishing_ < kRepublishing && !cut_off()) {
     if (auto key = poll_republish(now)) {
@@ -110,7 +115,7 @@ std::optional<TimePoint> Upkeep::next_timeout() const {
     consider(next_meeting_);
     consider(table_.next_refresh());
   }
-  if (!table_.empty()) consider(next_check_);
+  if (!table_.empty()) consider(std::min(next_check_, next_round_));
   if (republishing_ < kRepublishing && !cut_off()) {
     consider(republish_.empty() ? next_republish_ : next_key_);
   }

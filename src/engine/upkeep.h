@@ -9,6 +9,8 @@
 //   section 2.3);
 // - check: ping the contact of each bucket that was seen longest ago, once an interval, and sooner
 //   after one was found dead: they rarely die alone;
+// - prove: dial every contact that nothing else has dialled for an interval, since one that answers
+//   over connections of its own may be nowhere for others;
 // - republish: sign own records anew and set them, so that they live as long as their node runs:
 //   soon after it began those that were signed long ago, then all once an interval.
 //
@@ -34,10 +36,11 @@ class Upkeep {
     Id target;
   };
   struct Check {};
+  struct Prove {};
   struct Republish {
     Key key;
   };
-  using Job = std::variant<Enter, Search, Check, Republish>;
+  using Job = std::variant<Enter, Search, Check, Prove, Republish>;
 
   // All referenced things must outlive it. `has_way_in`: there is a way in to try while the table
   // is empty.
@@ -94,6 +97,7 @@ class Upkeep {
   TimePoint next_meeting_{};
   Duration meeting_pause_{};
   TimePoint next_check_{};
+  TimePoint next_round_{};  // of proving
   int republishing_ = 0;
   TimePoint next_republish_{};
   std::list<Key> republish_;  // of the round under way

@@ -70,8 +70,8 @@ void Walk::add(Now now, const Contact& contact) {
 
 void Walk::on_named(Now now, const ContactHold& heard, const Lookup::Namer& namer) {
   if (!lookup_.on_named(heard.ref(), namer)) return;
-  // What we verified ourselves beats what we are told.
-  const auto known = env_.table.find(heard.id());
+  // What we verified ourselves beats what we are told, unless it has failed since.
+  const auto known = env_.table.find_healthy(heard.id());
   lookup_.add(known.value_or(heard.ref()), namer, suspected(now, heard.id()), known.has_value());
 }
 

@@ -75,19 +75,33 @@ RoutingTable::Seen RoutingTable::on_seen(TimePoint now, ContactRef contact,
   return Seen::added;
 }
 
-// Moves the entry to the most recently seen end.
 RoutingTable::Seen RoutingTable::update(Bucket& bucket, std::size_t at, ContactRef contact,
                                         std::optional<Duration> round_trip) {
-  const auto place = bucket.entries.begin() + static_cast<std::ptrdiff_t>(at);
-  std::rotate(place, place + 1, bucket.entries.end());
-  Entry& e = bucket.entries.back();
+  Entry& e = touch(bucket, at, round_trip);
   book_.retain(contact);
   book_.release(std::exchange(e.contact, contact));
   e.failures = 0;
-  if (round_trip) e.rtt.add(*round_trip);
-  if (at == 0 && bucket.check == Check::given) bucket.check = Check::idle;
+  e.proof = Proof::fresh;
   limit_waiting(bucket, contact);
   return Seen::updated;
+}
+
+// Moves the entry to the most recently seen end.
+RoutingTable::Entry& RoutingTable::touch(Bucket& bucket, std::size_t at,
+                                         std::optional<Duration> round_trip) {
+  const auto place = bucket.entries.begin() + static_cast<std::ptrdiff_t>(at);
+  std::rotate(place, place + 1, bucket.entries.end());
+  if (at == 0 && bucket.check == Check::given) bucket.check = Check::idle;
+  Entry& e = bucket.entries.back();
+  if (round_trip) e.rtt.add(*round_trip);
+  return e;
+}
+
+void RoutingTable::on_heard(const Id& id, std::optional<Duration> round_trip) {
+  const Entry* known = entry(id);
+  if (known == nullptr) return;
+  Bucket& bucket = buckets_[index_of(id)];
+  touch(bucket, static_cast<std::size_t>(known - bucket.entries.data()), round_trip);
 }
 
 RoutingTable::Seen RoutingTable::cache(TimePoint now, Bucket& bucket, ContactRef contact) {
@@ -156,7 +170,9 @@ void RoutingTable::remove(Bucket& bucket, std::size_t at) {
   if (bucket.waiting.empty()) {
     --size_;
   } else {
-    bucket.entries.push_back({bucket.waiting.back(), {}, 0});  // takes over the reference
+    // Takes over the reference. It was reached before it began to wait, which may be long ago.
+    bucket.entries.push_back({bucket.waiting.back(), {}, 0, Proof::due});
+    any_due_ = true;
     bucket.waiting.pop_back();
   }
 }
@@ -216,6 +232,28 @@ std::vector<ContactRef> RoutingTable::oldest() const {
   return out;
 }
 
+void RoutingTable::begin_round() {
+  for (Bucket& bucket : buckets_) {
+    for (Entry& e : bucket.entries) {
+      e.proof = e.proof == Proof::fresh ? Proof::old : Proof::due;
+      any_due_ = any_due_ || e.proof == Proof::due;
+    }
+  }
+}
+
+std::optional<ContactRef> RoutingTable::poll_unproved() {
+  if (!any_due_) return std::nullopt;
+  for (Bucket& bucket : buckets_) {
+    for (Entry& e : bucket.entries) {
+      if (e.proof != Proof::due) continue;
+      e.proof = Proof::old;
+      return e.contact;
+    }
+  }
+  any_due_ = false;
+  return std::nullopt;
+}
+
 bool RoutingTable::may_know_all(const Id& id) const {
   const std::size_t index = index_of(id);
   return index + 1 == buckets_.size() || !buckets_[index].crowded;
@@ -237,15 +275,28 @@ std::vector<Id> RoutingTable::census() const {
   return out;
 }
 
-bool RoutingTable::wants(const Id& id) const {
-  if (id == self_ || entry(id) != nullptr) return false;
-  const std::size_t at = index_of(id);
-  return at == buckets_.size() - 1 || !full(buckets_[at]);
+bool RoutingTable::wants(ContactRef contact) const {
+  const Id& id = book_.id(contact);
+  if (id == self_) return false;
+  if (const Entry* known = entry(id)) {
+    if (planted(Plant::keep_old_address)) return false;
+    return known->contact != contact || known->failures > 0;
+  }
+  const Bucket& bucket = buckets_[index_of(id)];
+  if (&bucket == &buckets_.back() || !full(bucket)) return true;
+  return std::ranges::any_of(bucket.waiting, [&](ContactRef waiting) {
+    return waiting != contact && book_.has_id(waiting, id);
+  });
 }
 
 std::optional<ContactRef> RoutingTable::find(const Id& id) const {
   const Entry* known = entry(id);
   return known != nullptr ? std::optional(known->contact) : std::nullopt;
+}
+
+std::optional<ContactRef> RoutingTable::find_healthy(const Id& id) const {
+  const Entry* known = entry(id);
+  return known != nullptr && known->failures == 0 ? std::optional(known->contact) : std::nullopt;
 }
 
 const Rtt* RoutingTable::rtt(const Id& id) const {

@@ -48,13 +48,18 @@ class RoutingTable {
   RoutingTable(const RoutingTable&) = delete;
   RoutingTable& operator=(const RoutingTable&) = delete;
 
-  // `contact` was reached just now and proved its key. An entry of the same id takes the new
-  // endpoints. Clears its failures; `round_trip`, if measured, updates its estimate. Amortised
-  // O(k).
+  // `contact` was dialled and proved its key, just now or when the connection was made that it was
+  // heard over. An entry of the same id takes the new endpoints. Clears its failures; `round_trip`,
+  // if measured, updates its estimate. Amortised O(k).
   Seen on_seen(TimePoint now, ContactRef contact, std::optional<Duration> round_trip);
 
+  // The entry with this id answered over a connection that it had made itself: it lives and is the
+  // most recently seen, but whether it can be dialled is not known, so failures stay. Unknown ids:
+  // nothing happens.
+  void on_heard(const Id& id, std::optional<Duration> round_trip);
+
   // The contact with this id did not answer, or could not be reached. Returns true if that removed
-  // it (the replacement seen last, if any waits, moved up and counts as just seen). One that only
+  // it (the replacement seen last, if any waits, moved up, and is to be dialled). One that only
   // waits is forgotten. Unknown ids: nothing happens.
   bool on_failed(const Id& id);
 
@@ -67,9 +72,15 @@ class RoutingTable {
   // that does notices that it is gone.
   std::vector<ContactRef> oldest() const;
 
-  // Whether `contact` would help: its bucket has room, or would split, and its id is not inside.
-  // Used to decide whether an inbound peer is worth a dial-back.
-  bool wants(const Id& id) const;
+  // Begins a round of dials: every entry that was not reached since the last one began is to be
+  // dialled, since it may answer over connections of its own for ever and be nowhere for others.
+  void begin_round();
+  // An entry that is to be dialled; each is given once a round. Nothing if there is none.
+  std::optional<ContactRef> poll_unproved();
+
+  // Whether to dial `contact`, which has connected by itself, would help: it is inside with other
+  // endpoints or has failed, or it is not inside and its bucket has room or would split.
+  bool wants(ContactRef contact) const;
 
   // Whether all nodes that share just as many bits with this one as `id` does may be known. Of a
   // bucket that was full or kept somebody out, at or since its last refresh, only some are.
@@ -81,6 +92,8 @@ class RoutingTable {
 
   // The entry's contact as verified; nothing if the id is not inside.
   std::optional<ContactRef> find(const Id& id) const;
+  // Likewise, but nothing if it has failed since it was verified.
+  std::optional<ContactRef> find_healthy(const Id& id) const;
   // The estimate of an entry; null if unknown or never measured. Valid until the next change.
   const Rtt* rtt(const Id& id) const;
 
@@ -112,10 +125,14 @@ class RoutingTable {
   std::optional<Id> poll_refresh(TimePoint now, Prng& prng);
 
  private:
+  // When an entry was last reached by a dial: since the last round began, before, or so long ago
+  // that it is to be dialled.
+  enum class Proof : std::uint8_t { fresh, old, due };
   struct Entry {
     ContactRef contact;
     Rtt rtt;
     std::uint8_t failures = 0;
+    Proof proof = Proof::fresh;
   };
   static_assert(sizeof(Entry) <= 16);
   enum class Check : std::uint8_t { idle, wanted, given };  // of a bucket's first entry
@@ -133,6 +150,7 @@ class RoutingTable {
   bool full(const Bucket& bucket) const;
   Seen update(Bucket& bucket, std::size_t at, ContactRef contact,
               std::optional<Duration> round_trip);
+  Entry& touch(Bucket& bucket, std::size_t at, std::optional<Duration> round_trip);
   Seen cache(TimePoint now, Bucket& bucket, ContactRef contact);
   void split_last(TimePoint now);
   void find_next_due();
@@ -151,6 +169,7 @@ class RoutingTable {
   std::size_t size_ = 0;
   TimePoint next_due_{};       // of all buckets
   bool check_wanted_ = false;  // perhaps; if not, no bucket needs to be looked at
+  bool any_due_ = false;       // perhaps; if not, no entry is to be dialled
 };
 
 }  // namespace kadmos

@@ -54,6 +54,11 @@ class Suspects {
     auto it = entries_.find(id);
     return it != entries_.end() && now < it->second.until;
   }
+  // Suspected for more than silence.
+  bool wrong(TimePoint now, const Id& id) const {
+    auto it = entries_.find(id);
+    return it != entries_.end() && now < it->second.until && it->second.wrong;
+  }
   std::size_t size() const { return entries_.size(); }
 
  private:

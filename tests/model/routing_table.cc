@@ -82,8 +82,8 @@ class Model {
     const Contact contact = readable::contact(top, at);
     const Id id = Id::from_top(top);
     const bool inside = entries_.contains(id);
-    const bool wanted = table_.wants(id);
     const ContactHold hold(book_, contact);
+    const bool wanted = table_.wants(hold.ref());
     const Seen seen = table_.on_seen(now_, hold.ref(), std::nullopt);
     switch (seen) {
       case Seen::self:

@@ -25,6 +25,22 @@ struct FarAndNear {
   std::vector<Host> near;
 };
 
+// How the transport describes `host` when it connects from another port than it was met at.
+Peer moved_peer(const Drive& net, Host host, std::uint16_t port = 9999) {
+  return {{net.contact(host).key, Endpoints(Endpoint::v4(127, 0, 0, 1, port))}, false, false, {}};
+}
+Bootstrap at(const Peer& peer) { return {peer.contact.endpoints.front(), peer.contact.key}; }
+Peer reached(Peer peer) {
+  peer.reached = true;
+  return peer;
+}
+
+Contact known_at(Drive& net, Host a, Host b) {
+  const auto ref = net.engine(a).table().find(net.id(b));
+  REQUIRE(ref);
+  return net.engine(a).contact(*ref);
+}
+
 Config one_a_bucket() {
   Config config = Drive::config();
   config.k = 1;
@@ -99,7 +115,7 @@ TEST_CASE("clients are served but never dialled back") {
   CHECK_FALSE(net.knows(a, b));
 }
 
-TEST_CASE("suspects are not dialled back") {
+TEST_CASE("whoever broke the protocol is not dialled back") {
   Drive net;
   const Host a = net.add();
   const Host b = net.add_raw();
@@ -267,6 +283,184 @@ TEST_CASE("a contact that asks from new endpoints is known by these") {
   const auto known = net.engine(a).table().find(net.id(b));
   REQUIRE(known);
   CHECK(net.engine(a).contact(*known) == moved.contact);
+}
+
+TEST_CASE("a known peer that connects from another address is dialled there and known there") {
+  Drive net;
+  const Host a = net.add();
+  const Host b = net.add_raw();
+  net.meet_one(a, b);
+  const Peer moved = moved_peer(net, b);
+  net.inject(a, moved, wire::encode(wire::Message{1, wire::Ping{}}));
+  CHECK(net.probed(a) == std::vector<Bootstrap>{at(moved)});
+  CHECK(known_at(net, a, b) == net.contact(b));  // it may say what it likes
+  net.inject(a, moved, wire::encode(wire::Message{2, wire::Ping{}}));
+  CHECK(net.probed(a).size() == 1);
+  net.reached(a, at(moved), reached(moved));
+  CHECK(known_at(net, a, b) == moved.contact);
+}
+
+TEST_CASE("an address that a known peer claims in vain is left alone for a while") {
+  Drive net;
+  const Host a = net.add();
+  const Host b = net.add_raw();
+  net.meet_one(a, b);
+  const Peer moved = moved_peer(net, b);
+  for (int i = 0; i < 3; ++i) {
+    net.inject(a, moved, wire::encode(wire::Message{1, wire::Ping{}}));
+    net.run_for(seconds(1));  // nobody is there
+  }
+  CHECK(net.probed(a).size() == 1);
+  CHECK(known_at(net, a, b) == net.contact(b));
+  CHECK(net.engine(a).table().find_healthy(net.id(b)));
+  net.run_for(seconds(30));
+  net.inject(a, moved, wire::encode(wire::Message{1, wire::Ping{}}));
+  CHECK(net.probed(a).size() == 2);
+}
+
+TEST_CASE("a contact that answers but cannot be dialled any more is not passed on and goes") {
+  Drive net;
+  const Host a = net.add();
+  const Host b = net.add_raw();
+  const Host c = net.add_raw();
+  net.meet_one(a, b);
+  net.freeze(b);
+  net.start(a, FindNodeRequest{Id::from_top(1)});
+  net.break_connection(a, b, Unreachable::refused);
+  const auto pings = net.sent_of<wire::Ping>(a, b);
+  REQUIRE(pings.size() == 1);
+  Peer inbound = net.as_seen(a, b);
+  inbound.reached = false;
+  net.inject(a, inbound, wire::encode(wire::Message{pings[0].message.request, wire::Pong{}}));
+  CHECK(net.knows(a, b));
+  CHECK(net.probed(a) == std::vector<Bootstrap>{net.bootstrap(b)});
+  net.inject(a, c, wire::Message{7, wire::FindNode{net.id(b)}});
+  CHECK(net.last_answer(a, c) == wire::Body(wire::Nodes{}));
+  SUBCASE("if the dial fails") {
+    net.probe_failed(a, net.bootstrap(b), Unreachable::refused);
+    CHECK_FALSE(net.knows(a, b));
+  }
+  SUBCASE("unless the dial goes well") {
+    net.reached(a, net.bootstrap(b), net.as_seen(a, b));
+    net.inject(a, c, wire::Message{8, wire::FindNode{net.id(b)}});
+    CHECK(net.last_answer(a, c) == wire::Body(wire::Nodes{{net.contact(b)}, {}}));
+  }
+}
+
+TEST_CASE("a dial to a contact in vain is held against it but one failure is not its end") {
+  Drive net;
+  const Host a = net.add();
+  const Host b = net.add_raw();
+  net.meet_one(a, b);
+  net.take_down(b);
+  CHECK_FALSE(net.run<Pong>(a, PingRequest{net.bootstrap(b)}).ok());
+  REQUIRE(net.knows(a, b));
+  CHECK_FALSE(net.engine(a).table().find_healthy(net.id(b)));
+  net.run_for(seconds(1));  // the second chance
+  CHECK_FALSE(net.knows(a, b));
+}
+
+TEST_CASE("a silent peer that connects is dialled back once in a while") {
+  Drive net;
+  const Host a = net.add();
+  const Host b = net.add_raw();
+  net.meet_one(a, b);
+  net.take_down(b);
+  net.start(a, FindNodeRequest{Id::from_top(1)});
+  net.run_for(seconds(1));
+  REQUIRE_FALSE(net.knows(a, b));  // and it is a suspect
+  const auto hello = wire::encode(wire::Message{1, wire::Ping{}});
+  const Peer moved = moved_peer(net, b);
+  net.inject(a, moved, hello);
+  REQUIRE(net.probed(a) == std::vector<Bootstrap>{at(moved)});
+  SUBCASE("and enters the table if it is there") {
+    net.reached(a, at(moved), reached(moved));
+    CHECK(known_at(net, a, b) == moved.contact);
+  }
+  SUBCASE("and not again for a while if it is not") {
+    net.run_for(seconds(1));
+    net.inject(a, moved, hello);
+    CHECK(net.probed(a).size() == 1);
+  }
+  SUBCASE("unless it is at another place by then") {
+    net.run_for(seconds(1));
+    const Peer elsewhere = moved_peer(net, b, 9998);
+    net.inject(a, elsewhere, hello);
+    CHECK(net.probed(a).back() == at(elsewhere));
+  }
+}
+
+TEST_CASE("a contact whose connection breaks is asked at once and not each time") {
+  Drive net;
+  const Host a = net.add();
+  const Host b = net.add_raw();
+  net.raw_answer = [](const Drive::Sent&) { return wire::Pong{}; };
+  net.meet_one(a, b);
+  for (int i = 0; i < 3; ++i) {
+    net.break_connection(a, b);
+    net.run_for(seconds(1));
+  }
+  CHECK(net.sent_of<wire::Ping>(a, b).size() == 1);
+  CHECK(net.knows(a, b));
+  net.run_for(seconds(30));
+  net.break_connection(a, b);
+  CHECK(net.sent_of<wire::Ping>(a, b).size() == 2);
+}
+
+TEST_CASE("nobody is asked whose connection was closed by a bound or by this node") {
+  Drive net;
+  const Host a = net.add();
+  const Host b = net.add_raw();
+  const Host stranger = net.add_raw();
+  net.meet_one(a, b);
+  net.break_connection(a, b, Unreachable::overloaded);
+  net.break_connection(a, b, Unreachable::misbehaved);
+  net.break_connection(a, stranger);
+  CHECK(net.sent_of<wire::Ping>(a).empty());
+}
+
+TEST_CASE("a search asks a peer that moved under way where it is now") {
+  Config config = Drive::config();
+  config.alpha = config.closing_alpha = 1;
+  Drive net;
+  const Host a = net.add(config);
+  const Host b = net.add_raw();
+  const Host c = net.add_raw();
+  net.meet_one(a, b);
+  net.meet_one(a, c);
+  net.start(a, FindNodeRequest{net.id(c)});
+  const auto first = net.sent_of<wire::FindNode>(a);
+  REQUIRE(first.size() == 1);
+  REQUIRE(first[0].to == c);
+  const Peer moved = moved_peer(net, b);
+  net.reached(a, at(moved), reached(moved));
+  net.inject(a, c, wire::Message{first[0].message.request, wire::Nodes{}});
+  const auto then = net.sent_of<wire::FindNode>(a, b);
+  REQUIRE(then.size() == 1);
+  CHECK(then[0].at == moved.contact.endpoints);
+}
+
+TEST_CASE("a contact that failed is asked once more where others say it is") {
+  Config config = Drive::config();
+  config.alpha = config.closing_alpha = 2;
+  Drive net;
+  const Host a = net.add(config);
+  const Host b = net.add_raw();
+  const Host c = net.add_raw();
+  net.meet_one(a, b);
+  net.meet_one(a, c);
+  const Peer moved = moved_peer(net, b);
+  net.start(a, FindNodeRequest{Id::from_top(1)});
+  const auto asked = net.sent_of<wire::FindNode>(a, c);
+  REQUIRE(asked.size() == 1);
+  net.break_connection(a, b, Unreachable::refused);
+  REQUIRE(net.knows(a, b));
+  net.inject(a, c,
+             wire::Message{asked[0].message.request, wire::Nodes{{moved.contact}, std::nullopt}});
+  const auto again = net.sent_of<wire::FindNode>(a, b);
+  REQUIRE(again.size() == 2);
+  CHECK(again[1].at == moved.contact.endpoints);
+  CHECK(known_at(net, a, b) == net.contact(b));  // hearsay replaces nothing
 }
 
 TEST_CASE("being reached ends a suspicion") {

@@ -122,6 +122,15 @@ TEST_CASE("a peer that was wrong stays suspect although it answers") {
   CHECK_FALSE(suspects.suspected(at(30), kPeer));
 }
 
+TEST_CASE("only who broke the rules is wrong and only while it is suspected") {
+  Suspects suspects(seconds(10), 100);
+  suspects.on_offence(kStart, kPeer);
+  CHECK_FALSE(suspects.wrong(kStart, kPeer));
+  suspects.on_offence(kStart, kPeer, true);
+  CHECK(suspects.wrong(at(9), kPeer));
+  CHECK_FALSE(suspects.wrong(at(10), kPeer));
+}
+
 TEST_CASE("a failure makes a suspect") {
   Suspects suspects(seconds(10), 100);
   suspects.on_failure(at(5), at(0), kPeer);

@@ -25,6 +25,17 @@ struct Fixture {
     const ContactHold hold(book, contact);
     return table.on_seen(now, hold.ref(), round_trip);
   }
+  bool wants(std::uint8_t first, Endpoint at = Endpoint::v4(127, 0, 0, 1, 4000)) {
+    const ContactHold hold(book, Contact{key(first), Endpoints(at)});
+    return table.wants(hold.ref());
+  }
+  void hear(std::uint8_t first) { table.on_heard(readable::id(first), std::nullopt); }
+  // Everybody who is to be dialled, in this order.
+  std::vector<int> unproved() {
+    std::vector<int> out;
+    while (const auto ref = table.poll_unproved()) out.push_back(names({&*ref, 1}).front());
+    return out;
+  }
   bool fail(std::uint8_t first) { return table.on_failed(readable::id(first)); }
   bool has(std::uint8_t first) const { return table.find(readable::id(first)).has_value(); }
   std::vector<int> names(std::span<const ContactRef> refs) const {
@@ -66,7 +77,7 @@ TEST_CASE("a table never holds the own id") {
   Fixture f;
   CHECK(f.see(0x00) == Seen::self);
   CHECK(f.table.empty());
-  CHECK_FALSE(f.table.wants(f.self));
+  CHECK_FALSE(f.wants(0x00));
   CHECK_FALSE(f.table.find(f.self));
 }
 
@@ -301,16 +312,79 @@ TEST_CASE("a check is not given once nobody waits any more") {
 
 TEST_CASE("a table wants ids that its bucket has room for or would split for") {
   Fixture f;
-  CHECK(f.table.wants(readable::id(0x80)));
+  CHECK(f.wants(0x80));
   fill_far_half(f);
-  CHECK_FALSE(f.table.wants(readable::id(0x40)));  // inside
-  CHECK_FALSE(f.table.wants(readable::id(0x90)));  // full and does not split
-  CHECK(f.table.wants(readable::id(0x41)));
+  CHECK_FALSE(f.wants(0x40));  // inside
+  CHECK_FALSE(f.wants(0x90));  // full and does not split
+  CHECK(f.wants(0x41));
   f.see(0x41);
-  CHECK(f.table.wants(readable::id(0x20)));  // full but splits
+  CHECK(f.wants(0x20));  // full but splits
   f.fail(0x80);
   f.fail(0x80);
-  CHECK(f.table.wants(readable::id(0x90)));
+  CHECK(f.wants(0x90));
+}
+
+TEST_CASE("a table wants whom it has or keeps waiting at another address") {
+  const Endpoint moved = Endpoint::v4(127, 0, 0, 1, 9999);
+  Fixture f;
+  fill_far_half(f);
+  f.see(0x90);  // waits
+  CHECK(f.wants(0x80, moved));
+  CHECK(f.wants(0x90, moved));
+  CHECK_FALSE(f.wants(0x90));
+  CHECK_FALSE(f.wants(0x91, moved));
+  CHECK(f.see(0x80, moved) == Seen::updated);
+  CHECK(f.see(0x90, moved) == Seen::cached);
+  CHECK_FALSE(f.wants(0x80, moved));
+  CHECK_FALSE(f.wants(0x90, moved));
+}
+
+TEST_CASE("an entry that failed is wanted and not trusted until it is reached though it is heard") {
+  Fixture f;
+  fill_far_half(f);
+  f.fail(0x80);
+  f.hear(0x80);
+  CHECK(f.all() == Names{0x81, 0x80, 0x40});  // seen last
+  CHECK(f.wants(0x80));
+  CHECK(f.has(0x80));
+  CHECK_FALSE(f.table.find_healthy(readable::id(0x80)));
+  CHECK(f.names(f.table.closest_healthy(readable::id(0x80), 9)) == Names{0x81, 0x40});
+  f.see(0x80);
+  CHECK_FALSE(f.wants(0x80));
+  CHECK(f.table.find_healthy(readable::id(0x80)) == f.table.find(readable::id(0x80)));
+  f.fail(0x80);
+  f.hear(0x80);
+  CHECK(f.fail(0x80));  // twice in a row, whatever was heard
+}
+
+TEST_CASE("hearing somebody unknown changes nothing") {
+  Fixture f;
+  f.hear(0x80);
+  CHECK(f.table.empty());
+}
+
+TEST_CASE("whoever was not reached for a whole round is to be dialled and given once") {
+  Fixture f;
+  fill_far_half(f);
+  f.table.begin_round();
+  CHECK(f.unproved().empty());  // all were reached in the round before
+  f.see(0x81);
+  f.hear(0x80);
+  f.table.begin_round();
+  CHECK(f.unproved() == Names{0x80, 0x40});
+  CHECK(f.unproved().empty());
+  f.see(0x80);
+  f.table.begin_round();
+  CHECK(f.unproved() == Names{0x81, 0x40});
+}
+
+TEST_CASE("whoever moves up from waiting is to be dialled at once") {
+  Fixture f;
+  fill_far_half(f);
+  f.see(0x90);
+  f.fail(0x80);
+  f.fail(0x80);
+  CHECK(f.unproved() == Names{0x90});
 }
 
 TEST_CASE("the closest come nearest first and not from neighbouring buckets by index") {
