@@ -91,19 +91,18 @@ Verdict RecordStore::judge(Now now, const Key& key, Record offered, bool own, st
   fresh.expiry = std::min(record.expiry, now.wall + config_.ttl_max + config_.clock_skew);
   if (!held) return admit(now, key, std::move(fresh), held);
 
-  const bool equivocation = equivocates(record, held->record);
+  // Of an expired version the owner may not know any more, and sign its sequence anew.
+  const bool equivocation = !is_floor(*held) && equivocates(record, held->record);
   if (expects && held->record.sequence > *expects) {
     return {Status::superseded, commit_of(key), held->record.sequence, equivocation,
             "a newer version than expected is known"};
   }
   if (is_floor(*held)) {
     if (order(record, held->record) < 0 && !planted(Plant::accept_older)) {
-      return {Status::superseded, commit_of(key), held->record.sequence, equivocation,
+      return {Status::superseded, commit_of(key), held->record.sequence, false,
               "a newer version was held and has expired"};
     }
-    Verdict out = admit(now, key, std::move(fresh), std::nullopt);
-    out.equivocation = equivocation;
-    return out;
+    return admit(now, key, std::move(fresh), std::nullopt);
   }
   fresh.own = own || held->own;
   fresh.group = fresh.own ? 0 : held->group;
@@ -289,7 +288,7 @@ std::optional<StoredRecord> RecordStore::floor_of(Now now, const Key& key) const
   if (!held || !*held) return std::nullopt;
   const Record& record = (*held)->record;
   const bool named = record.type == RecordType::owned || record.type == RecordType::tombstone;
-  if (!named || record.sequence <= 1) return std::nullopt;
+  if (!named) return std::nullopt;
   StoredRecord out;
   out.record.type = RecordType::floor;
   out.record.owner = record.owner;

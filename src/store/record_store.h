@@ -33,16 +33,18 @@ class RecordStore {
     std::optional<CommitId> commit;  // what must become durable before this may be acknowledged;
                                      // also of a superseded one, if the newer is being committed
     std::uint64_t sequence = 0;      // of the version now held (or being committed)
-    bool equivocation = false;       // the owner signed two contents under one sequence
+    // The owner signed two contents under one sequence, and the other has not expired here.
+    bool equivocation = false;
     std::string detail;
   };
 
   // All referenced things must outlive the store.
   RecordStore(const Config& config, const Id& self, Storage& storage, Stats& stats);
 
-  // An owned record or tombstone of a sequence above 1 that expires leaves a floor for ttl_max +
-  // clock_skew: no older version comes back for so long, though it may live longer. For readers
-  // nothing is there. Floors go first when room is needed.
+  // An owned record or tombstone that expires leaves a floor for ttl_max + clock_skew: no version
+  // that comes before it is taken for so long, though that one may live longer. This holds of
+  // sequence 1 too, since the owner may have signed two values under it. For readers nothing is
+  // there. Floors go first when room is needed.
   //
   // Offers a verified record for `key`. `group`: the address group of the peer that stores it, 0 if
   // no cap applies; a newer version stays with the group (and the ownness) of the first.

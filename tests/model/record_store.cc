@@ -47,7 +47,7 @@ class Model {
     const auto held = newest(key);
     std::optional<StoredRecord> floor;
     const RecordType type = held->record.type;
-    if ((type == RecordType::owned || type == RecordType::tombstone) && held->record.sequence > 1) {
+    if (type == RecordType::owned || type == RecordType::tombstone) {
       const auto content = digest(held->record);
       floor.emplace();
       floor->record.type = RecordType::floor;
@@ -215,9 +215,6 @@ Answer Model::offer(WallTime wall, const Key& key, const Record& record, bool ow
       return {Status::extended, record.sequence, false};
     }
     answer.equivocation = true;
-  }
-  if (floor && floor->record.sequence == record.sequence) {
-    answer.equivocation = digest(floor->record) != digest(record);
   }
   if (floor && std::pair(record.sequence, digest(record)) <
                    std::pair(floor->record.sequence, digest(floor->record))) {
