@@ -39,18 +39,26 @@ struct Entry {
   std::optional<std::string> name;  // nothing: immutable content, as by put
   Bytes value;
   std::optional<std::chrono::milliseconds> ttl;  // as in SetOptions
+  // Of a named value that was written down, in a backup say: the sequence it had then. It is set
+  // only if no other value is known with that sequence or a higher one, nor a deletion: else
+  // Errc::conflict. It gets its old sequence again, or the next one if replicas remember that it
+  // expired. If it is there already nothing is stored, and Receipt::target is 0; but a value
+  // without a lifetime that this node does not keep for its user yet is set anew, so that it does.
+  std::optional<std::uint64_t> sequence{};
 };
 
 struct ManyOptions {
   // Operations running, at most Limits::operations. With many more, a large network's nodes exceed
   // Limits::dials and Limits::connections: what is asked then fails or is dialled again and again.
   std::size_t at_once = 16;
-  std::optional<Duration> timeout{};  // of each; default Config::operation_timeout
+  // Of each; default Config::operation_timeout. An entry with a sequence is read before it is set,
+  // and may be set twice: it has as long for each.
+  std::optional<Duration> timeout{};
   // As in SetOptions; must outlive the stream.
   const Identity* owner = nullptr;
 };
 
-// Sets and puts. Each result is that of Node::set or Node::put.
+// Sets and puts. Each result is that of Node::set or Node::put, or see Entry::sequence.
 Stream<Done<Receipt>> set_many(Node& node, std::vector<Entry> entries, ManyOptions options = {});
 // Each result is that of Node::get.
 Stream<Done<Found>> get_many(Node& node, std::vector<Key> keys, ManyOptions options = {});

@@ -34,6 +34,9 @@ struct SetOptions {
   // receipt or a conflict; 0: only if no version is known. Else Errc::conflict. A conflict with a
   // receipt left the value on some replicas; it may become the version yet.
   std::optional<std::uint64_t> if_sequence{};
+  // With if_sequence: an older version will do as well, where else it is a conflict that the one
+  // expected was not found. The version set follows the one expected all the same.
+  bool or_older = false;
   // Whom to ask besides those of the routing table when the search for the nearest nodes begins:
   // contacts this node reached lately, such as the replicas of a neighbouring key. The first
   // Config::k count.
@@ -165,6 +168,8 @@ class Node {
   // The keys of the records it keeps for its user and publishes anew: those set, put, deleted and
   // provided here without a lifetime. In their order.
   std::vector<Key> own_keys() const;
+  // Whether `key` is one of these.
+  bool owns(const Key& key) const;
   Stats stats() const;
   // Where another node was met lately that proves this node's key. Peers take the two for one that
   // moves to and fro, so each is unreachable by turns; whoever runs them should give one of them a

@@ -173,6 +173,85 @@ class Many : public std::enable_shared_from_this<Many<T>> {
   bool closed_ = false;
 };
 
+// What a set would say of a value that is there already.
+Receipt there_already(const Key& key, Found found) {
+  Receipt out;
+  out.key = key;
+  out.sequence = found.record.sequence;
+  out.expiry = found.record.expiry;
+  out.hops = found.hops;
+  out.elapsed = found.elapsed;
+  out.replicas = std::move(found.asked);
+  return out;
+}
+
+// Sets an entry that has a sequence, unless something newer is known.
+class SetAgain {
+ public:
+  SetAgain(Node& node, const Key& key, Entry entry, SetOptions options)
+      : node_(node), key_(key), entry_(std::move(entry)), options_(std::move(options)) {
+    options_.or_older = true;
+  }
+
+  static Future<Receipt> start(Node& node, const Key& key, Entry entry, SetOptions options) {
+    GetOptions get;
+    get.timeout = options.timeout;
+    get.via = options.via;
+    SetAgain again(node, key, std::move(entry), std::move(options));
+    return node.get(key, std::move(get)).then([again](Result<Found> found) {
+      return again.go_on(std::move(found));
+    });
+  }
+
+ private:
+  Future<Receipt> go_on(Result<Found> found) const {
+    const std::uint64_t sequence = *entry_.sequence;
+    std::uint64_t expected = sequence == 0 ? 0 : sequence - 1;
+    if (!found && found.error().code != Errc::not_found) {
+      return Future<Receipt>::resolved(std::move(found).error());
+    }
+    if (found) {
+      const Record& known = found->record;
+      const bool same = known.type == RecordType::owned && known.value == entry_.value;
+      if (same && (entry_.ttl || node_.owns(key_))) {
+        return Future<Receipt>::resolved(there_already(key_, *std::move(found)));
+      }
+      if (!same && known.sequence >= sequence) return Future<Receipt>::resolved(outdated(known));
+      if (same) expected = std::max(expected, known.sequence);
+    }
+    auto first = set(expected, found ? found->asked : found.error().asked);
+    if (expected >= sequence) return first;
+    // Of a version that expired replicas remember the sequence only, and it may be this very one.
+    return std::move(first).then([again = *this, sequence](Result<Receipt> receipt) {
+      const bool taken = !receipt && receipt.error().code == Errc::conflict;
+      return taken ? again.set(sequence, receipt.error().asked)
+                   : Future<Receipt>::resolved(std::move(receipt));
+    });
+  }
+
+  static Error outdated(const Record& known) {
+    const char* what = known.type == RecordType::tombstone
+                           ? "it was deleted with sequence "
+                           : "another value is known with sequence ";
+    return {Errc::conflict, what + std::to_string(known.sequence)};
+  }
+
+  Future<Receipt> set(std::uint64_t expected, const std::vector<Asked>& met) const {
+    SetOptions options = options_;
+    options.if_sequence = expected;
+    options.via.clear();
+    for (const Asked& one : met) {
+      if (answered(one.outcome)) options.via.push_back(one.peer);
+    }
+    return node_.set(*entry_.name, entry_.value, std::move(options));
+  }
+
+  Node& node_;
+  Key key_;
+  Entry entry_;
+  SetOptions options_;
+};
+
 }  // namespace
 
 Stream<Done<Receipt>> set_many(Node& node, std::vector<Entry> entries, ManyOptions options) {
@@ -184,15 +263,18 @@ Stream<Done<Receipt>> set_many(Node& node, std::vector<Entry> entries, ManyOptio
   }
   auto all = std::make_shared<std::vector<Entry>>(std::move(entries));
   return Many<Receipt>::start(
-      node, std::move(keys), options.at_once,
-      [&node, all, options](std::size_t input, std::vector<Contact> via) {
-        const Entry entry = std::move((*all)[input]);
+      node, keys, options.at_once,
+      [&node, keys, all, options](std::size_t input, std::vector<Contact> via) {
+        Entry entry = std::move((*all)[input]);
         if (!entry.name) return node.put(entry.value, {entry.ttl, options.timeout, std::move(via)});
         SetOptions set;
         set.ttl = entry.ttl;
         set.timeout = options.timeout;
         set.owner = options.owner;
         set.via = std::move(via);
+        if (entry.sequence) {
+          return SetAgain::start(node, keys[input], std::move(entry), std::move(set));
+        }
         return node.set(*entry.name, entry.value, std::move(set));
       });
 }

@@ -124,7 +124,8 @@ class Node::Impl final : public TransportListener {
     const auto ttl = tombstone ? config().ttl_max : config().ttl;
     return launch<Receipt>(
         SetRequest{to_bytes(name), to_bytes(value), tombstone, options.ttl.value_or(ttl),
-                   !options.ttl.has_value(), options.owner, options.if_sequence, options.via},
+                   !options.ttl.has_value(), options.owner, options.if_sequence, options.or_older,
+                   options.via},
         options.timeout);
   }
 
@@ -407,6 +408,10 @@ Result<std::optional<Record>> Node::held(const Key& key) const {
 }
 
 std::vector<Key> Node::own_keys() const { return impl_->engine_.own_keys(); }
+bool Node::owns(const Key& key) const {
+  const auto held = impl_->engine_.held(impl_->now(), key);
+  return held && *held && (*held)->own;
+}
 
 Stats Node::stats() const {
   Stats stats = impl_->engine_.stats();

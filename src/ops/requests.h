@@ -44,6 +44,7 @@ struct SetRequest {
   bool own = true;                  // keep it here and republish it
   const Identity* owner = nullptr;  // null: the node itself; else it must outlive the operation
   std::optional<std::uint64_t> if_sequence{};  // only as the successor of this one
+  bool or_older = false;                       // even if what is found is older than that
   std::vector<Contact> via{};
 };
 // A record that is ready: immutable content, an announcement, or an own record signed anew. `own`:

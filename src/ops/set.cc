@@ -53,6 +53,7 @@ class SetOp final : public Operation {
         verb_(request.tombstone ? "del " : "set "),
         new_version_(true),
         expects_(request.if_sequence),
+        or_older_(request.or_older),
         key_(owned_key(owner_.public_key(), request.name)),
         walk_(env, key_, expects_ ? env.config.k : read_quorum(env.config.k),
               wire::FindValue{key_}),
@@ -147,7 +148,9 @@ class SetOp final : public Operation {
       }
       if (new_version_) look_here();  // another set of this node may have come first
       // Of a version that expired only the replicas may know.
-      if (expects_ && highest_ > 0 && highest_ != *expects_) {
+      const bool expected = !expects_ || highest_ == 0 || highest_ == *expects_ ||
+                            (or_older_ && highest_ < *expects_);
+      if (!expected) {
         return OpResult(Result<Receipt>(walk_.error(
             Errc::conflict, name(), instead_of_expected(highest_) + "; nothing was stored")));
       }
@@ -406,6 +409,7 @@ class SetOp final : public Operation {
 
   std::uint64_t highest_ = 0;
   RecycledVector<ContactRef> dialled_;  // only compared
+  bool or_older_ = false;
   bool storing_ = false;
   int hops_ = 0;
   std::size_t stores_from_ = 0;           // the first store in the log of the walk

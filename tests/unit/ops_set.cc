@@ -558,6 +558,20 @@ TEST_CASE(
   CHECK(f.stored.empty());
 }
 
+TEST_CASE("a set that takes an older version than it expects takes the sequence after that") {
+  Setting f;
+  f.held[f.peer(0)] = f.version(3);
+  SetRequest request = f.net.set("name", "value");
+  request.if_sequence = 7;
+  request.or_older = true;
+  const auto receipt = f.net.run<Receipt>(f.a, request);
+  REQUIRE(receipt.ok());
+  CHECK(receipt->sequence == 8);
+  CHECK(f.expected == std::vector<std::optional<std::uint64_t>>(4, 7));
+  f.held[f.peer(1)] = f.version(8);
+  CHECK(f.net.run<Receipt>(f.a, request).error().code == Errc::conflict);
+}
+
 TEST_CASE("a set that expects no version creates the name") {
   Setting f;
   const auto receipt = f.set_if(0);

@@ -105,6 +105,82 @@ TEST_CASE("inputs of one name are set in the order given") {
   CHECK(text(world.run_until(world.node(9).get(even))->record) == "58");
 }
 
+// What an entry that was written down under a sequence comes to, as the only one of a set_many.
+Result<Receipt> set_again(World& world, NodeIndex i, const std::string& value,
+                          std::uint64_t sequence, std::optional<milliseconds> ttl = std::nullopt) {
+  const Entry entry{"name", to_bytes(value), ttl, sequence};
+  return all_of(world, set_many(world.node(i), {entry})).at(0);
+}
+
+TEST_CASE("a value that was written down is set where it is missing and undoes nothing newer") {
+  World world(quiet());
+  grow(world, 20);
+  const Key key = owned_key(world.network().key(3), view_of("name"));
+  const auto found = [&] { return *world.run_until(world.node(9).get(key)); };
+  const auto set = [&](const std::string& value) {
+    return world.run_until(world.node(3).set("name", view_of(value)));
+  };
+  // Under its own sequence, so that it is the very version it was.
+  auto receipt = set_again(world, 3, "old", 4);
+  REQUIRE(receipt.ok());
+  CHECK(receipt->sequence == 4);
+  CHECK(receipt->durable >= receipt->quorum);
+  CHECK(world.node(3).owns(key));
+  // It is there already.
+  receipt = set_again(world, 3, "old", 4);
+  REQUIRE(receipt.ok());
+  CHECK(receipt->target == 0);
+  CHECK(found().record.sequence == 4);
+  // A later backup goes on, an earlier one does not come back.
+  CHECK(set_again(world, 3, "new", 5)->sequence == 5);
+  for (const std::uint64_t sequence : {1, 4, 5}) {
+    CHECK(set_again(world, 3, "old", sequence).error().code == Errc::conflict);
+  }
+  CHECK(text(found().record) == "new");
+  // Older than all it is measured with.
+  CHECK(set_again(world, 3, "newest", 90)->sequence == 90);
+  REQUIRE(set("newer still").ok());
+  CHECK(set_again(world, 3, "newest", 90).error().code == Errc::conflict);
+  CHECK(text(found().record) == "newer still");
+  REQUIRE(world.run_until(world.node(3).del("name")).ok());
+  CHECK(set_again(world, 3, "newer still", 91).error().code == Errc::conflict);
+  CHECK(set_again(world, 3, "back", 93)->sequence == 93);
+  CHECK(comes_to_rest(world));
+}
+
+TEST_CASE("a value that was written down takes the sequence after the one that expired") {
+  World world(quiet());
+  grow(world, 20);
+  const auto set = [&](milliseconds ttl) {
+    SetOptions options;
+    options.ttl = ttl;
+    return world.run_until(world.node(3).set("name", view_of("value"), options));
+  };
+  REQUIRE(set(std::chrono::hours(1)).ok());
+  REQUIRE(set(std::chrono::hours(1))->sequence == 2);
+  world.run_for(std::chrono::hours(2));
+  CHECK(set_again(world, 3, "older", 1).error().code == Errc::conflict);
+  const auto receipt = set_again(world, 3, "value", 2);
+  REQUIRE_MESSAGE(receipt.ok(), receipt.error().text());
+  CHECK(receipt->sequence == 3);
+}
+
+TEST_CASE("a value that was written down is set anew by whoever is to keep it from now on") {
+  World world(quiet());
+  grow(world, 20);
+  const Identity owner = world.identity(3);
+  const Key key = owned_key(owner.public_key(), view_of("name"));
+  SetOptions brief;
+  brief.ttl = std::chrono::hours(5);
+  REQUIRE(world.run_until(world.node(3).set("name", view_of("value"), brief)).ok());
+  CHECK_FALSE(world.node(3).owns(key));
+  // With a lifetime of its own it need not be kept.
+  CHECK(set_again(world, 3, "value", 1, milliseconds(60'000))->target == 0);
+  CHECK(set_again(world, 3, "value", 1)->sequence == 2);
+  CHECK(world.node(3).owns(key));
+  CHECK(set_again(world, 3, "value", 1)->target == 0);
+}
+
 // The most operations that ran at a time.
 std::uint64_t most_running(std::size_t at_once) {
   World world(quiet());
