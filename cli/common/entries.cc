@@ -40,10 +40,35 @@ Result<std::optional<std::chrono::milliseconds>> ttl_in(const Json& entry) {
   return std::optional(std::chrono::ceil<std::chrono::milliseconds>(*ttl));
 }
 
+Result<std::optional<std::uint64_t>> sequence_in(const Json& entry) {
+  const auto found = entry.find("sequence");
+  if (found == entry.end()) return std::optional<std::uint64_t>();
+  if (!found->is_number_unsigned() || *found == 0) {
+    return wrong("\"sequence\" is a whole number above 0");
+  }
+  return std::optional(found->get<std::uint64_t>());
+}
+
+// Nothing if its owner renews it.
+Result<std::optional<WallTime>> expiry_in(const Json& entry) {
+  const auto renewed = entry.find("renewed");
+  if (renewed != entry.end() && !renewed->is_boolean()) {
+    return wrong("\"renewed\" is true or false");
+  }
+  const auto found = entry.find("expires");
+  if (found == entry.end()) return std::optional<WallTime>();
+  const auto time = found->is_string() ? parse_time(found->get_ref<const std::string&>())
+                                       : std::optional<WallTime>();
+  if (!time) return wrong("\"expires\" is a time such as \"2030-01-31T23:59:59Z\"");
+  if (renewed != entry.end() && renewed->get<bool>()) return std::optional<WallTime>();
+  return time;
+}
+
 Result<void> check_fields(const Json& entry) {
-  // The last four are what export adds.
-  static constexpr std::array<std::string_view, 9> kKnown = {
-      "name", "name_base64", "value", "value_base64", "ttl", "key", "owner", "sequence", "expires"};
+  // The last five are what export adds.
+  static constexpr std::array<std::string_view, 10> kKnown = {
+      "name", "name_base64", "value",    "value_base64", "ttl",
+      "key",  "owner",       "sequence", "expires",      "renewed"};
   for (const auto& [field, value] : entry.items()) {
     if (std::ranges::find(kKnown, field) == kKnown.end()) {
       return wrong(fmt::format("'{}' is no field of an entry", printable(field)));
@@ -69,7 +94,7 @@ void put_bytes(Json& out, const std::string& field, const Json& binary) {
 
 }  // namespace
 
-Result<Entry> parse_entry(std::string_view line) {
+Result<EntryLine> parse_entry(std::string_view line) {
   const auto json = parse_json(line);
   if (!json) return wrong(json.error().detail);
   if (!json->is_object()) return wrong("not a JSON object");
@@ -80,6 +105,10 @@ Result<Entry> parse_entry(std::string_view line) {
   if (!value) return std::move(value).error();
   auto ttl = ttl_in(*json);
   if (!ttl) return std::move(ttl).error();
+  auto sequence = sequence_in(*json);
+  if (!sequence) return std::move(sequence).error();
+  auto expires = expiry_in(*json);
+  if (!expires) return std::move(expires).error();
   if (!*value) return wrong("\"value\" or \"value_base64\" is missing");
   if (*name && (*name)->empty()) return wrong("the name is empty");
   const Limits limits;
@@ -95,8 +124,11 @@ Result<Entry> parse_entry(std::string_view line) {
       return wrong("the value does not belong to the key");
     }
   }
-  Entry out{std::nullopt, **std::move(value), *ttl};
-  if (*name) out.name = text_of(**name);
+  EntryLine out{{std::nullopt, **std::move(value), *ttl}, *ttl ? std::nullopt : *expires};
+  if (*name) {
+    out.entry.name = text_of(**name);
+    out.entry.sequence = *sequence;
+  }
   return out;
 }
 
@@ -112,7 +144,7 @@ std::string entry_line(const Json& found) {
   Json out = Json::object();
   if (found.contains("name")) put_bytes(out, "name", found.at("name"));
   put_bytes(out, "value", found.at("value"));
-  for (const char* field : {"key", "owner", "sequence", "expires"}) {
+  for (const char* field : {"key", "owner", "sequence", "expires", "renewed"}) {
     if (found.contains(field)) out[field] = found.at(field);
   }
   return out.dump();

@@ -98,6 +98,7 @@ Entry entry_in(const Json& input) {
   if (input.contains("name")) entry.name = text_of(bytes(input, "name"));
   entry.value = to_bytes(bytes(input, "value"));
   entry.ttl = millis(input, "ttl_ms");
+  entry.sequence = count(input, "sequence");
   return entry;
 }
 
@@ -130,6 +131,10 @@ Future<Json> set_many(Service& service, const Json& request, Emit emit) {
   auto results = set_many(service.node, *std::move(entries), options_in(service, request));
   const auto complete = [&service](Json& out, std::size_t) {
     if (out.at("sequence") != 0) out["owner"] = service.owner_key().hex();
+    if (out.at("target") == 0) {
+      for (const char* field : {"target", "quorum", "durable"}) out.erase(field);
+      out["not_set"] = "unchanged";
+    }
   };
   return start(give(std::move(results), wants_whom(request), complete, std::move(emit)));
 }
@@ -137,8 +142,10 @@ Future<Json> set_many(Service& service, const Json& request, Emit emit) {
 Future<Json> get_many(Service& service, const Json& request, Emit emit) {
   auto keys = keys_in(service, request);
   if (!keys) return now(keys.error());
-  auto results = get_many(service.node, *std::move(keys), options_in(service, request));
-  const auto complete = [](Json&, std::size_t) {};
+  auto results = get_many(service.node, *keys, options_in(service, request));
+  const auto complete = [&service, keys = *std::move(keys)](Json& out, std::size_t index) {
+    if (service.node.owns(keys[index])) out["renewed"] = true;
+  };
   return start(give(std::move(results), wants_whom(request), complete, std::move(emit)));
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <ctime>
@@ -180,6 +181,41 @@ std::string show(WallTime time) {
   char buffer[64];
   const std::size_t length = std::strftime(buffer, sizeof buffer, "%Y-%m-%dT%H:%M:%S", &parts);
   return fmt::format("{}.{:03}Z", std::string_view(buffer, length), (since - seconds).count());
+}
+
+std::optional<WallTime> parse_time(std::string_view text) {
+  namespace chrono = std::chrono;
+  constexpr std::string_view kShape = "dddd-dd-ddTdd:dd:dd";  // d: a digit
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  if (text.size() <= kShape.size() || text.back() != 'Z') return std::nullopt;
+  for (std::size_t i = 0; i < kShape.size(); ++i) {
+    if (kShape[i] == 'd' ? !is_digit(text[i]) : text[i] != kShape[i]) return std::nullopt;
+  }
+  std::string_view fraction = text.substr(kShape.size());
+  fraction.remove_suffix(1);
+  if (!fraction.empty() && (fraction.size() < 2 || fraction.size() > 4 || fraction[0] != '.' ||
+                            !std::ranges::all_of(fraction.substr(1), is_digit))) {
+    return std::nullopt;
+  }
+  const auto number = [&](std::size_t at, std::size_t digits) {
+    int out = 0;
+    for (std::size_t i = at; i < at + digits; ++i) out = 10 * out + (text[i] - '0');
+    return out;
+  };
+  const chrono::year_month_day day{chrono::year(number(0, 4)),
+                                   chrono::month(static_cast<unsigned>(number(5, 2))),
+                                   chrono::day(static_cast<unsigned>(number(8, 2)))};
+  const int hour = number(11, 2);
+  const int minute = number(14, 2);
+  const int second = number(17, 2);
+  if (!day.ok() || hour > 23 || minute > 59 || second > 60) return std::nullopt;
+  int milliseconds = 0;
+  for (std::size_t i = 1; i < 4 && !fraction.empty(); ++i) {
+    milliseconds = 10 * milliseconds + (i < fraction.size() ? fraction[i] - '0' : 0);
+  }
+  return WallTime(chrono::sys_days(day).time_since_epoch() + chrono::hours(hour) +
+                  chrono::minutes(minute) + chrono::seconds(second) +
+                  chrono::milliseconds(milliseconds));
 }
 
 }  // namespace kadmos::cli

@@ -34,5 +34,7 @@ std::string show(Duration duration);
 double in_milliseconds(Duration duration);
 // RFC 3339 in UTC, "2030-01-31T23:59:59.000Z".
 std::string show(WallTime time);
+// The inverse; the fraction may be missing or shorter. Nothing if it is something else.
+std::optional<WallTime> parse_time(std::string_view text);
 
 }  // namespace kadmos::cli

@@ -12,7 +12,9 @@
 namespace kadmos::cli {
 namespace {
 
-// Each record has its own deadline. Nothing at all for longer than that means that nobody is there.
+// Each record has its own deadline, up to three times if it is read before it is set. Nothing at
+// all for longer than that means that nobody is there.
+constexpr int kDeadlines = 3;
 constexpr Duration kSilence = std::chrono::seconds(5);
 
 }  // namespace
@@ -38,7 +40,7 @@ bool Bulk::follow(const Json& request, const std::function<bool(const Json&)>& t
       [&] {
         draw();
         often();
-        silent = Clock::now() - heard > session_.globals().timeout + kSilence;
+        silent = Clock::now() - heard > kDeadlines * session_.globals().timeout + kSilence;
         return !ending() && !silent;
       });
   if (silent) give_up("no answer came for too long", kUnreachable);

@@ -83,6 +83,7 @@ struct Raw {
   std::uint64_t limit = 20;
   std::vector<std::string> several;
   std::string done;
+  bool force = false;
   std::string keys;
   std::string output;
   std::uint64_t jobs = 16;
@@ -342,8 +343,8 @@ Examples:
   }
 
   void add_import() {
-    CLI::App* import =
-        add(app_, "import", "Publish many records from a file", R"(
+    CLI::App* import = add(
+        app_, "import", "Publish many records from a file", R"(
 Reads one JSON object a line. One with a name is set, one without is put:
   {"name": "greeting", "value": "hello"}
   {"name": "logo", "value_base64": "iVBORw0KGgo=", "ttl": "2d"}
@@ -351,22 +352,30 @@ Reads one JSON object a line. One with a name is set, one without is put:
 A line that is wrong, or fails, is told with its number on stderr and hinders no other; the exit
 code is that of the first. What export writes can be read.
 
+Of a line that export wrote, "sequence" and "expires" are heeded: it is set only if no other value
+and no deletion of that sequence or a later one is known, and lives until it expires, or for ever if
+it is "renewed". What is there already, is older than what is known, or has expired is passed over
+and counted, and is no error; -v tells which. --force sets it as if the line had neither.
+
 With --done each line that was stored is noted in a file, and a line noted there is left out: when an
 import was interrupted, the same command again goes on where it ended. A line is known by its text,
 the owner and the network, so lines may be added, taken out or changed meanwhile.
 
 Examples:
   dht-cli import records.ndjson
+  dht-cli import backup.ndjson                           sets what is missing, undoes nothing
+  dht-cli import backup.ndjson --force                   sets all as it was, whatever came since
   dht-cli import records.ndjson --done records.done      may be run again until all is stored
   jq -c '.[] | {name: .id, value: tojson}' all.json | dht-cli import -
   dht-cli --json import records.ndjson > receipts.ndjson
 )",
-            [](const Raw& raw) -> Command {
-              return ImportCommand{raw.file.empty() ? "-" : raw.file, raw.done, raw.jobs};
-            });
+        [](const Raw& raw) -> Command {
+          return ImportCommand{raw.file.empty() ? "-" : raw.file, raw.done, raw.jobs, raw.force};
+        });
     import->add_option("FILE", raw_.file, "the file, or - for stdin, which is the default");
     import->add_option("--done", raw_.done, "Note what is stored, and leave out what was")
         ->type_name("FILE");
+    import->add_flag("--force", raw_.force, "Set what is older than what is known, or has expired");
     add_jobs(import);
   }
 
@@ -374,8 +383,8 @@ Examples:
     CLI::App* command =
         add(app_, "export", "Write many records to a file that import reads", R"(
 Writes one JSON object a line, in the order they are found: the value and, if it is a record that
-its owner set, its name, as import takes them; and key, owner, sequence and expires, which import
-does not mind. Without a NAME, KEY or --keys it is all that the daemon published itself and keeps
+its owner set, its name, as import takes them; and key, owner, sequence, expires, and renewed (true)
+if this daemon keeps it alive. Without a NAME, KEY or --keys it is all that the daemon published itself and keeps
 alive (without --ttl). One that is not found is told on stderr; the exit code is then 3.
 
 With --output what the file holds already is not read again: when an export was interrupted, the

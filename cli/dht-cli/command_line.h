@@ -69,6 +69,7 @@ struct ImportCommand {
   std::string file;  // "-": stdin
   std::string done;  // where finished lines are noted; empty: nowhere
   std::uint64_t jobs = 0;
+  bool force = false;  // whatever is known, and whatever has expired
 };
 struct ExportCommand {
   std::vector<std::string> what;  // each as in GetCommand; empty: what the node published itself

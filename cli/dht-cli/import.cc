@@ -1,7 +1,9 @@
 // import: publishes the lines of a file, a batch after the other. What was stored may be noted in a
-// file, by which a later import leaves it out.
+// file, by which a later import leaves it out. What is older than what the network knows, is there
+// already or has expired is passed over, unless all is forced.
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <map>
 
 #include "cli/common/entries.h"
@@ -12,6 +14,7 @@
 #include "cli/dht-cli/bulk.h"
 #include "cli/dht-cli/commands.h"
 #include "cli/dht-cli/output.h"
+#include "kadmos/uv.h"
 
 namespace kadmos::cli {
 namespace {
@@ -101,6 +104,7 @@ class Import {
     std::uint64_t bytes = 0;
     std::string id;
     bool named = false;
+    bool unless_newer = false;
   };
 
   // Reads the next batch. False if there is none.
@@ -127,26 +131,39 @@ class Import {
   // Puts a line into the batch. What it weighs; 0: it is done with.
   std::size_t add(const Line& line, std::uint64_t bytes) {
     if (line.text.find_first_not_of(" \t\r") == std::string::npos && !line.too_long) return 0;
-    Pending pending{line.number, bytes, noted_.id_of(line.text), false};
+    Pending pending{line.number, bytes, noted_.id_of(line.text)};
     if (!line.too_long && noted_.take(pending.id)) {
       bulk_.skip();
       return 0;
     }
-    auto entry = line.too_long ? Result<Entry>(Error(Errc::too_large, "the line is too long"))
-                               : parse_entry(line.text);
-    if (entry && entry->name && !globals_.bootstrap.empty() && globals_.key_file.empty()) {
-      entry = Error(Errc::invalid_argument,
-                    "to set a name with --bootstrap an identity is needed: give --key FILE");
+    auto read = line.too_long ? Result<EntryLine>(Error(Errc::too_large, "the line is too long"))
+                              : parse_entry(line.text);
+    if (read && read->entry.name && !globals_.bootstrap.empty() && globals_.key_file.empty()) {
+      read = Error(Errc::invalid_argument,
+                   "to set a name with --bootstrap an identity is needed: give --key FILE");
     }
-    if (!entry) {
-      fail(pending, json_of(entry.error()));
+    if (!read) {
+      fail(pending, json_of(read.error()));
       return 0;
+    }
+    Entry* entry = &read->entry;
+    if (command_.force) {
+      entry->sequence.reset();
+    } else if (read->expires) {
+      const std::chrono::milliseconds left = *read->expires - UvLoop::wall_now();
+      if (left <= std::chrono::milliseconds(0)) {
+        pass_over(pending, expired_, "expired", "it expired at " + cli::show(*read->expires));
+        return 0;
+      }
+      entry->ttl = std::min(left, Config().ttl_max);  // nobody keeps anything for longer
     }
     Json one = Json::object();
     if (entry->name) one["name"] = binary(view_of(*entry->name));
     one["value"] = binary(entry->value);
     if (entry->ttl) one["ttl_ms"] = static_cast<std::uint64_t>(entry->ttl->count());
+    if (entry->sequence) one["sequence"] = *entry->sequence;
     pending.named = entry->name.has_value();
+    pending.unless_newer = entry->sequence.has_value();
     entries_.push_back(std::move(one));
     batch_.push_back(std::move(pending));
     return entry->value.size() + (entry->name ? entry->name->size() : 0) + 64;
@@ -174,9 +191,19 @@ class Import {
     finished_ += line.bytes;
     if (answer.contains("error")) {
       if (exit_code_of(answer) == kUnreachable) ++unreachable;
+      const Json& error = answer.at("error");
+      // Of a conflict that left the value on some nodes nobody knows how it will end.
+      const bool stored = error.contains("receipt") && error.at("receipt").at("durable") != 0;
+      if (line.unless_newer && error.at("code") == "conflict" && !stored) {
+        return pass_over(line, newer_, "newer", error.at("detail").get<std::string>());
+      }
       return fail(line, answer);
     }
     noted_.add(line.id);
+    if (answer.contains("not_set")) {
+      ++unchanged_;
+      return show(line, answer);
+    }
     bulk_.done();
     ++(line.named ? set_ : put_);
     return show(line, answer);
@@ -185,6 +212,17 @@ class Import {
   bool fail(const Pending& line, const Json& answer) {
     bulk_.fail(fmt::format("line {}", line.number), answer);
     return show(line, answer);
+  }
+
+  // A line that is right and yet not set.
+  bool pass_over(const Pending& line, std::size_t& counter, const char* why,
+                 const std::string& detail) {
+    ++counter;
+    if (globals_.verbose) {
+      bulk_.clear();
+      fmt::print(stderr, "dht-cli: line {}: not set: {}\n", line.number, printable(detail));
+    }
+    return show(line, {{"not_set", why}, {"detail", detail}});
   }
 
   // With --json every line has its answer.
@@ -215,12 +253,26 @@ class Import {
   void conclude() {
     bulk_.clear();
     if (globals_.json) {
-      Json summary = {{"set", set_}, {"put", put_}};
+      Json summary = {{"set", set_},
+                      {"put", put_},
+                      {"unchanged", unchanged_},
+                      {"newer", newer_},
+                      {"expired", expired_}};
       summary.update(bulk_.summary());
       write(summary);
     } else if (!globals_.quiet) {
-      write_line(fmt::format("{} set, {} put, {} failed, {} skipped; {}", set_, put_,
-                             bulk_.failed(), bulk_.skipped(), bulk_.rate()));
+      std::string line = fmt::format("{} set, {} put, {} failed, {} skipped", set_, put_,
+                                     bulk_.failed(), bulk_.skipped());
+      if (unchanged_ > 0) line += fmt::format(", {} unchanged", unchanged_);
+      if (newer_ > 0) line += fmt::format(", {} older than what is known", newer_);
+      if (expired_ > 0) line += fmt::format(", {} expired", expired_);
+      write_line(fmt::format("{}; {}", line, bulk_.rate()));
+    }
+    if (newer_ + expired_ > 0 && !globals_.quiet) {
+      fmt::print(stderr,
+                 "dht-cli: import: {} were not set, being older than what is known or expired: -v "
+                 "tells which, --force sets them\n",
+                 newer_ + expired_);
     }
     if (!bulk_.ending()) return;
     if (command_.done.empty()) {
@@ -245,6 +297,9 @@ class Import {
   std::uint64_t finished_ = 0;  // bytes of the input
   std::size_t set_ = 0;
   std::size_t put_ = 0;
+  std::size_t unchanged_ = 0;
+  std::size_t newer_ = 0;  // than the line is what is known
+  std::size_t expired_ = 0;
   Bulk bulk_;
 };
 

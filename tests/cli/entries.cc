@@ -19,16 +19,16 @@ Errc code_of(const std::string& line) {
 TEST_CASE("a line with a name is to be set and one without to be put") {
   const auto set = parse_entry(R"({"name": "greeting", "value": "hello", "ttl": "2h"})");
   REQUIRE(set.ok());
-  CHECK(set->name == "greeting");
-  CHECK(set->value == to_bytes("hello"));
-  CHECK(set->ttl == 2h);
+  CHECK(set->entry.name == "greeting");
+  CHECK(set->entry.value == to_bytes("hello"));
+  CHECK(set->entry.ttl == 2h);
   const auto put = parse_entry(R"( {"value_base64": "AP/+"} )");
   REQUIRE(put.ok());
-  CHECK_FALSE(put->name.has_value());
-  CHECK(put->value == Bytes{0x00, 0xFF, 0xFE});
-  CHECK_FALSE(put->ttl.has_value());
-  CHECK(parse_entry(R"({"name_base64": "/w==", "value": ""})")->name == "\xff");
-  CHECK(parse_entry(R"({"name": "n", "value": "a\u0000b"})")->value.size() == 3);
+  CHECK_FALSE(put->entry.name.has_value());
+  CHECK(put->entry.value == Bytes{0x00, 0xFF, 0xFE});
+  CHECK_FALSE(put->entry.ttl.has_value());
+  CHECK(parse_entry(R"({"name_base64": "/w==", "value": ""})")->entry.name == "\xff");
+  CHECK(parse_entry(R"({"name": "n", "value": "a\u0000b"})")->entry.value.size() == 3);
 }
 
 TEST_CASE("a line that is no entry is told what is wrong with it") {
@@ -69,12 +69,39 @@ TEST_CASE("what is written as a line is read as it was") {
     CHECK(line.size() <= kLongestLine);
     const auto read = parse_entry(line);
     REQUIRE_MESSAGE(read.ok(), read.error().detail);
-    CHECK((read->name == name));
-    CHECK((read->value == to_bytes(bytes)));
+    CHECK((read->entry.name == name));
+    CHECK((read->entry.value == to_bytes(bytes)));
     const auto put = parse_entry(entry_line(found(RecordType::content, "", bytes)));
     REQUIRE_MESSAGE(put.ok(), put.error().detail);
-    CHECK_FALSE(put->name.has_value());
-    CHECK((put->value == to_bytes(bytes)));
+    CHECK_FALSE(put->entry.name.has_value());
+    CHECK((put->entry.value == to_bytes(bytes)));
+  }
+}
+
+TEST_CASE("what a line of an export says of its version and its time is read") {
+  Json record = found(RecordType::owned, "n", "value");
+  record["expires"] = show(WallTime(1'900'000'000'123ms));
+  const auto read = parse_entry(entry_line(record));
+  REQUIRE(read.ok());
+  CHECK(read->entry.sequence == 7);
+  CHECK(read->expires == WallTime(1'900'000'000'123ms));
+  // Its owner renews it, so its expiry says nothing.
+  record["renewed"] = true;
+  CHECK_FALSE(parse_entry(entry_line(record))->expires);
+  const auto content = parse_entry(entry_line(found(RecordType::content, "", "value")));
+  CHECK_FALSE(content->entry.sequence);
+  // What somebody wrote into the line goes first.
+  const auto written = parse_entry(
+      R"({"name": "n", "value": "", "ttl": "2h", "expires": "2030-01-31T23:59:59.5Z"})");
+  CHECK(written->entry.ttl == 2h);
+  CHECK_FALSE(written->expires);
+  for (const char* field :
+       {R"("sequence": 0)", R"("sequence": -1)", R"("sequence": "1")", R"("sequence": 1.5)",
+        R"("expires": 1900000000)", R"("expires": "tomorrow")", R"("renewed": 1)",
+        R"("renewed": "true", "expires": "2030-01-31T23:59:59Z")"}) {
+    CHECK_MESSAGE(code_of(R"({"name": "n", "value": "", )" + std::string(field) + "}") ==
+                      Errc::invalid_argument,
+                  field);
   }
 }
 

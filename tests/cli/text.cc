@@ -93,5 +93,20 @@ TEST_CASE("a time is shown in UTC to the millisecond") {
   CHECK(show(Duration(2'345ms)) == "2.3 s");
 }
 
+TEST_CASE("a time is read as it is shown") {
+  for (const std::int64_t ms : {0LL, 951'782'399'999LL, 1'893'456'000'042LL, 4'102'444'799'000LL}) {
+    const WallTime time{std::chrono::milliseconds(ms)};
+    CHECK(parse_time(show(time)) == time);
+  }
+  CHECK(parse_time("2030-01-01T00:00:00Z") == WallTime(1'893'456'000'000ms));
+  CHECK(parse_time("2030-01-01T00:00:00.5Z") == WallTime(1'893'456'000'500ms));
+  for (const char* other :
+       {"", "Z", "2030-01-01", "2030-01-01T00:00:00", "2030-01-01T00:00:00.Z",
+        "2030-01-01T00:00:00.1234Z", "2030-02-30T00:00:00Z", "2030-01-01T24:00:00Z",
+        "2030-01-01 00:00:00Z", "2030-01-01T00:00:00+00:00", "x030-01-01T00:00:00Z"}) {
+    CHECK_MESSAGE(!parse_time(other), other);
+  }
+}
+
 }  // namespace
 }  // namespace kadmos::cli

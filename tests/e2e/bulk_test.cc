@@ -9,6 +9,7 @@
 #include <csignal>
 #include <set>
 
+#include "cli/common/files.h"
 #include "cli/common/text.h"
 #include "tests/e2e/harness.h"
 
@@ -264,6 +265,114 @@ TEST_CASE("an import of more than fits one request is done in several") {
   CHECK(exported.code == 0);
   CHECK(lines_of(exported.out).size() == 60);
   CHECK(exported.out.size() > 60 * 60'000);
+}
+
+// A line as export writes it.
+std::string exported(const std::string& name, const std::string& value, int sequence,
+                     const Json& more = Json::object()) {
+  Json out = {{"name", name}, {"value", value}, {"sequence", sequence}};
+  out.update(more);
+  return out.dump() + "\n";
+}
+
+TEST_CASE("an import of an older export undoes nothing unless it is forced to") {
+  Network net(3);
+  const auto get = [&](const std::string& name) {
+    return net[1].cli({"get", name, "--owner", net[0].key()});
+  };
+  for (const std::string name : {"same", "changed", "deleted"}) {
+    REQUIRE(net[0].cli({"set", name, "old"}).code == 0);
+  }
+  const Ran backup = net[0].cli({"export", "-q"});
+  REQUIRE(lines_of(backup.out).size() == 3);
+  for (const std::string& line : lines_of(backup.out)) CHECK(contains(line, R"("renewed":true)"));
+  REQUIRE(net[0].cli({"set", "changed", "new"}).code == 0);
+  REQUIRE(net[0].cli({"del", "deleted"}).code == 0);
+  const std::string file = net.dir("backup");
+  write(file, backup.out);
+
+  Ran ran = net[0].cli({"import", file});
+  CHECK(ran.code == 0);
+  CHECK(contains(ran.out, "0 set, 0 put, 0 failed, 0 skipped, 1 unchanged, 2 older than what is"));
+  CHECK(is_one_line(ran.err));
+  CHECK(contains(ran.err, "--force"));
+  CHECK(get("changed").out == "new");
+  CHECK(get("deleted").code == 3);
+  ran = net[0].cli({"-v", "import", file});
+  CHECK(contains(ran.err, "not set: it was deleted with sequence 2"));
+  CHECK(contains(ran.err, "not set: another value is known with sequence 2"));
+
+  // What was passed over is not noted as done, or it could not be forced.
+  const std::string done = net.dir("done");
+  ran = net[0].cli({"--json", "import", file, "--done", done});
+  CHECK(lines_of(read(done)).size() == 1);
+  const auto answers = lines_of(ran.out);
+  REQUIRE(answers.size() == 4);
+  std::multiset<std::string> not_set;
+  for (int i = 0; i < 3; ++i) {
+    not_set.insert(cli::parse_json(answers[static_cast<std::size_t>(i)])->at("not_set"));
+  }
+  CHECK(not_set == std::multiset<std::string>{"newer", "newer", "unchanged"});
+  CHECK(cli::parse_json(answers.back())->at("newer") == 2);
+  ran = net[0].cli({"import", file, "--done", done, "--force"});
+  CHECK(contains(ran.out, "2 set, 0 put, 0 failed, 1 skipped"));
+  CHECK(ran.err.empty());
+  CHECK(get("changed").out == "old");
+  CHECK(get("deleted").out == "old");
+}
+
+TEST_CASE("a backup is restored on another machine that has the owner's key and stays") {
+  Network net(3);
+  REQUIRE(net[0].cli({"set", "name", "value"}).code == 0);
+  REQUIRE(net[0].cli({"set", "name", "value 2"}).code == 0);
+  const std::string file = net.dir("backup");
+  write(file, net[0].cli({"export", "-q"}).out);
+  CHECK(net[0].end() == 0);
+  const std::string moved = net.dir("moved");
+  REQUIRE(cli::make_directory(moved).ok());
+  write(moved + "/identity.key", read(net[0].data_dir() + "/identity.key"));
+  REQUIRE(::chmod((moved + "/identity.key").c_str(), 0600) == 0);
+  Daemon there(moved, {"--bootstrap", net[1].listen()});
+  CHECK(eventually([&] { return there.peers() >= 2; }));
+  // The others hold it yet, but nobody keeps it alive.
+  Ran ran = there.cli({"import", file});
+  CHECK_MESSAGE(contains(ran.out, "1 set, 0 put, 0 failed"), ran.out, ran.err);
+  CHECK(contains(there.cli({"export", "-q"}).out, R"("renewed":true)"));
+  ran = there.cli({"import", file});
+  CHECK_MESSAGE(contains(ran.out, "0 set, 0 put, 0 failed, 0 skipped, 1 unchanged"), ran.out);
+}
+
+TEST_CASE("an import keeps lifetimes and leaves out what has expired") {
+  Network net(2);
+  const Json past = {{"expires", "2020-01-01T00:00:00.000Z"}};
+  const Json renewed = {{"expires", "2020-01-01T00:00:00.000Z"}, {"renewed", true}};
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const WallTime soon(std::chrono::duration_cast<std::chrono::milliseconds>(now) +
+                      std::chrono::hours(1));
+  const Json later = {{"expires", "2999-01-01T00:00:00.000Z"}};
+  const std::string file = net.dir("lines");
+  write(file, exported("expired", "v", 3, past) + exported("renewed", "v", 3, renewed) +
+                  exported("soon", "v", 3, {{"expires", cli::show(soon)}}) +
+                  exported("later", "v", 3, later) +
+                  Json{{"value", "content"}, {"expires", past.at("expires")}}.dump() + "\n");
+  Ran ran = net[0].cli({"import", file});
+  CHECK_MESSAGE(ran.code == 0, ran.err);
+  CHECK_MESSAGE(contains(ran.out, "3 set, 0 put, 0 failed, 0 skipped, 2 expired"), ran.out);
+  const auto expires = [&](const std::string& name) {
+    return cli::parse_time(
+        net[1].cli({"--json", "get", name, "--owner", net[0].key()}).json().at("expires"));
+  };
+  CHECK(net[0].cli({"get", "expired"}).code == 3);
+  CHECK(*expires("soon") <= soon + std::chrono::seconds(1) + kPatience);
+  CHECK(*expires("soon") > soon - std::chrono::minutes(10));
+  CHECK(*expires("later") < soon + std::chrono::hours(24 * 7));
+  // Only what has no lifetime is kept alive.
+  const auto kept = lines_of(net[0].cli({"export", "-q"}).out);
+  REQUIRE(kept.size() == 1);
+  CHECK(contains(kept[0], "renewed"));
+  ran = net[0].cli({"import", file, "--force"});
+  CHECK(contains(ran.out, "4 set, 1 put, 0 failed, 0 skipped;"));
+  CHECK(lines_of(net[0].cli({"export", "-q"}).out).size() == 5);
 }
 
 TEST_CASE("an export goes on after what its file holds") {
