@@ -71,6 +71,9 @@ NodeIndex World::add(Config config, std::optional<Endpoint> address) {
   const std::int64_t skew = options_.clock_skew.count();
   machine.skew =
       std::chrono::milliseconds(Prng(derive(options_.seed, kSkew, i)).between(-skew, skew));
+  if (const auto it = disguises_.find(i); it != disguises_.end() && it->second.skew) {
+    machine.skew = *it->second.skew;
+  }
   boot(i, std::move(self));
   return i;
 }

@@ -43,6 +43,8 @@ struct WorldOptions {
 // What sets a node apart from the rest.
 struct Disguise {
   std::optional<Seed> secret;  // of its key pair, if not the one that the world's seed gives it
+  // By how much its calendar is wrong, if not by what the world's seed gives it.
+  std::optional<std::chrono::milliseconds> skew;
   // Puts something between the node and its transport.
   std::function<std::unique_ptr<Transport>(std::unique_ptr<Transport>, NodeIndex)> wrap;
 };

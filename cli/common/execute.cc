@@ -208,6 +208,11 @@ Json status(const Service& service) {
               {"record_bytes", stats.bytes_held}};
   if (const auto twin = node.twin()) out["identity_in_use"] = twin->text();
   out.update(service.facts);
+  if (const auto doubt = node.clock_doubt()) {
+    out["clock"] = {{"seems", doubt->ahead ? "ahead" : "behind"},
+                    {"peers", doubt->peers},
+                    {"heard", doubt->heard}};
+  }
   out["counters"] = json_of(stats);
   return out;
 }

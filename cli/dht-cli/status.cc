@@ -28,6 +28,13 @@ int run(Session& session, const StatusCommand&) {
                                 "a data directory with a key of its own",
                                 twin->get<std::string>()));
   }
+  if (answer.contains("clock")) {
+    const Json& clock = answer.at("clock");
+    line("clock",
+         fmt::format("seems to be {} ({} of {} peers say so): see timedatectl",
+                     clock.at("seems").get<std::string>(), clock.at("peers").get<std::uint64_t>(),
+                     clock.at("heard").get<std::uint64_t>()));
+  }
   if (!session.globals().verbose) return kOk;
   for (const auto& [name, value] : answer.at("counters").items()) {
     if (const auto count = value.get<std::uint64_t>(); count > 0) {

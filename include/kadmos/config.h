@@ -39,6 +39,7 @@ struct Limits {
   std::size_t table_per_group = 10;     // contacts of one address group in one bucket
   std::size_t probes = 64;              // dial-backs to inbound peers, at once
   std::size_t penalties = 4096;         // peers held to be silent or wrong, remembered
+  std::size_t clock_voices = 16;        // peers heard of this node's calendar; the oldest goes
 
   // Storage.
   std::size_t records = 1'000'000;

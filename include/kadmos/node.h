@@ -170,6 +170,11 @@ class Node {
   std::vector<Key> own_keys() const;
   // Whether `key` is one of these.
   bool owns(const Key& key) const;
+  // Whether this node's calendar seems to be wrong, as far as its peers let it see: nothing while
+  // they do not. A calendar that is ahead is noticed only by records that it takes for expired, and
+  // one that is behind only by records of this node that others take for expired; so not one that
+  // is wrong by less than records still live.
+  std::optional<ClockDoubt> clock_doubt() const;
   Stats stats() const;
   // Where another node was met lately that proves this node's key. Peers take the two for one that
   // moves to and fro, so each is unreachable by turns; whoever runs them should give one of them a

@@ -40,6 +40,7 @@ namespace kadmos {
   X(updates_unsolicited, "updates nobody asked for, dropped")                      \
   X(operations_done, "operations that ended, however")                             \
   X(commits_failed, "writes the storage could not make durable")                   \
+  X(clock_doubts, "answers and stores by which this node's calendar is wrong")     \
   X(notices_dropped, "notices beyond 20 of one kind a minute, dropped")            \
   X(bootstraps, "attempts to enter the network")                                   \
   X(table_size, "contacts in the routing table (gauge)")                           \

@@ -40,7 +40,8 @@ Engine::Engine(const Identity& identity, Config config, Storage& storage, Contac
            table_,  suspects_, store_,     stats_,      prng_},
       upkeep_(config_, identity.id(), table_, store_, has_way_in_, prng_),
       sync_plan_(config_, table_, store_, stats_, prng_),
-      rpcs_(prng_.next() >> 16) {}
+      rpcs_(prng_.next() >> 16),
+      clock_voices_(2 * config_.sync_interval, config_.limits.clock_voices) {}
 
 // ---- inputs
 
@@ -198,6 +199,7 @@ void Engine::look_at_the_clock(Now now) {
   const Duration slept = (now.wall - last_look_.wall) - (now.at - last_look_.at);
   const bool first = last_look_.wall == WallTime{};
   if (late || (!first && slept > kStoodStill)) upkeep_.on_stood_still(now.at);
+  if (late || (!first && std::chrono::abs(slept) > kStoodStill)) clock_voices_.forget(now.at);
   last_look_ = now;
 }
 
@@ -523,7 +525,8 @@ void Engine::ask(Now now, OpId op, Ask request, bool wanted) {
     return;
   }
   ++stats_.requests_sent;
-  const bool store = std::holds_alternative<wire::Store>(request.request);
+  const auto* stores = std::get_if<wire::Store>(&request.request);
+  const bool store = stores != nullptr;
   Rpcs::Pending pending;
   pending.peer = request.to;
   pending.op = op;
@@ -532,6 +535,7 @@ void Engine::ask(Now now, OpId op, Ask request, bool wanted) {
   pending.fail_at = std::max(now.at + config_.rpc_timeout, pending.slow_at);
   pending.known = table_.find(request.to.id()).has_value();
   pending.store = store;
+  if (store) pending.expiry = stores->record.expiry;
   pending.wanted = wanted;
   if (wanted) sync_plan_.on_sent();
   const std::uint64_t id = rpcs_.add(std::move(pending));
@@ -586,6 +590,7 @@ void Engine::on_reply(Now now, const Peer& from, wire::Message& message) {
     return;
   }
   ++stats_.replies_received;
+  learn_of_clock(now, from, *pending, message.body);
   if (pending->wanted) sync_plan_.on_send_ended();
   const Duration elapsed = now.at - pending->sent;
   // A store waits for a disk too, a stranger may have had to be dialled first, and if it took

@@ -24,6 +24,7 @@
 #include "base/prng.h"
 #include "base/recycled.h"
 #include "base/rtt.h"
+#include "engine/clock_voices.h"
 #include "engine/rpcs.h"
 #include "engine/sync_plan.h"
 #include "engine/twin_watch.h"
@@ -109,6 +110,7 @@ class Engine {
     return store_.find(now, key);
   }
   std::vector<Key> own_keys() const { return store_.own_keys(); }
+  std::optional<ClockDoubt> clock_doubt(Now now) const { return clock_voices_.doubt(now.at); }
 
  private:
   struct Running {
@@ -157,6 +159,10 @@ class Engine {
   std::vector<Bootstrap> ways_in();
   std::unique_ptr<Operation> meeting();
   void look_at_the_clock(Now now);
+  void learn_of_clock(Now now, const Peer& from, const Record& record);
+  void learn_of_clock(Now now, const Peer& from, const Rpcs::Pending& request,
+                      const wire::Body& reply);
+  void hear_of_clock(Now now, const Peer& from, ClockVoices::Says says);
   void run_upkeep(Now now);
   void republish(Now now, const Key& key);
   std::optional<Record> to_republish(Now now, const Key& key);
@@ -245,6 +251,8 @@ class Engine {
   std::size_t dial_backs_ = 0;     // of them
   std::set<Bootstrap> bootstrap_;  // added, besides the configured
   Now last_look_{};                // at the clocks
+  ClockVoices clock_voices_;
+  TimePoint next_clock_notice_{};  // not before
   std::list<Contact> former_;      // contacts lost lately: ways back in
   RecycledMultimap<CommitId, Unanswered> unanswered_;
   RecycledMap<PublicKey, std::size_t> unanswered_of_;

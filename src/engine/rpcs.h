@@ -39,6 +39,7 @@ class Rpcs {
     bool store = false;
     bool known = false;   // a contact of the table when it was asked
     bool wanted = false;  // a record its peer asked for in a comparison
+    WallTime expiry{};    // of the record, if it is a store
   };
   struct Due {
     Pending request;

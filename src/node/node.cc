@@ -413,6 +413,10 @@ bool Node::owns(const Key& key) const {
   return held && *held && (*held)->own;
 }
 
+std::optional<ClockDoubt> Node::clock_doubt() const {
+  return impl_->engine_.clock_doubt(impl_->now());
+}
+
 Stats Node::stats() const {
   Stats stats = impl_->engine_.stats();
   impl_->seams_.transport->add_stats(stats);

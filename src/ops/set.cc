@@ -385,6 +385,13 @@ class SetOp final : public Operation {
     }
     detail += "durable on " + std::to_string(what.durable) + " of " + std::to_string(what.target) +
               " nodes, " + std::to_string(what.quorum) + " needed";
+    const auto expired = std::ranges::count_if(what.replicas, [](const Asked& one) {
+      return one.outcome == Outcome::refused && one.detail == RecordStore::kExpired;
+    });
+    if (expired > 0) {
+      detail +=
+          "; " + std::to_string(expired) + " call it expired: is the clock of this machine behind?";
+    }
     if (!claims_.empty()) {
       detail += "; " + std::to_string(claims_.size()) + " hold a newer version";
     }
@@ -402,6 +409,7 @@ class SetOp final : public Operation {
   std::string verb_;
   bool new_version_;
   std::optional<std::uint64_t> expects_;
+  bool or_older_ = false;
   Record record_;
   Key key_;
   Walk walk_;
@@ -409,7 +417,6 @@ class SetOp final : public Operation {
 
   std::uint64_t highest_ = 0;
   RecycledVector<ContactRef> dialled_;  // only compared
-  bool or_older_ = false;
   bool storing_ = false;
   int hops_ = 0;
   std::size_t stores_from_ = 0;           // the first store in the log of the walk

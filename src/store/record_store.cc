@@ -78,7 +78,7 @@ Verdict RecordStore::judge(Now now, const Key& key, Record offered, bool own, st
   const Limits& limits = config_.limits;
   StoredRecord fresh{std::move(offered), {}, own, own ? 0 : group};
   const Record& record = fresh.record;
-  if (record.expiry <= now.wall) return verdict(Status::refused, "expired");
+  if (record.expiry <= now.wall) return verdict(Status::refused, std::string(RecordStore::kExpired));
   if (record.value.size() > limits.value_bytes || record.name.size() > limits.name_bytes) {
     return verdict(Status::refused, "larger than a record may be");
   }

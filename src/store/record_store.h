@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/recycled.h"
@@ -20,6 +21,9 @@ namespace kadmos {
 
 class RecordStore {
  public:
+  // Why a record is refused whose time is over; peers are told in these words.
+  static constexpr std::string_view kExpired = "expired";
+
   enum class Status : std::uint8_t {
     accepted,    // newer than what was held, or the first: durable with `commit`
     extended,    // the version held, now to live longer (durable with `commit`), or as long already

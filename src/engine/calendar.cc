@@ -1,0 +1,57 @@
+// Whether this node's calendar is right: what the engine makes of replies and stores.
+
+#include "engine/engine.h"
+
+namespace kadmos {
+namespace {
+
+constexpr Duration kNoticePause = std::chrono::hours(1);
+
+// Who speaks: an address group, or the peer itself where no group is told apart.
+std::uint64_t voice_of(const Peer& from) {
+  if (!from.address.is_unspecified() && !from.address.is_local()) return from.address.group();
+  std::uint64_t out = 0;
+  for (std::size_t i = 0; i < sizeof out; ++i) out = out << 8 | from.contact.key.bytes[i];
+  return out;
+}
+
+}  // namespace
+
+// A peer gave this record as living.
+void Engine::learn_of_clock(Now now, const Peer& from, const Record& record) {
+  const bool expired = record.expiry + config_.clock_skew <= now.wall;
+  hear_of_clock(now, from, expired ? ClockVoices::Says::ahead : ClockVoices::Says::fits);
+}
+
+void Engine::learn_of_clock(Now now, const Peer& from, const Rpcs::Pending& request,
+                            const wire::Body& reply) {
+  if (const auto* nodes = std::get_if<wire::Nodes>(&reply); nodes != nullptr && nodes->record) {
+    return learn_of_clock(now, from, *nodes->record);
+  }
+  if (!request.store) return;
+  const auto* failure = std::get_if<wire::Failure>(&reply);
+  if (std::holds_alternative<wire::Stored>(reply)) {
+    hear_of_clock(now, from, ClockVoices::Says::fits);
+  } else if (failure != nullptr && failure->detail == RecordStore::kExpired &&
+             request.expiry > now.wall + config_.clock_skew) {
+    hear_of_clock(now, from, ClockVoices::Says::behind);
+  }
+}
+
+void Engine::hear_of_clock(Now now, const Peer& from, ClockVoices::Says says) {
+  clock_voices_.hear(now.at, voice_of(from), says);
+  if (says == ClockVoices::Says::fits) return;
+  ++stats_.clock_doubts;
+  const auto doubt = clock_voices_.doubt(now.at);
+  if (!doubt || now.at < next_clock_notice_) return;
+  next_clock_notice_ = now.at + kNoticePause;
+  notice(now, Notice::Level::warning, "clock_wrong",
+         std::string("the clock of this machine seems to be ") +
+             (doubt->ahead ? "ahead: " : "behind: ") + std::to_string(doubt->peers) + " of " +
+             std::to_string(doubt->heard) +
+             (doubt->ahead ? " peers keep what has expired by it"
+                           : " peers call expired what lives yet by it") +
+             "; set it right (timedatectl shows whether it is kept so)");
+}
+
+}  // namespace kadmos
