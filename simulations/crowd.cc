@@ -26,6 +26,12 @@ NodeIndex Crowd::add() {
 }
 
 void Crowd::enter(NodeIndex i) {
+  show_ways_in(i);
+  note(i, true);
+  join(i);
+}
+
+void Crowd::show_ways_in(NodeIndex i) {
   // Different ones: with new identities that come and go, a single way may be gone at once.
   std::set<NodeIndex> ways;
   const std::size_t wanted = std::min(kWaysIn, population_.size());
@@ -34,8 +40,13 @@ void Crowd::enter(NodeIndex i) {
     if (!hidden_.contains(known)) ways.insert(known);
   }
   for (const NodeIndex way : ways) world_.node(i).add_bootstrap(world_.bootstrap(way));
-  note(i, true);
-  join(i);
+}
+
+NodeIndex Crowd::clone(NodeIndex i) {
+  const NodeIndex twin = world_.clone(i, scenario_.config);
+  show_ways_in(twin);
+  join(twin);
+  return twin;
 }
 
 void Crowd::join(NodeIndex i) {

@@ -27,6 +27,9 @@ class Crowd {
   bool is_stranger(NodeIndex i) const {
     return world_.running(i) && strangers_.contains(world_.node(i).id());
   }
+  // A node with the identity of node i, which joins through nodes that are up and is not of the
+  // crowd.
+  NodeIndex clone(NodeIndex i);
   // The process of an up node ends. Its disk stays, or is emptied.
   void end(NodeIndex i, bool wipe = false);
   // A node that ended starts again and joins.
@@ -54,6 +57,7 @@ class Crowd {
 
  private:
   void enter(NodeIndex i);
+  void show_ways_in(NodeIndex i);
   void note(NodeIndex i, bool up);
   void join(NodeIndex i);
 

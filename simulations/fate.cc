@@ -15,18 +15,21 @@ constexpr unsigned kBridge = 2;
 constexpr PerMillion kBridges = 100'000;
 // How long a node that ends in order hands over what it holds, as dht-node has it.
 constexpr Duration kHandOver = std::chrono::seconds(2);
+// Within which both of two nodes with one identity must say so.
+constexpr Duration kToNoticeTwins = std::chrono::minutes(1);
 // Ways of one node clogged at once.
 constexpr std::uint64_t kMaxClogged = 100;
 }  // namespace
 
 Fate::Fate(World& world, const Scenario& scenario, Crowd& crowd, Users& users, Prng churn,
-           Prng faults)
+           Prng faults, Violate violate)
     : world_(world),
       scenario_(scenario),
       crowd_(crowd),
       users_(users),
       churn_(churn),
       faults_(faults),
+      violate_(std::move(violate)),
       sessions_(scenario.churn.session),
       pauses_(scenario.churn.pause) {}
 
@@ -139,6 +142,11 @@ void Fate::strike(const Fault& fault) {
       return;
     case Kind::restart_all:
       return restart_all(fault);
+    case Kind::half_open:
+      for (const NodeIndex i : struck) world_.network().half_open(i);
+      return;
+    case Kind::clone:
+      return clone(struck.empty() ? crowd_.any(faults_) : struck.front(), fault);
     case Kind::sleep:
       for (const NodeIndex i : struck) {
         users_.excuse(i);
@@ -151,6 +159,33 @@ void Fate::strike(const Fault& fault) {
         }
       });
   }
+}
+
+// Peers take the two for one, so nothing is promised meanwhile but that both say so in time.
+void Fate::clone(NodeIndex i, const Fault& fault) {
+  const NodeIndex twin = crowd_.clone(i);
+  const std::uint64_t life = crowd_.lives(i);
+  users_.split(true);
+  const int splits = users_.splits();
+  world_.after(kToNoticeTwins, [this, i, twin, life, splits] {
+    // Where something else is wrong they may be kept from it.
+    const bool other_trouble = users_.splits() != splits || splits > 1 ||
+                               world_.network().faults().any() || scenario_.network.datagram ||
+                               scenario_.undialable > 0 || crowd_.has_strangers();
+    if (other_trouble || !world_.running(twin) || !crowd_.is_up(i) || crowd_.lives(i) != life ||
+        world_.paused(i) || crowd_.size() < 3) {
+      return;
+    }
+    for (const NodeIndex one : {i, twin}) {
+      if (world_.node(one).twin()) continue;
+      violate_("twins know of each other", "node " + std::to_string(one) + " does not say after " +
+                                               "a minute that another one has its identity");
+    }
+  });
+  undo_after(fault.lasts, [this, twin] {
+    world_.crash(twin);
+    users_.split(false);
+  });
 }
 
 // Half of them crash, half hand over what they hold before they end.

@@ -14,7 +14,8 @@ namespace kadmos::sim {
 class Fate {
  public:
   // All must outlive it. `churn` and `faults` are their streams of chance.
-  Fate(World& world, const Scenario& scenario, Crowd& crowd, Users& users, Prng churn, Prng faults);
+  Fate(World& world, const Scenario& scenario, Crowd& crowd, Users& users, Prng churn, Prng faults,
+       Violate violate);
 
   // From now on sessions end and faults strike.
   void begin();
@@ -26,6 +27,7 @@ class Fate {
   void strike(const Fault& fault);
   void take_down(const std::vector<NodeIndex>& nodes, const Fault& fault);
   void restart(NodeIndex i, bool moves);
+  void clone(NodeIndex i, const Fault& fault);
   void restart_all(const Fault& fault);
   void divide(const std::vector<NodeIndex>& side, const Fault& fault);
   void clog(const Fault& fault);
@@ -38,6 +40,7 @@ class Fate {
   Users& users_;
   Prng churn_;
   Prng faults_;
+  Violate violate_;
   Lengths sessions_;
   Lengths pauses_;
   bool striking_ = false;

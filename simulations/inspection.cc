@@ -22,6 +22,12 @@ std::string node_text(NodeIndex i) { return "node " + std::to_string(i); }
 }  // namespace
 
 void Inspection::look_into_nodes() {
+  const std::uint64_t astray = world_.network().counts().astray;
+  if (astray != astray_) {
+    violate_("frames take the living connection",
+             std::to_string(astray - astray_) + " were given to a dead one beside it");
+    astray_ = astray;
+  }
   const std::vector<NodeIndex>& up = crowd_.up();
   const std::size_t step = up.size() / kSampledNodes + 1;
   for (std::size_t at = looks_++ % step; at < up.size(); at += step) {
@@ -59,7 +65,10 @@ void Inspection::look_into_table(NodeIndex i) {
   for (const Contact& contact : world_.node(i).contacts()) {
     const auto there = world_.index_of(contact.key);
     const Endpoint where = contact.endpoints.empty() ? Endpoint{} : contact.endpoints.front();
-    if (there && where == world_.network().address(*there)) continue;
+    const auto host = world_.network().find(where);
+    const bool found = host && world_.network().key(*host) == contact.key;
+    // A clone that has ended is gone like a node that has moved.
+    if (found && (*host == *there || world_.running(*host))) continue;
     if (!there || !world_.has_left(*there, where)) {
       violate_("contacts were verified", node_text(i) + " has " + contact.text() +
                                              " in its table, where nobody can be reached");

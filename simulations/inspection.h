@@ -61,6 +61,7 @@ class Inspection {
   // Of each node the contacts that it has where they are no more, and since when that was seen.
   std::map<NodeIndex, std::map<PublicKey, TimePoint>> outdated_;
   std::uint64_t looks_ = 0;
+  std::uint64_t astray_ = 0;  // of the network's counts, as seen last
   std::uint64_t frames_ = 0;
 };
 

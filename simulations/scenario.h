@@ -48,9 +48,11 @@ struct Fault {
     flash,        // a flash crowd: new nodes, that share of those there are, join at once
     bad_disk,     // writes of a share of the nodes fail
     move,         // a share ends at once, and starts again after `lasts` at another address
-    migrate,      // a share lives on at another address; its connections break
+    migrate,      // a share lives on at another address; its connections are half open
     restart_all,  // all but one start again, one by one over `lasts`, the share at another address
     sleep,        // a share stands still, off the network; only its calendar goes on
+    half_open,    // connections of a share die without a word: no end is told
+    clone,        // a second node runs with the identity of one of them, for `lasts`
   };
   Kind kind = Kind::none;
   Duration at = Duration::zero();  // from the start of the measured time

@@ -43,7 +43,7 @@ Simulation::Simulation(Scenario scenario)
       onlookers_(world_, scenario_, crowd_, users_.ledger(), stream(scenario_, kLooks), broken()),
       conspiracy_(world_, scenario_, crowd_, users_.ledger(), stream(scenario_, kPlot)),
       fate_(world_, scenario_, crowd_, users_, stream(scenario_, kChurn),
-            stream(scenario_, kFaults)),
+            stream(scenario_, kFaults), broken()),
       inspection_(world_, scenario_, crowd_, users_.ledger(), broken()) {}
 
 Simulation::~Simulation() = default;

@@ -256,6 +256,7 @@ void Users::on_set(OperationId id, const Result<Receipt>& result) {
   }
   for (const NodeIndex i : version.replicas) {
     if (!crowd_.is_up(i)) continue;  // it may have lost its disk since
+    if (world_.cloned(i)) continue;  // its clone may have answered
     const Stats stats = world_.node(i).stats();
     if (stats.records_evicted + stats.records_expired > 0) continue;  // or its place
     const auto held = world_.disk(i).record(entry.key);

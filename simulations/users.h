@@ -34,6 +34,7 @@ class Users {
   // drop each other stay so in their tables until upkeep has made them meet again, for which they
   // have one refresh interval. Splits may overlap.
   void split(bool on);
+  int splits() const { return splits_; }
   // No trouble is left: searches must find as many nodes as they look for.
   void at_peace(bool on);
 

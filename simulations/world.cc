@@ -185,6 +185,15 @@ void World::move(NodeIndex i) {
   network_.move(i, address);
 }
 
+NodeIndex World::clone(NodeIndex i, Config config) {
+  Disguise disguise;
+  disguise.secret = identity(i).seed();
+  const NodeIndex twin = add(std::move(config), std::nullopt, std::move(disguise));
+  machines_[i]->cloned = true;
+  machines_[i]->left.push_back(network_.address(twin));  // sooner or later
+  return twin;
+}
+
 bool World::has_left(NodeIndex i, const Endpoint& address) const {
   return std::ranges::find(machines_[i]->left, address) != machines_[i]->left.end();
 }

@@ -95,7 +95,12 @@ class World {
   // The node is at another address from now on: a running one lives on, with its connections
   // broken, one that crashed starts there.
   void move(NodeIndex i);
-  // Whether the node has ever been at this address and is no more.
+  // Another node, elsewhere, with the identity of node i and an empty disk, as if the key of i had
+  // been copied. It runs and has not joined; crash() ends it.
+  NodeIndex clone(NodeIndex i, Config config);
+  // Whether node i was ever cloned. What its peers take for it may then be another one.
+  bool cloned(NodeIndex i) const { return machines_[i]->cloned; }
+  // Whether the node, or a clone of it, has ever been at this address and is no more.
   bool has_left(NodeIndex i, const Endpoint& address) const;
   bool paused(NodeIndex i) const { return machines_[i]->paused; }
   bool running(NodeIndex i) const { return machines_[i]->node != nullptr; }
@@ -144,6 +149,7 @@ class World {
     std::unique_ptr<Transport> transport;  // of a raw peer
     std::unique_ptr<Node> node;
     bool paused = false;
+    bool cloned = false;
     std::list<Event> held;            // came while paused
     std::optional<TimePoint> asleep;  // since when
     std::vector<Endpoint> left;       // where it has been

@@ -370,7 +370,8 @@ std::vector<Setting> fault_settings(std::size_t n) {
       one_of(
           prefix + "kind", "what goes wrong",
           {"none", "crash", "wipe", "leave", "pause", "cut", "partition", "one_way", "bridge",
-           "packets", "clog", "flash", "bad_disk", "move", "migrate", "restart_all", "sleep"},
+           "packets", "clog", "flash", "bad_disk", "move", "migrate", "restart_all", "sleep",
+           "half_open", "clone"},
           [at](Scenario & s) -> auto& { return at(s).kind; }),
       length(
           prefix + "at", "when, from the start of the measured time",
