@@ -26,7 +26,9 @@ void publish(World& world, int n) {
 NodeIndex join_with(World& world, milliseconds skew, bool client = false) {
   Config config = world.entering_at(0);
   config.client = client;
-  const NodeIndex i = world.add(config, std::nullopt, Disguise{.secret = {}, .skew = skew});
+  Disguise disguise;
+  disguise.skew = skew;
+  const NodeIndex i = world.add(config, std::nullopt, std::move(disguise));
   REQUIRE(world.run_until(world.node(i).join()).ok());
   return i;
 }
