@@ -165,10 +165,11 @@ class Node {
   std::vector<Contact> contacts() const;
   // What this node itself holds of a key; nobody is asked. Errors: storage_failed.
   Result<std::optional<Record>> held(const Key& key) const;
-  // The keys of the records it keeps for its user and publishes anew: those set, put, deleted and
-  // provided here without a lifetime. In their order.
-  std::vector<Key> own_keys() const;
-  // Whether `key` is one of these.
+  // The keys of the records it keeps for its user, in their order: those it publishes anew, since
+  // they were set, put, deleted or provided here without a lifetime; those with a lifetime; or
+  // those that expired before they could be published anew (no reader sees them until they are).
+  std::vector<Key> own_keys(Own kind = Own::renewed) const;
+  // Whether this node publishes the record of `key` anew.
   bool owns(const Key& key) const;
   // Whether this node's calendar seems to be wrong, as far as its peers let it see: nothing while
   // they do not. A calendar that is ahead is noticed only by records that it takes for expired, and

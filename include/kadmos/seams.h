@@ -104,10 +104,19 @@ class Transport {
 };
 
 // ---- Storage: records on memory or disk.
+
+// What a record is to the node that keeps it. The numbers are those on disk, where 2 is a floor.
+enum class Own : std::uint8_t {
+  none = 0,          // another's: it may be evicted, and goes when it expires
+  renewed = 1,       // this node's user set it without a lifetime: never evicted, republished
+  until_expiry = 3,  // this node's user set it with a lifetime: never evicted before it is over
+  lapsed = 4,        // was `renewed`, and expired before it could be signed anew: kept for that
+};
+
 struct StoredRecord {
   Record record;
-  WallTime expiry{};        // when this replica drops it: min(record.expiry, the receiver's cap)
-  bool own = false;         // set by this node's user: exempt from eviction, republished
+  WallTime expiry{};  // when this replica drops it: min(record.expiry, the receiver's cap)
+  Own own = Own::none;
   std::uint64_t group = 0;  // address group of the storing peer, 0 for local and exempt ones
 };
 
@@ -128,6 +137,7 @@ struct StorageUsage {
   std::size_t records = 0;  // floors aside
   std::size_t bytes = 0;    // as stored_bytes counts; of floors too
   std::size_t floors = 0;
+  std::size_t own = 0;  // of the records, those of every kind of Own but none
 };
 
 // What a record weighs against Limits::record_bytes, wherever it is kept: its value, its name and a
@@ -142,15 +152,16 @@ inline std::size_t stored_bytes(const Record& record) {
 // What a storage knows of a record without reading it.
 struct Outline {
   WallTime expiry{};
-  bool own = false;
+  Own own = Own::none;
   std::uint64_t group = 0;
   PublicKey owner;        // all zero: content
   std::size_t bytes = 0;  // as stored_bytes counts
   bool floor = false;
 };
 
-// Keeps records, and floors: they are found, outlined, listed by expiry and among the farthest, and
-// nowhere else.
+// Keeps records, floors and lapsed records. Floors are found, outlined, listed by expiry and among
+// the farthest, and nowhere else; lapsed records are found, outlined, counted and among own_keys,
+// and nowhere else: no reader sees them, and no expiry is theirs.
 class Storage {
  public:
   virtual ~Storage() = default;
@@ -176,7 +187,7 @@ class Storage {
   // Up to n keys whose expiry is <= `wall`, earliest first.
   virtual std::vector<Key> expired(WallTime wall, std::size_t n) const = 0;
   virtual std::optional<WallTime> next_expiry() const = 0;
-  // The keys of own records, in key order.
+  // The keys of own records of every kind, in key order.
   virtual std::vector<Key> own_keys() const = 0;
   // Up to n keys of what is not own: floors first, then records, the farthest from `id` by XOR
   // first.

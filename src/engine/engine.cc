@@ -251,7 +251,7 @@ Record Engine::announce(Now now, const Key& key, bool withdrawn) {
   last_announced_ = std::max(last_announced_ + 1, time);
   const Key place = provider_key(key, identity_.public_key());
   const auto held = store_.newest(now, place);
-  if (withdrawn) store_.disown(now, place);  // or republishing might have the last word
+  if (withdrawn) store_.release(now, place, Own::none);  // or republishing might have the last word
   if (held && *held) last_announced_ = std::max(last_announced_, (*held)->record.sequence + 1);
   record.sequence = last_announced_;
   record.expiry = now.wall + (withdrawn ? config_.ttl_max : config_.ttl);
@@ -442,14 +442,14 @@ void Engine::run_upkeep(Now now) {
 void Engine::republish(Now now, const Key& key) {
   auto record = to_republish(now, key);
   if (!record) return upkeep_.on_republish_ended();
-  begin(now, make_operation(env_, PublishRequest{std::move(*record), true}),
+  begin(now, make_operation(env_, PublishRequest{std::move(*record), Own::renewed}),
         Running::Purpose::republish, config_.operation_timeout);
 }
 
 // An own record as it is to be published again, signed; none if it need not be yet or no more.
 std::optional<Record> Engine::to_republish(Now now, const Key& key) {
   const auto held = store_.newest(now, key);
-  if (!held || !*held || !(*held)->own) return std::nullopt;
+  if (!held || !*held || (*held)->own != Own::renewed) return std::nullopt;
   Record record = (*held)->record;
   const bool content = record.type == RecordType::content;
   const auto announcement = announced(record);
@@ -457,7 +457,7 @@ std::optional<Record> Engine::to_republish(Now now, const Key& key) {
   const bool said =
       record.type == RecordType::tombstone || (announcement && announcement->withdrawn);
   if (said || (!content && record.owner != identity_.public_key())) {
-    store_.disown(now, key);
+    store_.release(now, key, Own::none);
     return std::nullopt;
   }
   // Of content anybody can say that it lives longer.

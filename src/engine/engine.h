@@ -109,7 +109,7 @@ class Engine {
   Result<std::optional<StoredRecord>> held(Now now, const Key& key) const {
     return store_.find(now, key);
   }
-  std::vector<Key> own_keys() const { return store_.own_keys(); }
+  std::vector<Key> own_keys(Own kind) const { return store_.own_keys(kind); }
   std::optional<ClockDoubt> clock_doubt(Now now) const { return clock_voices_.doubt(now.at); }
 
  private:

@@ -106,7 +106,8 @@ std::optional<wire::Body> Engine::serve_store(Now now, const Peer& from, std::ui
   const std::uint64_t group = exempt ? 0 : from.address.group();
   const std::uint64_t sequence = record.sequence;
   // The index takes the record; what is left of it is not looked at.
-  const auto verdict = store_.offer(now, key, std::move(store.record), false, group, store.expects);
+  const auto verdict =
+      store_.offer(now, key, std::move(store.record), Own::none, group, store.expects);
   if (verdict.equivocation) {
     notice(now, Notice::Level::warning, "equivocation",
            "two values for " + key.short_hex() + " with sequence " + std::to_string(sequence));

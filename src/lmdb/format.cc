@@ -26,6 +26,8 @@ namespace {
 constexpr std::size_t kRecordHead = 1 + 1 + 4 * 8 + 32 + 64 + 2;
 constexpr std::size_t kExpiryRow = 1 + 8 + 32 + 3 * 8 + 8;
 
+constexpr std::uint64_t kFloor = 2;  // in the place of a number of Own
+
 class Writer {
  public:
   explicit Writer(std::size_t size) { out_.reserve(size); }
@@ -93,7 +95,7 @@ Bytes record_row(const Key& key, const StoredRecord& stored) {
   const Record& record = stored.record;
   Writer out(kRecordHead + record.name.size() + record.value.size() + 8);
   out.add(static_cast<std::uint64_t>(record.type), 1);
-  out.add(stored.own ? 1 : 0, 1);
+  out.add(static_cast<std::uint64_t>(stored.own), 1);
   out.add(stored.group, 8);
   out.add(sortable(stored.expiry), 8);
   out.add(sortable(record.expiry), 8);
@@ -114,7 +116,9 @@ std::optional<StoredRecord> parse_record(const Key& key, ByteView row) {
   const std::uint64_t type = in.number(1);
   if (type < 1 || type > 5) return std::nullopt;
   out.record.type = static_cast<RecordType>(type);
-  out.own = in.number(1) != 0;
+  const std::uint64_t own = in.number(1);
+  if (own > static_cast<std::uint64_t>(Own::lapsed) || own == kFloor) return std::nullopt;
+  out.own = static_cast<Own>(own);
   out.group = in.number(8);
   out.expiry = time_of(in.number(8));
   out.record.expiry = time_of(in.number(8));
@@ -138,7 +142,7 @@ ByteArray<72> expiry_key(WallTime expiry, const Key& key) {
 
 Bytes expiry_row(ByteView expiry_key, const Standing& standing) {
   Writer out(kExpiryRow);
-  out.add(standing.floor ? 2 : standing.own ? 1 : 0, 1);
+  out.add(standing.floor ? kFloor : static_cast<std::uint64_t>(standing.own), 1);
   out.add(standing.group, 8);
   out.add(standing.owner.bytes);
   out.add(standing.bytes, 8);
@@ -155,8 +159,9 @@ std::optional<std::pair<Key, Standing>> parse_expiry(ByteView expiry_key, ByteVi
   out.expiry = time_of(Reader(expiry_key).number(8));
   Reader in(*content);
   const std::uint64_t kind = in.number(1);
-  out.own = kind == 1;
-  out.floor = kind == 2;
+  if (kind > static_cast<std::uint64_t>(Own::lapsed)) return std::nullopt;
+  out.floor = kind == kFloor;
+  if (!out.floor) out.own = static_cast<Own>(kind);
   out.group = in.number(8);
   in.into(out.owner.bytes);
   out.bytes = in.number(8);

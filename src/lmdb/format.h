@@ -7,12 +7,12 @@
 //              type (1) own (1) group (8) kept until (8) expiry (8) sequence (8)
 //              owner (32) signature (64) name's length (2) name value checksum (8)
 //   by expiry  kept until (8) key (64)
-//              own (0, 1; 2: a floor) (1) group (8) owner (32) weight (8) sequence (8) fingerprint
+//              own (1) group (8) owner (32) weight (8) sequence (8) fingerprint
 //              (8) checksum (8)
 //
 // Numbers are big-endian; times are milliseconds since 1970 with the sign bit turned over, so that
-// their bytes sort as they do. Content has zeros for owner and signature; floors have no owner in
-// the second table.
+// their bytes sort as they do. `own` is the number of Own, in the second table 2 for a floor.
+// Content has zeros for owner and signature; floors have no owner in the second table.
 #pragma once
 
 #include <optional>
@@ -32,7 +32,7 @@ struct Standing {
   std::uint64_t group = 0;
   PublicKey owner;  // all zero: content, or a floor
   std::uint64_t bytes = 0;
-  bool own = false;
+  Own own = Own::none;
   bool floor = false;
   std::uint64_t sequence = 0;
   std::uint64_t fingerprint = 0;

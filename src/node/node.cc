@@ -124,7 +124,7 @@ class Node::Impl final : public TransportListener {
     const auto ttl = tombstone ? config().ttl_max : config().ttl;
     return launch<Receipt>(
         SetRequest{to_bytes(name), to_bytes(value), tombstone, options.ttl.value_or(ttl),
-                   !options.ttl.has_value(), options.owner, options.if_sequence, options.or_older,
+                   own_for(options.ttl), options.owner, options.if_sequence, options.or_older,
                    options.via},
         options.timeout);
   }
@@ -134,7 +134,7 @@ class Node::Impl final : public TransportListener {
     Record record;
     record.value = to_bytes(value);
     record.expiry = now().wall + options.ttl.value_or(config().ttl);
-    return launch<Receipt>(PublishRequest{std::move(record), !options.ttl.has_value(), options.via},
+    return launch<Receipt>(PublishRequest{std::move(record), own_for(options.ttl), options.via},
                            options.timeout);
   }
 
@@ -161,7 +161,7 @@ class Node::Impl final : public TransportListener {
 
   Future<Receipt> announce(const Key& key, bool withdrawn, const ProvideOptions& options) {
     return launch<Receipt>(
-        PublishRequest{engine_.announce(now(), key, withdrawn), true, options.via},
+        PublishRequest{engine_.announce(now(), key, withdrawn), Own::renewed, options.via},
         options.timeout);
   }
 
@@ -215,6 +215,10 @@ class Node::Impl final : public TransportListener {
   using Waiting = std::variant<Promise<Closest>, Promise<Receipt>, Promise<Found>, Promise<Pong>,
                                Promise<Audit>, Promise<HandedOver>, StreamSource<Update>,
                                StreamSource<Provider>>;
+
+  static Own own_for(const std::optional<std::chrono::milliseconds>& ttl) {
+    return ttl ? Own::until_expiry : Own::renewed;
+  }
 
   static Future<Receipt> refuse(Errc code, std::string detail) {
     return Future<Receipt>::resolved(Error(code, std::move(detail)));
@@ -407,10 +411,10 @@ Result<std::optional<Record>> Node::held(const Key& key) const {
   return std::optional((*held)->record);
 }
 
-std::vector<Key> Node::own_keys() const { return impl_->engine_.own_keys(); }
+std::vector<Key> Node::own_keys(Own kind) const { return impl_->engine_.own_keys(kind); }
 bool Node::owns(const Key& key) const {
   const auto held = impl_->engine_.held(impl_->now(), key);
-  return held && *held && (*held)->own;
+  return held && *held && (*held)->own == Own::renewed;
 }
 
 std::optional<ClockDoubt> Node::clock_doubt() const {

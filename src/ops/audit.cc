@@ -196,7 +196,7 @@ class AuditOp final : public Operation {
   }
 
   void store_here(Now now, Asked& repair) {
-    const auto verdict = env_.store.offer(now, key_, *newest_, false, 0);
+    const auto verdict = env_.store.offer(now, key_, *newest_, Own::none, 0);
     repair.sequence = verdict.sequence;
     repair.detail = verdict.detail;
     using Status = RecordStore::Status;

@@ -41,17 +41,17 @@ struct SetRequest {
   Bytes value;
   bool tombstone = false;
   std::chrono::milliseconds ttl{};
-  bool own = true;                  // keep it here and republish it
+  Own own = Own::renewed;           // what it becomes to this node
   const Identity* owner = nullptr;  // null: the node itself; else it must outlive the operation
   std::optional<std::uint64_t> if_sequence{};  // only as the successor of this one
   bool or_older = false;                       // even if what is found is older than that
   std::vector<Contact> via{};
 };
 // A record that is ready: immutable content, an announcement, or an own record signed anew. `own`:
-// keep and republish it.
+// what it becomes to this node.
 struct PublishRequest {
   Record record;
-  bool own = true;
+  Own own = Own::renewed;
   std::vector<Contact> via{};
 };
 

@@ -49,7 +49,7 @@ class SetOp final : public Operation {
       : env_(env),
         owner_(request.owner != nullptr ? *request.owner : env.identity),
         ttl_(request.ttl),
-        own_(request.own && request.owner == nullptr),
+        own_(request.owner == nullptr ? request.own : Own::none),
         verb_(request.tombstone ? "del " : "set "),
         new_version_(true),
         expects_(request.if_sequence),
@@ -237,8 +237,8 @@ class SetOp final : public Operation {
     }
     stores_from_ = walk_.log().size();
     walk_.ask_again(env_.config.k, wire::Store{record_, condition()});
-    if (!store_here_if_near(now) && own_ && !expects_) {
-      env_.store.offer(now, key_, record_, true, 0);  // to be republished
+    if (!store_here_if_near(now) && own_ != Own::none && !expects_) {
+      env_.store.offer(now, key_, record_, own_, 0);
     }
   }
 
@@ -312,7 +312,8 @@ class SetOp final : public Operation {
   // one. Whom a liar named may have kept it from being one at first.
   bool store_here_if_near(Now now) {
     if (here_ || env_.config.client || !is_near()) return false;
-    const auto verdict = env_.store.offer(now, key_, record_, own_ && !expects_, 0, condition());
+    const auto verdict =
+        env_.store.offer(now, key_, record_, expects_ ? Own::none : own_, 0, condition());
     const ContactHold self(env_.book, env_.self());
     walk_.log().asked(now.at, self);
     here_ = Outcome::stored;
@@ -348,9 +349,11 @@ class SetOp final : public Operation {
   }
 
   Receipt acknowledge(Now now) {
-    if (expects_ && own_) env_.store.offer(now, key_, record_, true, 0);
+    if (expects_ && own_ != Own::none) env_.store.offer(now, key_, record_, own_, 0);
     // It is to live as long as was said, and an earlier version not to outlive it.
-    if (new_version_ && !own_) env_.store.disown(now, key_);
+    if (own_ == Own::until_expiry || (new_version_ && own_ == Own::none)) {
+      env_.store.release(now, key_, own_);
+    }
     return receipt(now);
   }
 
@@ -405,7 +408,7 @@ class SetOp final : public Operation {
   const OpEnv& env_;
   const Identity& owner_;
   std::chrono::milliseconds ttl_{};
-  bool own_;
+  Own own_;
   std::string verb_;
   bool new_version_;
   std::optional<std::uint64_t> expects_;

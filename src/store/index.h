@@ -46,7 +46,10 @@ class RecordIndex {
   std::size_t count_of_owner(const PublicKey& owner) const { return count(of_owner_, owner); }
   std::size_t count_of_group(std::uint64_t group) const { return count(of_group_, group); }
   std::size_t count_in(const KeyRange& range, std::uint64_t group) const;
-  StorageUsage usage() const { return {own_.size() + others_.size(), bytes_, floors_.size()}; }
+  StorageUsage usage() const {
+    const std::size_t own = own_.size() + lapsed_.size();
+    return {own + others_.size(), bytes_, floors_.size(), own};
+  }
   RangeDigest digest(const KeyRange& range) const;
   std::vector<Version> versions(const KeyRange& range, std::size_t n) const;
 
@@ -80,7 +83,10 @@ class RecordIndex {
     const auto it = counts.find(of);
     return it == counts.end() ? 0 : it->second;
   }
-  Map& map_of(const Kept& kept) { return kept.own ? own_ : is_floor(kept) ? floors_ : others_; }
+  Map& map_of(const Kept& kept) {
+    if (kept.own == Own::lapsed) return lapsed_;
+    return kept.own != Own::none ? own_ : is_floor(kept) ? floors_ : others_;
+  }
   void count_in(const Kept& kept);
   std::unique_ptr<Entry> take_from(Map& map, const Key& key);
   static Iterator before(Iterator it) { return --it; }
@@ -91,7 +97,8 @@ class RecordIndex {
   Map own_;
   Map others_;
   Map floors_;
-  Sorted<Entry*, ByExpiry> by_expiry_;
+  Map lapsed_;
+  Sorted<Entry*, ByExpiry> by_expiry_;  // all but the lapsed
   std::map<PublicKey, std::size_t> of_owner_;
   std::map<std::uint64_t, std::size_t> of_group_;
   std::size_t bytes_ = 0;
@@ -157,7 +164,7 @@ void RecordIndex<Kept>::load(std::vector<std::pair<Key, Kept>> entries) {
   for (auto& [key, kept] : entries) {
     count_in(kept);
     auto entry = std::make_unique<Entry>(Entry{key, std::move(kept)});
-    order.push_back(entry.get());
+    if (entry->kept.own != Own::lapsed) order.push_back(entry.get());
     map_of(entry->kept).insert(std::move(entry));
   }
   std::sort(order.begin(), order.end(), [](const Entry* a, const Entry* b) {
@@ -170,14 +177,14 @@ template <class Kept>
 void RecordIndex<Kept>::write(const Key& key, std::optional<Kept> kept) {
   forget_digests(key);
   std::unique_ptr<Entry> entry;
-  for (Map* map : {&others_, &own_, &floors_}) {
+  for (Map* map : {&others_, &own_, &floors_, &lapsed_}) {
     if (!entry) entry = take_from(*map, key);
   }
   if (!kept) return;
   if (!entry) entry = std::make_unique<Entry>(Entry{key, {}});
   entry->kept = *std::move(kept);
   count_in(entry->kept);
-  by_expiry_.insert(entry.get());
+  if (entry->kept.own != Own::lapsed) by_expiry_.insert(entry.get());
   map_of(entry->kept).insert(std::move(entry));
 }
 
@@ -200,13 +207,13 @@ auto RecordIndex<Kept>::take_from(Map& map, const Key& key) -> std::unique_ptr<E
   if (const PublicKey* owner = owner_of(kept)) drop(of_owner_, *owner);
   if (kept.group != 0) drop(of_group_, kept.group);
   bytes_ -= bytes_of(kept);
-  by_expiry_.erase(by_expiry_.find(ByExpiry::place_of(*it)));
+  if (kept.own != Own::lapsed) by_expiry_.erase(by_expiry_.find(ByExpiry::place_of(*it)));
   return map.erase(it);
 }
 
 template <class Kept>
 const Kept* RecordIndex<Kept>::find(const Key& key) const {
-  for (const Map* map : {&others_, &own_, &floors_}) {
+  for (const Map* map : {&others_, &own_, &floors_, &lapsed_}) {
     if (const auto it = map->find(key); it != map->end()) return &it->kept;
   }
   return nullptr;
@@ -247,6 +254,9 @@ template <class Kept>
 std::vector<Key> RecordIndex<Kept>::own_keys() const {
   std::vector<Key> out;
   for (const Entry& entry : own_) out.push_back(entry.key);
+  const auto lapsed = static_cast<std::ptrdiff_t>(out.size());
+  for (const Entry& entry : lapsed_) out.push_back(entry.key);
+  std::inplace_merge(out.begin(), out.begin() + lapsed, out.end());
   return out;
 }
 

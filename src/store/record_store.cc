@@ -44,7 +44,13 @@ bool announces(const Record& record, const Key& key) {
 }
 
 bool is_there(Now now, const StoredRecord& kept) {
-  return !is_floor(kept) && kept.expiry > now.wall;
+  return !is_floor(kept) && kept.own != Own::lapsed && kept.expiry > now.wall;
+}
+
+// What a record becomes of which another version is held already.
+Own joined(Own offered, Own held) {
+  if (offered == Own::renewed || held == Own::renewed || held == Own::lapsed) return Own::renewed;
+  return offered == Own::until_expiry ? offered : held;
 }
 
 Outline outline_of(const StoredRecord& kept) {
@@ -64,7 +70,7 @@ RecordStore::RecordStore(const Config& config, const Id& self, Storage& storage,
   find_next_expiry();
 }
 
-Verdict RecordStore::offer(Now now, const Key& key, Record record, bool own, std::uint64_t group,
+Verdict RecordStore::offer(Now now, const Key& key, Record record, Own own, std::uint64_t group,
                            std::optional<std::uint64_t> expects) {
   Verdict out = judge(now, key, std::move(record), own, group, expects);
   if (out.status == Status::refused) ++stats_.records_refused;
@@ -73,10 +79,10 @@ Verdict RecordStore::offer(Now now, const Key& key, Record record, bool own, std
   return out;
 }
 
-Verdict RecordStore::judge(Now now, const Key& key, Record offered, bool own, std::uint64_t group,
+Verdict RecordStore::judge(Now now, const Key& key, Record offered, Own own, std::uint64_t group,
                            std::optional<std::uint64_t> expects) {
   const Limits& limits = config_.limits;
-  StoredRecord fresh{std::move(offered), {}, own, own ? 0 : group};
+  StoredRecord fresh{std::move(offered), {}, own, own == Own::none ? group : 0};
   const Record& record = fresh.record;
   if (record.expiry <= now.wall) return verdict(Status::refused, std::string(RecordStore::kExpired));
   if (record.value.size() > limits.value_bytes || record.name.size() > limits.name_bytes) {
@@ -104,8 +110,8 @@ Verdict RecordStore::judge(Now now, const Key& key, Record offered, bool own, st
     }
     return admit(now, key, std::move(fresh), std::nullopt);
   }
-  fresh.own = own || held->own;
-  fresh.group = fresh.own ? 0 : held->group;
+  fresh.own = joined(own, held->own);
+  fresh.group = fresh.own == Own::none ? held->group : 0;
   if (record.sequence == held->record.sequence && !equivocation)
     return refresh(now, key, *held, fresh);
   if (order(record, held->record) < 0 && !planted(Plant::accept_older)) {
@@ -136,7 +142,7 @@ Verdict RecordStore::admit(Now now, const Key& key, StoredRecord fresh,
   const auto taken = outline(key);  // also by what cannot be read
   const std::size_t size = stored_bytes(fresh.record);
   const std::size_t taken_size = taken ? taken->bytes : 0;
-  if (!fresh.own) {
+  if (fresh.own == Own::none) {
     if (!held) {
       if (auto full = over_caps(fresh); !full.empty()) return verdict(Status::busy, full);
     }
@@ -187,7 +193,9 @@ std::string RecordStore::over_provider_caps(const Key& key, const StoredRecord& 
   const auto itself = Id::from_bytes(fresh.record.name);
   const auto reaches = [&](std::size_t cap, std::uint64_t group) {
     const auto counted = [&](const std::optional<Outline>& one) {
-      return one && !one->floor && (group == 0 || one->group == group) ? 1 : 0;
+      return one && !one->floor && one->own != Own::lapsed && (group == 0 || one->group == group)
+                 ? 1
+                 : 0;
     };
     auto held = static_cast<std::ptrdiff_t>(storage_.count_in(range, group));
     auto it = pending_.lower_bound(range.first());
@@ -233,6 +241,9 @@ bool RecordStore::make_room(Now now, const Key& key, std::size_t records, std::s
   visit_first(
       pending_.size() + 1 + kShed, [&](std::size_t n) { return storage_.expired(now.wall, n); },
       [&](const Key& candidate) {
+        // It lapses in its time, which makes no room.
+        const auto known = storage_.outline(candidate);
+        if (known && known->own == Own::renewed) return true;
         if (!take(candidate)) return true;
         if (!storage_.outline(candidate)->floor) ++stats_.records_expired;
         write(candidate, std::nullopt);  // a floor would be the next to go
@@ -276,9 +287,19 @@ bool RecordStore::disk_takes_more(Now now, const Key& key) {
   return shed == 0;
 }
 
-void RecordStore::drop(Now now, const Key& key) {
-  if (const auto known = outline(key); known && !known->floor) ++stats_.records_expired;
-  write(key, floor_of(now, key));
+bool RecordStore::drop(Now now, const Key& key) {
+  const auto known = outline(key);
+  if (known && known->own == Own::lapsed) return true;
+  if (known && known->own == Own::renewed) {
+    const auto held = present(key);
+    // Damage is erased with the next commit; a disk that fails may be well again.
+    if (!held) return held.error().code == Errc::verification_failed;
+    lapse(key, (*held)->record, known->expiry);
+  } else {
+    write(key, floor_of(now, key));
+  }
+  if (known && !known->floor) ++stats_.records_expired;
+  return true;
 }
 
 std::optional<StoredRecord> RecordStore::floor_of(Now now, const Key& key) const {
@@ -378,7 +399,7 @@ void RecordStore::expire(Now now, std::size_t budget) {
   for (const Key& key : storage_.expired(now.wall, budget + pending_.size())) {
     if (budget == 0) break;
     if (pending_.contains(key)) continue;
-    drop(now, key);
+    if (!drop(now, key)) return next_expiry_.reset();
     --budget;
   }
 }
@@ -399,14 +420,35 @@ std::vector<Key> RecordStore::keys_after(const std::optional<Key>& after, std::s
 
 std::vector<Key> RecordStore::own_keys() const { return storage_.own_keys(); }
 
+std::vector<Key> RecordStore::own_keys(Own kind) const {
+  std::vector<Key> out = storage_.own_keys();
+  std::erase_if(out, [&](const Key& key) {
+    const auto known = outline(key);
+    return !known || known->own != kind;
+  });
+  return out;
+}
+
 StorageUsage RecordStore::usage() const { return storage_.usage(); }
 
-void RecordStore::disown(Now now, const Key& key) {
-  const auto held = newest(now, key);
-  if (!held || !*held || !(*held)->own) return;
+void RecordStore::release(Now now, const Key& key, Own kind) {
+  const auto held = present(key);
+  if (!held || !*held || (*held)->own == Own::none || (*held)->own == kind) return;
+  if ((*held)->expiry <= now.wall) return write(key, floor_of(now, key));
   StoredRecord released = **held;
-  released.own = false;
+  released.own = kind;
   write(key, std::move(released));
+}
+
+void RecordStore::lapse(const Key& key, const Record& version, WallTime since) {
+  const auto held = present(key);
+  if (!held || !*held || (*held)->own != Own::renewed) return;
+  StoredRecord lapsed = **held;
+  const bool same = lapsed.record.sequence == version.sequence;
+  if (!same || equivocates(lapsed.record, version)) return;
+  lapsed.own = Own::lapsed;
+  lapsed.expiry = since;
+  write(key, std::move(lapsed));
 }
 
 std::optional<Commit> RecordStore::poll_commit() {

@@ -51,7 +51,8 @@ class RecordStore {
   // there. Floors go first when room is needed.
   //
   // Offers a verified record for `key`. `group`: the address group of the peer that stores it, 0 if
-  // no cap applies; a newer version stays with the group (and the ownness) of the first.
+  // no cap applies; a newer version stays with the group of the first, and remains own if the first
+  // is. One that is offered again, or a newer one, takes the place of a record that lapsed.
   //
   // A record whose expiry is not after now.wall is refused. Any other is kept until its expiry, but
   // no longer than ttl_max + clock_skew from now: the skew, so that an owner whose clock is ahead
@@ -69,7 +70,7 @@ class RecordStore {
   // being committed included. So does the very version offered: two may say the same.
   //
   // Counts records_refused, records_busy, providers_full, records_evicted and equivocations.
-  Verdict offer(Now now, const Key& key, Record record, bool own, std::uint64_t group,
+  Verdict offer(Now now, const Key& key, Record record, Own own, std::uint64_t group,
                 std::optional<std::uint64_t> expects = std::nullopt);
 
   // Durable and unexpired at `now`; nothing otherwise. Storage errors are reported as they are and
@@ -78,6 +79,8 @@ class RecordStore {
   Result<std::optional<StoredRecord>> find(Now now, const Key& key) const;
   // As find, but the version being committed if there is one: what the next offer is held against.
   Result<std::optional<StoredRecord>> newest(Now now, const Key& key) const;
+  // As newest, but also what is expired or lapsed, or a floor.
+  Result<std::optional<StoredRecord>> present(const Key& key) const;
   // The highest sequence known of a name, if its record expired too; 0 if none.
   std::uint64_t last_sequence(const Key& key) const;
 
@@ -91,10 +94,10 @@ class RecordStore {
   Announcements announcements(Now now, const Key& key, const std::optional<ByteArray<32>>& after,
                               std::size_t n) const;
 
-  // Erases up to `budget` expired records, own ones too (through the next commit), and counts them
-  // in records_expired. next_expiry says when the next falls due; nothing while that one is already
-  // being written, or while the last commit failed: a failing disk is not asked again at once. One
-  // that is full is: erasing makes room.
+  // Erases up to `budget` expired records (through the next commit), or has them lapse if they are
+  // to be renewed, and counts them in records_expired. next_expiry says when the next falls due;
+  // nothing while that one is already being written, or while the last commit failed: a failing
+  // disk is not asked again at once. One that is full is: erasing makes room.
   void expire(Now now, std::size_t budget);
   std::optional<WallTime> next_expiry() const { return next_expiry_; }
 
@@ -107,11 +110,17 @@ class RecordStore {
     return storage_.versions(range, n);
   }
 
-  // Up to n keys after `after` in key order, and those of own records.
+  // Up to n keys after `after` in key order, and all of own records, or of one kind of these.
   std::vector<Key> keys_after(const std::optional<Key>& after, std::size_t n) const;
   std::vector<Key> own_keys() const;
-  // The record is no longer republished, but lives on until it expires.
-  void disown(Now now, const Key& key);
+  std::vector<Key> own_keys(Own kind) const;
+  // Of what present(key) gives, or would if it could be read.
+  std::optional<Outline> outline(const Key& key) const;
+  // An own record is no longer republished, but lives on until it expires, as `kind`.
+  void release(Now now, const Key& key, Own kind);
+  // `version`, which is to be renewed, could not be: it has lapsed, and expired at `since`. Nothing
+  // happens if another version is held by now.
+  void lapse(const Key& key, const Record& version, WallTime since);
   StorageUsage usage() const;
 
   // The batch of everything accepted since the last call; nothing if there is nothing.
@@ -141,7 +150,7 @@ class RecordStore {
     RecycledVector<Change> changes;
   };
 
-  Verdict judge(Now now, const Key& key, Record offered, bool own, std::uint64_t group,
+  Verdict judge(Now now, const Key& key, Record offered, Own own, std::uint64_t group,
                 std::optional<std::uint64_t> expects);
   Verdict refresh(Now now, const Key& key, const StoredRecord& held, const StoredRecord& offered);
   Verdict admit(Now now, const Key& key, StoredRecord fresh,
@@ -150,14 +159,10 @@ class RecordStore {
   std::string over_provider_caps(const Key& key, const StoredRecord& fresh) const;
   bool make_room(Now now, const Key& key, std::size_t records, std::size_t bytes);
   bool disk_takes_more(Now now, const Key& key);
-  // Erases what expired, or leaves a floor.
-  void drop(Now now, const Key& key);
+  // What expired lapses, leaves a floor or is erased. False: it cannot be read, and stays.
+  bool drop(Now now, const Key& key);
   std::optional<StoredRecord> floor_of(Now now, const Key& key) const;
-  // The newest version written, expired or not, reported or not.
-  Result<std::optional<StoredRecord>> present(const Key& key) const;
   Result<std::optional<StoredRecord>> read(const Key& key) const;
-  // Of what present(key) gives, or would if it could be read.
-  std::optional<Outline> outline(const Key& key) const;
   std::optional<CommitId> commit_of(const Key& key) const;
   // After every change that matters to it, since it is asked for after every input.
   void find_next_expiry();

@@ -333,7 +333,7 @@ struct Store {
   RecordStore::Verdict offer(const Key& key) {
     record.sequence = ++sequence;
     record.expiry = records::kNoon + std::chrono::hours(1) + std::chrono::milliseconds(sequence);
-    return store->offer(now, key, record, false, 1);
+    return store->offer(now, key, record, Own::none, 1);
   }
   void commit() {
     if (auto batch = store->poll_commit()) storage->commit(*std::move(batch));

@@ -31,7 +31,7 @@ const Key kA = readable::id(0x10);
 const Key kB = readable::id(0x20);
 const Key kC = readable::id(0xf0);
 
-StoredRecord stored(std::string_view value, WallTime expiry = records::kNoon, bool own = false,
+StoredRecord stored(std::string_view value, WallTime expiry = records::kNoon, Own own = Own::none,
                     std::uint64_t group = 0) {
   return {records::content(value, expiry), expiry, own, group};
 }
@@ -104,8 +104,8 @@ TEST_CASE("the checksum is the one others call CRC-64/XZ") {
 
 TEST_CASE_FIXTURE(Fixture, "a record comes back with all its fields after the file was closed") {
   StoredRecord owned{records::owned(records::identity(1), "name", 7, "value"), records::kNoon + 5ms,
-                     true, 0};
-  const StoredRecord content = stored("content", WallTime(-3ms), false, ~std::uint64_t{0});
+                     Own::lapsed, 0};
+  const StoredRecord content = stored("content", WallTime(-3ms), Own::none, ~std::uint64_t{0});
   {
     const auto db = open();
     REQUIRE(db->apply(std::vector{put(kA, owned), put(kB, content)}).ok());
@@ -116,7 +116,7 @@ TEST_CASE_FIXTURE(Fixture, "a record comes back with all its fields after the fi
   CHECK(back->record == owned.record);
   CHECK(verify(back->record, key_of(owned.record), records::kNetwork).ok());
   CHECK(back->expiry == owned.expiry);
-  CHECK(back->own);
+  CHECK(back->own == Own::lapsed);
   const auto other = db->find(kB).value();
   REQUIRE(other);
   CHECK(other->record == content.record);
@@ -126,6 +126,21 @@ TEST_CASE_FIXTURE(Fixture, "a record comes back with all its fields after the fi
   REQUIRE(standings.size() == 2);
   CHECK(standings[0] == std::pair(kB, standing_of(kB, content)));
   CHECK(standings[1] == std::pair(kA, standing_of(kA, owned)));
+}
+
+TEST_CASE_FIXTURE(Fixture, "what a record is to its node is read as it was written") {
+  const std::vector keys = {kA, kB, kC};
+  const std::vector kinds = {Own::renewed, Own::until_expiry, Own::lapsed};
+  const auto db = open();
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const StoredRecord record = stored("value", records::kNoon, kinds[i]);
+    REQUIRE(db->apply(std::vector{put(keys[i], record)}).ok());
+    CHECK((*db->find(keys[i]).value()).own == kinds[i]);
+  }
+  for (const auto& [key, standing] : db->standings().value()) {
+    CHECK(standing.own == (*db->find(key).value()).own);
+    CHECK_FALSE(standing.floor);
+  }
 }
 
 TEST_CASE_FIXTURE(Fixture, "writes of one batch apply in their order") {

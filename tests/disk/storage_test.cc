@@ -41,7 +41,7 @@ class Posts {
   std::deque<std::function<void()>> posted_;
 };
 
-StoredRecord stored(std::string_view value, WallTime expiry = records::kNoon, bool own = false) {
+StoredRecord stored(std::string_view value, WallTime expiry = records::kNoon, Own own = Own::none) {
   return {records::content(value, expiry), expiry, own, 0};
 }
 
@@ -140,7 +140,7 @@ TEST_CASE_FIXTURE(Fixture, "commits are reported on the owner's thread in their 
 
 TEST_CASE_FIXTURE(Fixture, "what was committed is there when the storage is opened again") {
   open();
-  put(kA, stored("a", records::kNoon + 1h, true));
+  put(kA, stored("a", records::kNoon + 1h, Own::renewed));
   put(kB, stored("b"));
   put(kC, stored("c"));
   put(kC, std::nullopt);
@@ -177,10 +177,10 @@ TEST_CASE_FIXTURE(Fixture, "on disk an older version does not come back after a 
     while (reported.size() == before) posts.run_one();
   };
   begin();
-  store->offer(now, kA, records::owned(alice, "n", 2, "newer", records::kNoon + 1s), false, 0);
-  store->offer(now, kB, records::owned(alice, "m", 1, "value", records::kNoon + 10h), false, 0);
+  store->offer(now, kA, records::owned(alice, "n", 2, "newer", records::kNoon + 1s), Own::none, 0);
+  store->offer(now, kB, records::owned(alice, "m", 1, "value", records::kNoon + 10h), Own::none, 0);
   make_durable();
-  store->offer(now, kB, records::tombstone(alice, "m", 2, records::kNoon + 1s), false, 0);
+  store->offer(now, kB, records::tombstone(alice, "m", 2, records::kNoon + 1s), Own::none, 0);
   make_durable();
   now.wall += 1s;
   store->expire(now, 9);
@@ -191,9 +191,9 @@ TEST_CASE_FIXTURE(Fixture, "on disk an older version does not come back after a 
   CHECK(storage->usage().records == 0);
   CHECK(storage->usage().floors == 2);
   CHECK_FALSE(store->find(now, kA).value());
-  CHECK(store->offer(now, kA, older, false, 0).status == RecordStore::Status::superseded);
+  CHECK(store->offer(now, kA, older, Own::none, 0).status == RecordStore::Status::superseded);
   const Record deleted = records::owned(alice, "m", 1, "value", records::kNoon + 10h);
-  CHECK(store->offer(now, kB, deleted, false, 0).status == RecordStore::Status::superseded);
+  CHECK(store->offer(now, kB, deleted, Own::none, 0).status == RecordStore::Status::superseded);
   now.wall = *store->next_expiry();
   store->expire(now, 9);
   make_durable();

@@ -36,33 +36,51 @@ struct Answer {
   bool equivocation = false;
 };
 
+// What a record becomes of which another version is held already.
+Own joined(Own offered, Own held) {
+  for (const Own either : {offered, held}) {
+    if (either == Own::renewed || either == Own::lapsed) return Own::renewed;
+  }
+  return offered == Own::none ? held : offered;
+}
+
 class Model {
  public:
   Model(const Config& config, const Id& self) : config_(config), self_(self) {}
 
-  Answer offer(WallTime wall, const Key& key, const Record& record, bool own, std::uint64_t group);
+  Answer offer(WallTime wall, const Key& key, const Record& record, Own own, std::uint64_t group);
   void expire(WallTime wall, std::size_t budget);
-  // Erases what expired, or leaves a floor.
+  // What expired lapses, leaves a floor or is erased.
   void drop(WallTime wall, const Key& key) {
-    const auto held = newest(key);
-    std::optional<StoredRecord> floor;
+    auto held = newest(key);
+    if (held->own == Own::lapsed) return;
     const RecordType type = held->record.type;
+    if (type != RecordType::floor) ++expired;
+    if (held->own == Own::renewed) {
+      held->own = Own::lapsed;
+      return write(key, held);
+    }
+    write(key, floor_of(wall, *held));
+  }
+  std::optional<StoredRecord> floor_of(WallTime wall, const StoredRecord& held) const {
+    std::optional<StoredRecord> floor;
+    const RecordType type = held.record.type;
     if (type == RecordType::owned || type == RecordType::tombstone) {
-      const auto content = digest(held->record);
+      const auto content = digest(held.record);
       floor.emplace();
       floor->record.type = RecordType::floor;
-      floor->record.owner = held->record.owner;
-      floor->record.sequence = held->record.sequence;
+      floor->record.owner = held.record.owner;
+      floor->record.sequence = held.record.sequence;
       floor->record.value = to_bytes(content);
       floor->expiry = wall + config_.ttl_max + config_.clock_skew;
     }
-    write(key, floor);
-    if (type != RecordType::floor) ++expired;
+    return floor;
   }
-  void disown(WallTime wall, const Key& key) {
+  void release(WallTime wall, const Key& key, Own kind) {
     auto held = newest(key);
-    if (!held || held->expiry <= wall || !held->own) return;  // floors are never own
-    held->own = false;
+    if (!held || held->own == Own::none || held->own == kind) return;  // floors are never own
+    if (held->expiry <= wall) return write(key, floor_of(wall, *held));
+    held->own = kind;
     write(key, held);
   }
   void close_batch() {
@@ -156,7 +174,8 @@ bool Model::make_room(WallTime wall, const Key& key, std::int64_t more_records,
 
   std::vector<std::pair<WallTime, Key>> dead;
   for (const auto& [k, r] : durable) {
-    if (r.expiry <= wall && !pending(k)) dead.emplace_back(r.expiry, k);
+    const bool stays = r.own == Own::renewed || r.own == Own::lapsed;
+    if (r.expiry <= wall && !pending(k) && !stays) dead.emplace_back(r.expiry, k);
   }
   std::sort(dead.begin(), dead.end());
   for (const auto& [expiry, k] : dead) {
@@ -167,7 +186,7 @@ bool Model::make_room(WallTime wall, const Key& key, std::int64_t more_records,
 
   std::vector<Key> candidates;
   for (const auto& [k, r] : durable) {
-    if (r.own || pending(k)) continue;
+    if (r.own != Own::none || pending(k)) continue;
     if ((is_floor(r) && k != key) || (k ^ self_) > (key ^ self_)) candidates.push_back(k);
   }
   std::sort(candidates.begin(), candidates.end(), [&](const Key& a, const Key& b) {
@@ -189,7 +208,7 @@ bool Model::make_room(WallTime wall, const Key& key, std::int64_t more_records,
   return true;
 }
 
-Answer Model::offer(WallTime wall, const Key& key, const Record& record, bool own,
+Answer Model::offer(WallTime wall, const Key& key, const Record& record, Own own,
                     std::uint64_t group) {
   if (record.expiry <= wall) return {Status::refused};
   if (record.value.size() > config_.limits.value_bytes) return {Status::refused};
@@ -201,8 +220,8 @@ Answer Model::offer(WallTime wall, const Key& key, const Record& record, bool ow
   const std::optional<StoredRecord> floor = held && is_floor(*held) ? held : std::nullopt;
   if (floor) held.reset();
   StoredRecord fresh{record, std::min(record.expiry, wall + config_.ttl_max + config_.clock_skew),
-                     own || (held && held->own), held ? held->group : group};
-  if (fresh.own) fresh.group = 0;
+                     held ? joined(own, held->own) : own, held ? held->group : group};
+  if (fresh.own != Own::none) fresh.group = 0;
 
   Answer answer{Status::accepted, record.sequence, false};
   if (held && held->record.sequence == record.sequence) {
@@ -223,7 +242,7 @@ Answer Model::offer(WallTime wall, const Key& key, const Record& record, bool ow
   if (held && order(record, held->record) < 0) {
     return {Status::superseded, held->record.sequence, answer.equivocation};
   }
-  if (!fresh.own) {
+  if (fresh.own == Own::none) {
     const auto size = static_cast<std::int64_t>(stored_bytes(record));
     const auto& taken = held ? held : floor;
     const auto grows = taken ? size - static_cast<std::int64_t>(stored_bytes(taken->record)) : size;
@@ -239,7 +258,8 @@ Answer Model::offer(WallTime wall, const Key& key, const Record& record, bool ow
 void Model::expire(WallTime wall, std::size_t budget) {
   std::vector<std::pair<WallTime, Key>> dead;
   for (const auto& [k, r] : durable) {
-    if (r.expiry <= wall && !pending(k)) dead.emplace_back(r.expiry, k);
+    const bool due = r.expiry <= wall && r.own != Own::lapsed;
+    if (due && !pending(k)) dead.emplace_back(r.expiry, k);
   }
   std::sort(dead.begin(), dead.end());
   for (std::size_t i = 0; i < std::min(budget, dead.size()); ++i) {
@@ -307,7 +327,8 @@ void run(std::uint64_t seed, Options options) {
   Now now{TimePoint{}, records::kNoon};
   std::uint64_t accepted = 0;
   std::size_t floors = 0;
-  for (int step = 0; step < 1500; ++step) {
+  std::size_t lapses = 0;
+  for (int step = 0; step < 2000; ++step) {
     const std::uint64_t n = prng.below(30);
     const Key key = Prng(n).id();
     switch (prng.below(10)) {
@@ -320,10 +341,12 @@ void run(std::uint64_t seed, Options options) {
         model.expire(now.wall, budget);
         break;
       }
-      case 2:
-        store.disown(now, key);
-        model.disown(now.wall, key);
+      case 2: {
+        const Own kind = prng.chance(500'000) ? Own::none : Own::until_expiry;
+        store.release(now, key, kind);
+        model.release(now.wall, key, kind);
         break;
+      }
       case 3:
       case 4:
         if (auto batch = store.poll_commit()) {
@@ -336,7 +359,10 @@ void run(std::uint64_t seed, Options options) {
         break;
       default: {
         const Record record = random_record(prng, n, now.wall);
-        const bool own = options.own && prng.chance(100'000);
+        Own own = Own::none;
+        if (options.own && prng.chance(100'000)) {
+          own = prng.chance(300'000) ? Own::until_expiry : Own::renewed;
+        }
         const std::uint64_t group = prng.below(4);
         const auto verdict = store.offer(now, key, record, own, group);
         const Answer answer = model.offer(now.wall, key, record, own, group);
@@ -355,7 +381,10 @@ void run(std::uint64_t seed, Options options) {
 
     const auto newest = *store.newest(now, key);
     auto expected = model.newest(key);
-    if (expected && (is_floor(*expected) || expected->expiry <= now.wall)) expected.reset();
+    const bool lapsed = expected && expected->own == Own::lapsed;
+    if (expected && (lapsed || is_floor(*expected) || expected->expiry <= now.wall)) {
+      expected.reset();
+    }
     REQUIRE(newest.has_value() == expected.has_value());
     if (newest) {
       REQUIRE(newest->record == expected->record);
@@ -364,10 +393,13 @@ void run(std::uint64_t seed, Options options) {
       REQUIRE(newest->group == expected->group);
     }
     std::vector<Key> keys;
+    std::size_t held_floors = 0;
     for (const auto& [one, held] : model.durable) {
-      if (!is_floor(held)) keys.push_back(one);
+      held_floors += is_floor(held) ? 1 : 0;
+      lapses += held.own == Own::lapsed ? 1 : 0;
+      if (!is_floor(held) && held.own != Own::lapsed) keys.push_back(one);
     }
-    REQUIRE(storage.usage().floors == model.durable.size() - keys.size());
+    REQUIRE(storage.usage().floors == held_floors);
     floors = std::max(floors, storage.usage().floors);
     REQUIRE(store.keys_after(std::nullopt, 99) == keys);
     REQUIRE(stats.records_evicted == model.evicted);
@@ -377,6 +409,7 @@ void run(std::uint64_t seed, Options options) {
   // A run that is refused everything, or is never full, proves nothing.
   CHECK(accepted > 100);
   CHECK(floors > 0);
+  CHECK((lapses > 0) == options.own);
   CHECK(stats.records_busy > 0);
   CHECK(stats.records_evicted > 0);
   CHECK(stats.records_expired > 0);

@@ -153,7 +153,7 @@ class Drive {
     return out;
   }
   PublishRequest put(std::string_view value) const {
-    return {records::content(value, wall() + std::chrono::hours(24)), true};
+    return {records::content(value, wall() + std::chrono::hours(24)), Own::renewed};
   }
   Key key(Host owner, std::string_view name) const {
     return owned_key(identity(owner).public_key(), view_of(name));

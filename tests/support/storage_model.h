@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -32,12 +33,14 @@ inline StoredRecord random_record(Prng& prng) {
   }
   out.record.value = Bytes(prng.below(50), static_cast<Byte>(prng.below(256)));
   out.expiry = records::kNoon + std::chrono::milliseconds(prng.below(60));
-  out.own = prng.chance(250'000);
+  if (prng.chance(300'000)) {
+    out.own = std::array{Own::renewed, Own::until_expiry, Own::lapsed}.at(prng.below(3));
+  }
   out.group = prng.below(4);
   if (prng.chance(150'000)) {
     out.record.type = RecordType::floor;
     out.record.owner = readable::key(1 + prng.below(4));
-    out.own = false;
+    out.own = Own::none;
     out.group = 0;
   }
   return out;
@@ -79,9 +82,10 @@ inline void compare_lists(const Storage& storage, const Model& model, Prng& prng
       floors.push_back(key);
       continue;
     }
+    (record.own == Own::none ? others : own).push_back(key);
+    if (record.own == Own::lapsed) continue;
     all.push_back(key);
     if (key > after) later.push_back(key);
-    (record.own ? own : others).push_back(key);
   }
   CHECK(storage.keys_after(std::nullopt, n) == first(all, n));
   CHECK(storage.keys_after(after, n) == first(later, n));
@@ -98,7 +102,9 @@ inline void compare_lists(const Storage& storage, const Model& model, Prng& prng
 inline void compare_expiry(const Storage& storage, const Model& model, Prng& prng) {
   const auto wall = records::kNoon + std::chrono::milliseconds(prng.below(60));
   std::vector<std::pair<WallTime, Key>> order;
-  for (const auto& [key, record] : model) order.emplace_back(record.expiry, key);
+  for (const auto& [key, record] : model) {
+    if (record.own != Own::lapsed) order.emplace_back(record.expiry, key);
+  }
   std::sort(order.begin(), order.end());
   std::vector<Key> expired;
   for (const auto& [expiry, key] : order) {
@@ -117,7 +123,7 @@ inline void compare_digests(const Storage& storage, const Model& model, Prng& pr
   RangeDigest digest;
   std::vector<Version> versions;
   for (const auto& [key, stored] : model) {
-    if (is_floor(stored) || shared_prefix(key, range.prefix) < range.bits) continue;
+    if (is_floor(stored) || stored.own == Own::lapsed || !range.contains(key)) continue;
     versions.push_back({key, stored.record.sequence, fingerprint(key, stored.record)});
     ++digest.records;
     digest.fingerprint ^= versions.back().fingerprint;
@@ -130,7 +136,8 @@ inline void compare_digests(const Storage& storage, const Model& model, Prng& pr
   const std::uint64_t group = 1 + prng.below(5);
   std::size_t of_group = 0;
   for (const auto& [key, stored] : model) {
-    if (range.contains(key) && stored.group == group) ++of_group;
+    const bool counts = stored.own != Own::lapsed && stored.group == group;
+    if (range.contains(key) && counts) ++of_group;
   }
   CHECK(storage.count_in(range, group) == of_group);
 }
@@ -151,6 +158,8 @@ inline void compare_counts(const Storage& storage, const Model& model) {
   CHECK(storage.usage().floors == floors);
   CHECK(storage.usage().records == model.size() - floors);
   CHECK(storage.usage().bytes == bytes);
+  CHECK(storage.usage().own ==
+        count_if(model, [](const StoredRecord& r) { return r.own != Own::none; }));
 }
 
 // `find` is held against the model where no write of that key is under way.

@@ -310,12 +310,14 @@ TEST_CASE("a version with a lifetime of its own is not republished nor is one be
   REQUIRE(f.net.run<Receipt>(f.a, f.net.set("name", "one")).ok());
   SetRequest request = f.net.set("name", "two");
   request.ttl = hours(7);
-  request.own = false;
+  request.own = Own::until_expiry;
   const auto receipt = f.net.run<Receipt>(f.a, request);
   REQUIRE(receipt.ok());
-  CHECK(f.net.storage(f.a).own_keys().empty());
+  CHECK(f.net.engine(f.a).own_keys(Own::renewed).empty());
+  CHECK(f.net.engine(f.a).own_keys(Own::until_expiry) == std::vector<Key>{receipt->key});
   f.net.run_for(hours(20));
   CHECK(f.net.stats(f.a).republished == 0);
+  CHECK(f.net.storage(f.a).own_keys().empty());
   CHECK_FALSE((*f.net.storage(f.a).find(receipt->key))->record.type == RecordType::owned);
 }
 
@@ -323,7 +325,7 @@ TEST_CASE("what is withdrawn is not announced again by upkeep") {
   Member f;
   const Key key = content_key(view_of("what"));
   const Record announcement = f.net.engine(f.a).announce(f.net.now(), key, false);
-  REQUIRE(f.net.run<Receipt>(f.a, PublishRequest{announcement, true}).ok());
+  REQUIRE(f.net.run<Receipt>(f.a, PublishRequest{announcement, Own::renewed}).ok());
   REQUIRE(f.net.storage(f.a).own_keys().size() == 1);
   static_cast<void>(f.net.engine(f.a).announce(f.net.now(), key, true));  // and then its node fails
   f.net.run_for(minutes(432));
@@ -356,7 +358,7 @@ TEST_CASE("a record kept as own that another signed is not republished") {
   Member f;
   const Identity owner = records::identity(200);
   const Record record = records::owned(owner, "name", 1, "value", f.net.wall() + hours(24));
-  REQUIRE(f.net.run<Receipt>(f.a, PublishRequest{record, true}).ok());
+  REQUIRE(f.net.run<Receipt>(f.a, PublishRequest{record, Own::renewed}).ok());
   f.net.run_for(minutes(432));
   CHECK(f.net.stats(f.a).republished == 0);
   CHECK(f.net.storage(f.a).own_keys().empty());

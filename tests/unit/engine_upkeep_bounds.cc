@@ -51,7 +51,7 @@ TEST_CASE("few own records are given to be republished at once") {
       [&](CommitId id, const Result<void>& result) { f.store.on_committed(id, result); });
   for (int i = 0; i < 20; ++i) {
     const Record record = records::content(std::to_string(i));
-    f.store.offer({kStart, records::kNoon}, key_of(record), record, true, 0);
+    f.store.offer({kStart, records::kNoon}, key_of(record), record, Own::renewed, 0);
   }
   storage.commit(*f.store.poll_commit());
   storage.pump();
@@ -80,7 +80,7 @@ TEST_CASE("nothing is republished while the network cannot be reached") {
   f.storage.on_committed(
       [&](CommitId id, const Result<void>& result) { f.store.on_committed(id, result); });
   const Record record = records::content("content");
-  f.store.offer({kStart, records::kNoon}, key_of(record), record, true, 0);
+  f.store.offer({kStart, records::kNoon}, key_of(record), record, Own::renewed, 0);
   f.storage.commit(*f.store.poll_commit());
   f.storage.pump();
   f.has_way_in = true;
@@ -97,7 +97,7 @@ TEST_CASE("own records are looked at a few at a time") {
       [&](CommitId id, const Result<void>& result) { f.store.on_committed(id, result); });
   for (int i = 0; i < 200; ++i) {
     const Record record = records::content(std::to_string(i));
-    f.store.offer({kStart, records::kNoon}, key_of(record), record, true, 0);
+    f.store.offer({kStart, records::kNoon}, key_of(record), record, Own::renewed, 0);
   }
   f.storage.commit(*f.store.poll_commit());
   f.storage.pump();

@@ -516,7 +516,7 @@ TEST_CASE("a name can be set again by others of its owner after it expired on th
   for (int i = 0; i < 3; ++i) {
     SetRequest request = net.set("name", std::to_string(i));
     request.ttl = hours(1);
-    request.own = false;
+    request.own = Own::until_expiry;
     REQUIRE(net.run<Receipt>(a, std::move(request)).ok());
   }
   net.run_for(hours(2));

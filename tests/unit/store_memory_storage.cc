@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-StoredRecord stored(std::string_view value, WallTime expiry = kNoon, bool own = false,
+StoredRecord stored(std::string_view value, WallTime expiry = kNoon, Own own = Own::none,
                     std::uint64_t group = 0) {
   return {content(value, expiry), expiry, own, group};
 }
@@ -70,7 +70,7 @@ TEST_CASE("a commit made while memory reports another waits for the next pump") 
 }
 
 TEST_CASE_FIXTURE(Fixture, "memory gives back what was written until it is erased") {
-  put(kA, stored("a", kNoon + 1h, true, 0));
+  put(kA, stored("a", kNoon + 1h, Own::renewed, 0));
   auto found = *storage->find(kA);
   REQUIRE(found);
   CHECK(found->record == content("a", kNoon + 1h));
@@ -122,8 +122,8 @@ TEST_CASE_FIXTURE(Fixture, "the farthest are those that differ from the id in th
 }
 
 TEST_CASE_FIXTURE(Fixture, "own records are listed apart and are never among the farthest") {
-  put(kC, stored("c", kNoon, true));
-  put(kA, stored("a", kNoon, true));
+  put(kC, stored("c", kNoon, Own::renewed));
+  put(kA, stored("a", kNoon, Own::renewed));
   put(kB, stored("b"));
   CHECK(storage->own_keys() == std::vector<Key>{kA, kC});
   CHECK(storage->farthest(readable::id(0x00), 9) == std::vector<Key>{kB});
@@ -134,9 +134,9 @@ TEST_CASE_FIXTURE(Fixture, "own records are listed apart and are never among the
 
 TEST_CASE_FIXTURE(Fixture, "records are counted by owner and by group") {
   const auto alice = identity(1);
-  put(kA, StoredRecord{owned(alice, "a", 1, "v"), kNoon, false, 5});
-  put(kB, StoredRecord{owned(alice, "b", 1, "v"), kNoon, false, 6});
-  put(kC, stored("c", kNoon, false, 5));
+  put(kA, StoredRecord{owned(alice, "a", 1, "v"), kNoon, Own::none, 5});
+  put(kB, StoredRecord{owned(alice, "b", 1, "v"), kNoon, Own::none, 6});
+  put(kC, stored("c", kNoon, Own::none, 5));
   CHECK(storage->count_of_owner(alice.public_key()) == 2);
   CHECK(storage->count_of_owner(identity(2).public_key()) == 0);
   CHECK(storage->count_of_owner(PublicKey{}) == 0);

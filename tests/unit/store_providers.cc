@@ -34,14 +34,14 @@ struct Fixture {
     record.expiry = kNoon + 1h;
     return record;
   }
-  Status offer(const Record& record, std::uint64_t group = 0, bool own = false) {
+  Status offer(const Record& record, std::uint64_t group = 0, Own own = Own::none) {
     return store.offer(now, key_of(record), record, own, group).status;
   }
   void settle() {
     if (auto batch = store.poll_commit()) storage.commit(*std::move(batch));
     storage.pump();
   }
-  Status put(const Record& record, std::uint64_t group = 0, bool own = false) {
+  Status put(const Record& record, std::uint64_t group = 0, Own own = Own::none) {
     const Status status = offer(record, group, own);
     settle();
     return status;
@@ -117,7 +117,7 @@ TEST_CASE_FIXTURE(Fixture, "the record of the key itself takes no place of its p
 
 TEST_CASE_FIXTURE(Fixture, "an announcement of this node always finds its place") {
   for (std::uint64_t i = 0; i < 4; ++i) put(announcement(i, 1));
-  CHECK(put(announcement(4, 1), 0, true) == Status::accepted);
+  CHECK(put(announcement(4, 1), 0, Own::renewed) == Status::accepted);
   CHECK(held() == 5);
 }
 

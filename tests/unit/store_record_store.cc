@@ -28,7 +28,7 @@ struct Fixture {
     storage.on_committed(
         [this](CommitId id, const Result<void>& result) { store.on_committed(id, result); });
   }
-  RecordStore::Verdict offer(const Key& key, const Record& record, bool own = false,
+  RecordStore::Verdict offer(const Key& key, const Record& record, Own own = Own::none,
                              std::uint64_t group = 0) {
     return store.offer(now, key, record, own, group);
   }
@@ -41,7 +41,7 @@ struct Fixture {
     commit();
     storage.pump();
   }
-  Status put(const Key& key, const Record& record, bool own = false, std::uint64_t group = 0) {
+  Status put(const Key& key, const Record& record, Own own = Own::none, std::uint64_t group = 0) {
     const Status status = offer(key, record, own, group).status;
     settle();
     return status;
@@ -199,9 +199,9 @@ TEST_CASE_FIXTURE(Fixture, "a commit that fails leaves the later one of the same
 TEST_CASE_FIXTURE(Fixture, "failed commits leave no trace in the counts") {
   config.limits.records = 1;
   storage.fail_commit = [] { return true; };
-  for (int i = 0; i < 5; ++i) CHECK(put(kA, content("v"), false, 7) == Status::accepted);
+  for (int i = 0; i < 5; ++i) CHECK(put(kA, content("v"), Own::none, 7) == Status::accepted);
   storage.fail_commit = [] { return false; };
-  CHECK(put(kB, content("w"), false, 7) == Status::accepted);
+  CHECK(put(kB, content("w"), Own::none, 7) == Status::accepted);
   CHECK(store.usage().records == 1);
 }
 
@@ -214,7 +214,7 @@ TEST_CASE_FIXTURE(Fixture, "a store that cannot be read is busy and says why") {
   CHECK(!store.find(now, kA));
   CHECK(!store.newest(now, kA));
   CHECK(stats.records_unreadable == 3);
-  store.disown(now, kA);
+  store.release(now, kA, Own::none);
   CHECK(!store.poll_commit());
 }
 
@@ -225,7 +225,7 @@ TEST_CASE_FIXTURE(Fixture, "a full disk is spared for a second and then tried ag
   const auto refused = offer(kB, content("b"));
   CHECK(refused.status == Status::busy);
   CHECK(refused.detail == "the disk is full");
-  CHECK(offer(kB, content("b"), true).status == Status::busy);
+  CHECK(offer(kB, content("b"), Own::renewed).status == Status::busy);
   now.at += 999ms;
   CHECK(offer(kB, content("b")).status == Status::busy);
   now.at += 1ms;
@@ -258,7 +258,7 @@ TEST_CASE_FIXTURE(Fixture,
   storage.failure = Errc::busy;
   put(kA, content("a"));
   put(kC, content("c"));
-  put(kFar, content("far"), true);
+  put(kFar, content("far"), Own::renewed);
   storage.fail_commit = [] { return true; };
   put(kB, content("b"));
   offer(kB, content("b"));
@@ -316,7 +316,7 @@ TEST_CASE_FIXTURE(Fixture, "a damaged record is not held against an offer and gi
 
 TEST_CASE_FIXTURE(Fixture, "a record is refused from the moment it expires") {
   CHECK(offer(kA, content("v", kNoon)).status == Status::refused);
-  CHECK(offer(kA, content("v", kNoon - 1h), true).status == Status::refused);
+  CHECK(offer(kA, content("v", kNoon - 1h), Own::renewed).status == Status::refused);
   CHECK(stats.records_refused == 2);
   CHECK(put(kA, content("v", kNoon + 1ms)) == Status::accepted);
   CHECK(holds(kA));
@@ -357,7 +357,7 @@ TEST_CASE_FIXTURE(Fixture, "a shorter wish for the same content never shortens i
 
 TEST_CASE_FIXTURE(Fixture, "expired records are erased earliest first within the budget") {
   put(kA, content("a", kNoon + 1s));
-  put(kB, content("b", kNoon + 2s), true);
+  put(kB, content("b", kNoon + 2s), Own::until_expiry);
   put(kC, content("c", kNoon + 3s));
   CHECK(store.next_expiry() == kNoon + 1s);
   now.wall += 2s;
@@ -427,15 +427,123 @@ TEST_CASE_FIXTURE(Fixture, "after a failed commit expiry waits for one that succ
 }
 
 TEST_CASE_FIXTURE(Fixture, "a record may come anew after the one before it expired") {
-  put(kA, owned(alice, "n", 1, "one", kNoon + 1s), true);
+  put(kA, owned(alice, "n", 1, "one", kNoon + 1s), Own::until_expiry);
   now.wall += 2s;
-  CHECK(put(kA, owned(alice, "n", 1, "one"), false, 7) == Status::accepted);
+  CHECK(put(kA, owned(alice, "n", 1, "one"), Own::none, 7) == Status::accepted);
   const auto held = *store.find(now, kA);
   CHECK(held->record.sequence == 1);
-  CHECK(!held->own);
+  CHECK(held->own == Own::none);
   CHECK(held->group == 7);
   CHECK(store.usage().records == 1);
   CHECK(stats.records_expired == 1);
+}
+
+// ---- Own records whose time is over
+
+TEST_CASE_FIXTURE(Fixture, "an own record that expires is kept out of sight for its renewal") {
+  put(kA, owned(alice, "n", 2, "own", kNoon + 1s), Own::renewed);
+  put(kB, content("other", kNoon + 1h));
+  now.wall += 48h;
+  SUBCASE("as soon as it was noticed") {
+    store.expire(now, 9);
+    settle();
+    CHECK(store.own_keys(Own::lapsed) == std::vector<Key>{kA});
+    CHECK(store.own_keys(Own::renewed).empty());
+    CHECK(!store.next_expiry());  // it is not due to be dropped
+    store.expire(now, 9);
+    CHECK(!store.poll_commit());
+    CHECK(stats.records_expired == 2);
+    CHECK(store.digest(KeyRange()).records == 0);
+    CHECK(store.versions(KeyRange(), 9).empty());
+    CHECK(store.keys_after(std::nullopt, 9).empty());
+  }
+  SUBCASE("and before") {}
+  CHECK(!holds(kA));
+  CHECK(!*store.newest(now, kA));
+  CHECK(!store.to_hand_over(now, kA));
+  CHECK(store.last_sequence(kA) == 2);
+  CHECK((*store.present(kA))->record.value == to_bytes(view_of("own")));
+  CHECK((*store.present(kA))->expiry == kNoon + 1s);
+}
+
+TEST_CASE_FIXTURE(Fixture, "an own record with a lifetime is never evicted but ends with it") {
+  put(kFar, content("far", kNoon + 1h), Own::until_expiry);
+  for (std::uint64_t i = 1; i < 40; ++i) put(Id::from_top(i), content("near"));
+  CHECK(holds(kFar));
+  now.wall += 1h;
+  store.expire(now, 99);
+  settle();
+  CHECK(store.own_keys().empty());
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "a lapsed record gives way to itself signed anew and to newer versions") {
+  put(kA, owned(alice, "n", 2, "own", kNoon + 1s), Own::renewed);
+  now.wall = kNoon + 48h;
+  store.expire(now, 9);
+  settle();
+  const auto later = now.wall + 1h;
+  SUBCASE("but not to an older one") {
+    const auto verdict = offer(kA, owned(alice, "n", 1, "older", later));
+    CHECK(verdict.status == Status::superseded);
+    CHECK(verdict.sequence == 2);
+    settle();
+    CHECK(store.own_keys(Own::lapsed) == std::vector<Key>{kA});
+    CHECK(!holds(kA));
+    return;
+  }
+  SUBCASE("signed anew") { put(kA, owned(alice, "n", 2, "own", later), Own::renewed); }
+  SUBCASE("signed anew, by a peer") { put(kA, owned(alice, "n", 2, "own", later), Own::none, 7); }
+  SUBCASE("newer") { put(kA, owned(alice, "n", 3, "newer", later), Own::none, 7); }
+  CHECK(store.own_keys(Own::renewed) == std::vector<Key>{kA});
+  CHECK(store.own_keys(Own::lapsed).empty());
+  CHECK((*store.find(now, kA))->expiry == later);
+  CHECK((*store.find(now, kA))->group == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "what could not be renewed lapses again as of when it expired") {
+  const Record once = owned(alice, "n", 2, "own", kNoon + 1s);
+  put(kA, once, Own::renewed);
+  now.wall = kNoon + 48h;
+  put(kA, owned(alice, "n", 2, "own", now.wall + 1h), Own::renewed);
+  SUBCASE("it does") {
+    store.lapse(kA, once, kNoon + 1s);
+    settle();
+    CHECK(!holds(kA));
+    CHECK((*store.present(kA))->expiry == kNoon + 1s);
+    CHECK(store.own_keys(Own::lapsed) == std::vector<Key>{kA});
+  }
+  SUBCASE("unless a newer version came meanwhile") {
+    put(kA, owned(alice, "n", 3, "newer", now.wall + 1h));
+    store.lapse(kA, once, kNoon + 1s);
+    settle();
+    CHECK(value(kA) == "newer");
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture, "a lapsed record that is released is dropped and leaves a floor") {
+  put(kA, owned(alice, "n", 2, "own", kNoon + 1s), Own::renewed);
+  now.wall += 48h;
+  store.expire(now, 9);
+  settle();
+  store.release(now, kA, Own::none);
+  settle();
+  CHECK(store.own_keys().empty());
+  CHECK(store.usage().floors == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "an own record on a disk that fails for a while is not lost") {
+  put(kA, owned(alice, "n", 1, "own", kNoon + 1s), Own::renewed);
+  now.wall += 48h;
+  storage.fail_reads = true;
+  store.expire(now, 9);
+  CHECK(!store.poll_commit());
+  CHECK(!store.next_expiry());  // it is not asked again at once
+  storage.fail_reads = false;
+  put(kB, content("b", now.wall + 1h));  // the next commit goes well
+  store.expire(now, 9);
+  settle();
+  CHECK(store.own_keys(Own::lapsed) == std::vector<Key>{kA});
 }
 
 // ---- Floors
@@ -443,8 +551,8 @@ TEST_CASE_FIXTURE(Fixture, "a record may come anew after the one before it expir
 TEST_CASE_FIXTURE(Fixture,
                   "an older version that lives longer does not come back after the newer expired") {
   const Record older = owned(alice, "n", 1, "older", kNoon + 10h);
-  put(kA, older, true);
-  put(kA, owned(alice, "n", 2, "newer", kNoon + 1s), true);
+  put(kA, older, Own::until_expiry);
+  put(kA, owned(alice, "n", 2, "newer", kNoon + 1s), Own::until_expiry);
   now.wall += 1s;
   SUBCASE("offered before it was erased") {}
   SUBCASE("offered later") {
@@ -571,16 +679,16 @@ TEST_CASE_FIXTURE(Fixture, "floors go first when room is needed and are bounded 
 // ---- Own records
 
 TEST_CASE_FIXTURE(Fixture, "own records stay own when a peer brings a newer version") {
-  put(kA, owned(alice, "n", 1, "one"), true);
+  put(kA, owned(alice, "n", 1, "one"), Own::renewed);
   CHECK(store.own_keys() == std::vector<Key>{kA});
-  put(kA, owned(alice, "n", 2, "two"), false, 7);
+  put(kA, owned(alice, "n", 2, "two"), Own::none, 7);
   CHECK(store.own_keys() == std::vector<Key>{kA});
   CHECK((*store.find(now, kA))->group == 0);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a held record becomes own when this node sets it") {
-  put(kA, content("v"), false, 7);
-  const auto verdict = offer(kA, content("v"), true);
+  put(kA, content("v"), Own::none, 7);
+  const auto verdict = offer(kA, content("v"), Own::renewed);
   CHECK(verdict.status == Status::extended);
   CHECK(verdict.commit);
   settle();
@@ -589,13 +697,13 @@ TEST_CASE_FIXTURE(Fixture, "a held record becomes own when this node sets it") {
 }
 
 TEST_CASE_FIXTURE(Fixture, "a disowned record is kept but no longer own") {
-  put(kA, content("v"), true);
-  store.disown(now, kA);
+  put(kA, content("v"), Own::renewed);
+  store.release(now, kA, Own::none);
   settle();
   CHECK(store.own_keys().empty());
   CHECK(value(kA) == "v");
-  store.disown(now, kA);
-  store.disown(now, kB);
+  store.release(now, kA, Own::none);
+  store.release(now, kB, Own::none);
   CHECK(!store.poll_commit());
 }
 
@@ -605,7 +713,7 @@ TEST_CASE_FIXTURE(Fixture, "a value or name above its cap is refused even if own
   config.limits.value_bytes = 4;
   config.limits.name_bytes = 2;
   CHECK(offer(kA, content("12345")).status == Status::refused);
-  CHECK(offer(kA, content("12345"), true).status == Status::refused);
+  CHECK(offer(kA, content("12345"), Own::renewed).status == Status::refused);
   CHECK(offer(kA, owned(alice, "abc", 1, "v")).status == Status::refused);
   CHECK(stats.records_refused == 3);
   CHECK(offer(kA, content("1234")).status == Status::accepted);
@@ -726,8 +834,8 @@ TEST_CASE_FIXTURE(Fixture, "a full store still takes newer versions of what it h
   config.limits.records = 1;
   config.limits.records_per_owner = 1;
   config.limits.records_per_group = 1;
-  put(kA, owned(alice, "n", 1, "v"), false, 7);
-  CHECK(put(kA, owned(alice, "n", 2, "w"), false, 7) == Status::accepted);
+  put(kA, owned(alice, "n", 1, "v"), Own::none, 7);
+  CHECK(put(kA, owned(alice, "n", 2, "w"), Own::none, 7) == Status::accepted);
   CHECK(value(kA) == "w");
 }
 
@@ -735,8 +843,8 @@ TEST_CASE_FIXTURE(Fixture, "own records are neither bounded nor evicted") {
   config.limits.records = 1;
   config.limits.record_bytes = 1;
   config.limits.records_per_owner = 1;
-  CHECK(put(kA, owned(alice, "a", 1, "v"), true) == Status::accepted);
-  CHECK(put(kFar, owned(alice, "far", 1, "v"), true) == Status::accepted);
+  CHECK(put(kA, owned(alice, "a", 1, "v"), Own::renewed) == Status::accepted);
+  CHECK(put(kFar, owned(alice, "far", 1, "v"), Own::renewed) == Status::accepted);
   CHECK(put(readable::id(0x01), content("close")) == Status::busy);
   CHECK(holds(kA));
   CHECK(holds(kFar));
@@ -760,12 +868,12 @@ TEST_CASE_FIXTURE(Fixture,
   Byte seed = 1;
   std::uint64_t top = 0;
   const auto store_as_somebody_new = [&](std::uint64_t group) {
-    return put(Id::from_top(++top), owned(identity(seed++), "n", 1, "v"), false, group);
+    return put(Id::from_top(++top), owned(identity(seed++), "n", 1, "v"), Own::none, group);
   };
   const auto there = Endpoint::v4(192, 0, 2, 1, 1).group();
   for (int i = 0; i < 3; ++i) CHECK(store_as_somebody_new(there) == Status::accepted);
   CHECK(store_as_somebody_new(there) == Status::busy);
-  CHECK(put(Id::from_top(99), content("v"), false, there) == Status::busy);
+  CHECK(put(Id::from_top(99), content("v"), Own::none, there) == Status::busy);
   CHECK(stats.records_busy == 2);
   // Another group has a share of its own, and local peers have no cap.
   CHECK(store_as_somebody_new(Endpoint::v4(198, 51, 100, 1, 1).group()) == Status::accepted);
@@ -776,9 +884,9 @@ TEST_CASE_FIXTURE(Fixture,
 TEST_CASE_FIXTURE(Fixture,
                   "an address group cannot shift its records onto another by renewing them") {
   const auto mine = std::uint64_t{7};
-  put(kA, owned(alice, "n", 1, "v"), false, mine);
-  put(kA, owned(alice, "n", 2, "v"), false, 8);
-  put(kA, owned(alice, "n", 2, "v", kNoon + 2h), false, 8);
+  put(kA, owned(alice, "n", 1, "v"), Own::none, mine);
+  put(kA, owned(alice, "n", 2, "v"), Own::none, 8);
+  put(kA, owned(alice, "n", 2, "v", kNoon + 2h), Own::none, 8);
   CHECK(storage.count_of_group(mine) == 1);
   CHECK(storage.count_of_group(8) == 0);
 }
