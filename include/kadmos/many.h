@@ -64,5 +64,7 @@ Stream<Done<Receipt>> set_many(Node& node, std::vector<Entry> entries, ManyOptio
 Stream<Done<Found>> get_many(Node& node, std::vector<Key> keys, ManyOptions options = {});
 // Each result is that of Node::provide.
 Stream<Done<Receipt>> provide_many(Node& node, std::vector<Key> keys, ManyOptions options = {});
+// Each result is that of Node::renew.
+Stream<Done<Receipt>> renew_many(Node& node, std::vector<Key> keys, ManyOptions options = {});
 
 }  // namespace kadmos

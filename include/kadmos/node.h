@@ -72,6 +72,11 @@ struct ProvideOptions {
   std::vector<Contact> via{};  // as in SetOptions
 };
 
+struct RenewOptions {
+  std::optional<Duration> timeout;
+  std::vector<Contact> via{};  // as in SetOptions
+};
+
 struct FindProvidersOptions {
   std::size_t limit = 20;  // the search ends when so many are found; 0: all, up to 1024
   std::optional<Duration> timeout;
@@ -145,6 +150,10 @@ class Node {
   Future<Receipt> provide(const Key& key, const ProvideOptions& options = {});
   // Takes that back, with a withdrawal that lives for Config::ttl_max. Errors as set.
   Future<Receipt> unprovide(const Key& key, const ProvideOptions& options = {});
+  // Signs an own record anew that expired so long ago that the node does not do so by itself (see
+  // forgotten_keys), and publishes it, unless the network knows a newer version: that is kept as
+  // the own one then (Errc::conflict). Errors: not_found (no such record), those of set.
+  Future<Receipt> renew(const Key& key, const RenewOptions& options = {});
   // Those who announced `key`, each once, as they are found; it ends when there are enough or the
   // nodes nearest to the key were asked. None does not prove that nobody has it. Errors: timeout,
   // unreachable.
@@ -169,6 +178,12 @@ class Node {
   // they were set, put, deleted or provided here without a lifetime; those with a lifetime; or
   // those that expired before they could be published anew (no reader sees them until they are).
   std::vector<Key> own_keys(Own kind = Own::renewed) const;
+  // Of the last kind, those signed longer than twice Config::ttl_max and the clock skew ago. Nobody
+  // may know any more that they were deleted or replaced, so only `renew` publishes them.
+  std::vector<Key> forgotten_keys() const;
+  // The own record of `key` if it expired and is not published anew yet. Errors: storage_failed,
+  // verification_failed.
+  Result<std::optional<StoredRecord>> lapsed(const Key& key) const;
   // Whether this node publishes the record of `key` anew.
   bool owns(const Key& key) const;
   // Whether this node's calendar seems to be wrong, as far as its peers let it see: nothing while

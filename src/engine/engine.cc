@@ -16,7 +16,15 @@ constexpr Duration kExpirePause = std::chrono::milliseconds(20);  // between two
 constexpr Duration kCommitting = std::chrono::milliseconds(30);   // what a store takes besides
 constexpr Duration kFullPause = std::chrono::seconds(1);          // of a full disk
 constexpr Duration kStoodStill = std::chrono::minutes(1);
+// A calendar that jumps, or went on while a laptop slept, rings no alarm. Who has own records looks
+// at it so often, so that they are soon renewed.
+constexpr Duration kCalendarLook = std::chrono::seconds(30);
 constexpr Duration kForever = std::chrono::hours(24 * 365);  // a timeout this long is none
+
+// An own record whose time is over, whether or not that was written down yet.
+bool has_lapsed(Now now, const StoredRecord& own) {
+  return own.own == Own::lapsed || own.expiry <= now.wall;
+}
 
 }  // namespace
 
@@ -84,6 +92,7 @@ void Engine::cancel(Now now, OpId op) {
 void Engine::close(Now now) {
   closed_ = true;
   for (auto& [id, running] : running_) {
+    if (running.purpose == Running::Purpose::renew) running.operation->on_cancelled(now);
     if (running.purpose != Running::Purpose::user && running.purpose != Running::Purpose::user_join)
       continue;
     events_.push(Completed{id, running.operation->end(now, Errc::closed)});
@@ -193,13 +202,16 @@ void Engine::on_committed(Now now, CommitId commit, const Result<void>& result) 
 }
 
 // Whoever has not called for long after it was asked to stood still. When a laptop sleeps, only the
-// calendar goes on.
+// calendar goes on. It may also be set, ahead or back.
 void Engine::look_at_the_clock(Now now) {
   const bool late = due_ && now.at - *due_ > kStoodStill;
   const Duration slept = (now.wall - last_look_.wall) - (now.at - last_look_.at);
   const bool first = last_look_.wall == WallTime{};
-  if (late || (!first && slept > kStoodStill)) upkeep_.on_stood_still(now.at);
-  if (late || (!first && std::chrono::abs(slept) > kStoodStill)) clock_voices_.forget(now.at);
+  const bool jumped = slept > kStoodStill || slept < -kStoodStill;
+  if (late || (!first && jumped)) {
+    upkeep_.on_stood_still(now.at);
+    clock_voices_.forget(now.at);
+  }
   last_look_ = now;
 }
 
@@ -250,9 +262,9 @@ Record Engine::announce(Now now, const Key& key, bool withdrawn) {
   const auto time = static_cast<std::uint64_t>(now.wall.time_since_epoch().count());
   last_announced_ = std::max(last_announced_ + 1, time);
   const Key place = provider_key(key, identity_.public_key());
-  const auto held = store_.newest(now, place);
-  if (withdrawn) store_.release(now, place, Own::none);  // or republishing might have the last word
-  if (held && *held) last_announced_ = std::max(last_announced_, (*held)->record.sequence + 1);
+  last_announced_ = std::max(last_announced_, store_.last_sequence(place) + 1);
+  // Or republishing might have the last word.
+  if (withdrawn) store_.release(now, place, Own::none);
   record.sequence = last_announced_;
   record.expiry = now.wall + (withdrawn ? config_.ttl_max : config_.ttl);
   sign(record, identity_, config_.network);
@@ -365,7 +377,8 @@ void Engine::finish(Now now, OpId id, OpResult result) {
       upkeep_.on_search_ended();
       return;
     case Running::Purpose::republish:
-      upkeep_.on_republish_ended();
+    case Running::Purpose::renew:
+      upkeep_.on_republish_ended(now.at, !ok && running.purpose == Running::Purpose::renew);
       if (ok) ++stats_.republished;
       return;
     case Running::Purpose::sync:
@@ -440,17 +453,19 @@ void Engine::run_upkeep(Now now) {
 }
 
 void Engine::republish(Now now, const Key& key) {
-  auto record = to_republish(now, key);
-  if (!record) return upkeep_.on_republish_ended();
-  begin(now, make_operation(env_, PublishRequest{std::move(*record), Own::renewed}),
-        Running::Purpose::republish, config_.operation_timeout);
+  auto request = to_republish(now, key);
+  if (!request) return upkeep_.on_republish_ended(now.at, false);
+  const auto purpose = request->lapsed ? Running::Purpose::renew : Running::Purpose::republish;
+  begin(now, make_operation(env_, std::move(*request)), purpose, config_.operation_timeout);
 }
 
 // An own record as it is to be published again, signed; none if it need not be yet or no more.
-std::optional<Record> Engine::to_republish(Now now, const Key& key) {
-  const auto held = store_.newest(now, key);
-  if (!held || !*held || (*held)->own != Own::renewed) return std::nullopt;
-  Record record = (*held)->record;
+std::optional<PublishRequest> Engine::to_republish(Now now, const Key& key) {
+  const auto kept = store_.present(key);
+  if (!kept || !*kept) return std::nullopt;
+  const StoredRecord& held = **kept;
+  if (held.own != Own::renewed && held.own != Own::lapsed) return std::nullopt;
+  const Record& record = held.record;
   const bool content = record.type == RecordType::content;
   const auto announcement = announced(record);
   // A deletion has been said once its tombstone outlives what it deleted; so has a withdrawal.
@@ -460,16 +475,64 @@ std::optional<Record> Engine::to_republish(Now now, const Key& key) {
     store_.release(now, key, Own::none);
     return std::nullopt;
   }
+  if (has_lapsed(now, held)) {
+    if (!forgotten(now, held.expiry)) return sign_anew(now, held);
+    notice(now, Notice::Level::warning, "not_renewed",
+           "the own record " + key.short_hex() +
+               " expired so long ago that its deletion may be forgotten: see 'dht-cli status'");
+    return std::nullopt;
+  }
   // Of content anybody can say that it lives longer.
-  const bool fresh =
-      !content && now.wall - (record.expiry - config_.ttl) < config_.republish_interval / 2;
+  const Duration age = now.wall - (record.expiry - config_.ttl);
+  const bool fresh = !content && age < config_.republish_interval / 2 && age > -config_.clock_skew;
   const bool moved =
       announcement && announcing({announcement->key, false, endpoints_}).value != record.value;
   if (fresh && !moved) return std::nullopt;
-  if (announcement) return announce(now, announcement->key, false);
-  record.expiry = now.wall + config_.ttl;
+  return sign_anew(now, held);
+}
+
+PublishRequest Engine::sign_anew(Now now, const StoredRecord& held) {
+  PublishRequest out{held.record};
+  if (has_lapsed(now, held)) out.lapsed = held.expiry;
+  Record& record = out.record;
+  if (const auto announcement = announced(record)) {
+    record = announce(now, announcement->key, false);
+    return out;
+  }
+  const bool content = record.type == RecordType::content;
+  // What was signed by a calendar far ahead gives way only to a newer version.
+  const WallTime expiry = now.wall + config_.ttl;
+  if (!content && record.expiry > expiry + config_.clock_skew) ++record.sequence;
+  record.expiry = expiry;
   if (!content) sign(record, identity_, config_.network);
-  return record;
+  return out;
+}
+
+// Whether its deletion may have been forgotten by everybody since it was signed: a tombstone lives
+// for ttl_max, and the floor it leaves for ttl_max and the skew.
+bool Engine::forgotten(Now now, WallTime expired) const {
+  return now.wall - (expired - config_.ttl) > 2 * config_.ttl_max + config_.clock_skew;
+}
+
+Result<PublishRequest> Engine::renewal(Now now, const Key& key) {
+  const auto held = lapsed(key);
+  if (!held) return held.error();
+  if (!*held) {
+    return Error(Errc::not_found, "no own record of that key has expired and waits to be renewed");
+  }
+  return sign_anew(now, **held);
+}
+
+std::vector<Key> Engine::forgotten_keys(Now now) const {
+  std::vector<Key> out = store_.own_keys(Own::lapsed);
+  std::erase_if(out, [&](const Key& key) { return !forgotten(now, store_.outline(key)->expiry); });
+  return out;
+}
+
+Result<std::optional<StoredRecord>> Engine::lapsed(const Key& key) const {
+  auto held = store_.present(key);
+  if (held && *held && (*held)->own != Own::lapsed) held->reset();
+  return held;
 }
 
 // What follows from any input: contacts to check, upkeep that fell due, records that expired.
@@ -493,6 +556,10 @@ void Engine::settle(Now now) {
       next_expire_ = now.at + kExpirePause;
     }
     expiry_due_ = std::max<TimePoint>(now.at + (*expiry - now.wall), next_expire_);
+  }
+  if (store_.usage().own > 0) {
+    const TimePoint look = now.at + kCalendarLook;
+    expiry_due_ = std::min(expiry_due_.value_or(look), look);
   }
   find_due();
 }

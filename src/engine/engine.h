@@ -88,6 +88,8 @@ class Engine {
   // What this node would say now of its having `key`, signed; for a PublishRequest. Each comes
   // after all before, so that the last one counts.
   Record announce(Now now, const Key& key, bool withdrawn);
+  // The own record of `key` that lapsed, signed anew. Errors: not_found, those of the storage.
+  Result<PublishRequest> renewal(Now now, const Key& key);
   // How others reach this node, once the transport knows.
   void set_endpoints(const Endpoints& endpoints) { endpoints_ = endpoints; }
 
@@ -111,13 +113,25 @@ class Engine {
   }
   std::vector<Key> own_keys(Own kind) const { return store_.own_keys(kind); }
   std::optional<ClockDoubt> clock_doubt(Now now) const { return clock_voices_.doubt(now.at); }
+  // Own records that lapsed so long ago that they are not renewed by themselves.
+  std::vector<Key> forgotten_keys(Now now) const;
+  // The own record of `key` if it lapsed; nothing otherwise.
+  Result<std::optional<StoredRecord>> lapsed(const Key& key) const;
 
  private:
   struct Running {
     std::unique_ptr<Operation> operation;
     TimePoint deadline{};
     std::optional<TimePoint> wake{};  // when it wants to be told the time
-    enum class Purpose : std::uint8_t { user, user_join, enter, search, republish, sync } purpose{};
+    enum class Purpose : std::uint8_t {
+      user,
+      user_join,
+      enter,
+      search,
+      republish,
+      renew,  // republish what lapsed
+      sync
+    } purpose{};
   };
   struct Quota {
     TimePoint renewed{};
@@ -165,7 +179,9 @@ class Engine {
   void hear_of_clock(Now now, const Peer& from, ClockVoices::Says says);
   void run_upkeep(Now now);
   void republish(Now now, const Key& key);
-  std::optional<Record> to_republish(Now now, const Key& key);
+  std::optional<PublishRequest> to_republish(Now now, const Key& key);
+  PublishRequest sign_anew(Now now, const StoredRecord& held);
+  bool forgotten(Now now, WallTime expired) const;
   void settle(Now now);
   void find_due();
 

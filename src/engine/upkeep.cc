@@ -10,9 +10,10 @@ constexpr int kRepublishing = 8;  // at once
 // Most may be fresh and only looked at, so that they end at once.
 constexpr std::size_t kBatch = 64;
 constexpr Duration kBatchPause = std::chrono::milliseconds(20);
-// The first round is for what a node finds on its disk: it may be about to expire, and the node may
-// not run for as long as an interval.
-constexpr Duration kFirstRepublish = std::chrono::minutes(1);
+// The first round is for what a node finds on its disk: it may have expired or be about to, and the
+// node may not run for as long as an interval. Long enough for a calendar that jumped to be set
+// right: what is signed before that lives too long or not at all.
+constexpr Duration kFirstRepublish = std::chrono::seconds(5);
 
 }  // namespace
 
@@ -25,14 +26,24 @@ void Upkeep::begin(TimePoint now) {
   next_meeting_ = now + prng_.jittered(kFirstMeeting);
   next_check_ = now + config_.refresh_interval;
   next_round_ = now + prng_.jittered(config_.refresh_interval);
-  next_republish_ = now + prng_.jittered(std::min(kFirstRepublish, config_.republish_interval));
+  republish_pause_ = std::min(kFirstRepublish, config_.republish_interval);
+  next_republish_ = now + prng_.jittered(republish_pause_);
 }
 
 void Upkeep::on_stood_still(TimePoint now) {
   if (!begun_) return;
   meeting_pause_ = kFirstMeeting;
   next_meeting_ = now;
-  next_republish_ = std::min(next_republish_, now + prng_.jittered(kFirstRepublish));
+  republish_.clear();
+  republish_pause_ = std::min(kFirstRepublish, config_.republish_interval);
+  next_republish_ = now + prng_.jittered(republish_pause_);
+}
+
+void Upkeep::on_republish_ended(TimePoint now, bool again) {
+  --republishing_;
+  if (again) {
+    next_republish_ = std::min(next_republish_, now + prng_.jittered(republish_pause_));
+  }
 }
 
 void Upkeep::on_dead(TimePoint now) {
@@ -98,6 +109,7 @@ std::optional<Key> Upkeep::poll_republish(TimePoint now) {
     const auto keys = store_.own_keys();
     republish_.assign(keys.begin(), keys.end());
     next_republish_ = now + prng_.jittered(config_.republish_interval);
+    republish_pause_ = std::min(2 * republish_pause_, config_.republish_interval);
   }
   if (republish_.empty() || next_key_ > now) return std::nullopt;
   if (republish_.size() % kBatch == 0) next_key_ = now + kBatchPause;

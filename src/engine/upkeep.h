@@ -12,7 +12,9 @@
 // - prove: dial every contact that nothing else has dialled for an interval, since one that answers
 //   over connections of its own may be nowhere for others;
 // - republish: sign own records anew and set them, so that they live as long as their node runs:
-//   soon after it began those that were signed long ago, then all once an interval.
+//   soon after it began, or stood still, or its calendar jumped, those that lapsed or were signed
+//   long ago, then all once an interval; and those that lapsed and could not be renewed again, at
+//   doubling pauses.
 //
 // Lookups run one at a time, and few records are republished at once. What keeps the replicas alike
 // is in sync_plan.h.
@@ -55,8 +57,8 @@ class Upkeep {
 
   // The node begins to take part; before, nothing is due.
   void begin(TimePoint now);
-  // The process stood still for long enough that others may have given it up: it makes itself known
-  // again.
+  // The process stood still for long enough that others may have given it up, or the calendar
+  // jumped: it makes itself known again. A calendar that is set right at once signs nothing.
   void on_stood_still(TimePoint now);
   // A join of the user's or of ours started or ended.
   void on_join_started() { ++joining_; }
@@ -65,8 +67,8 @@ class Upkeep {
   void on_search_ended() { searching_ = false; }
   // A contact was found dead.
   void on_dead(TimePoint now);
-  // A Republish has ended.
-  void on_republish_ended() { --republishing_; }
+  // A Republish has ended. `again`: it was of a record that lapsed, and did not renew it.
+  void on_republish_ended(TimePoint now, bool again);
 
   // Neither entering nor searching, and each bucket was looked up lately.
   bool settled(TimePoint now) const {
@@ -100,8 +102,9 @@ class Upkeep {
   TimePoint next_round_{};  // of proving
   int republishing_ = 0;
   TimePoint next_republish_{};
-  std::list<Key> republish_;  // of the round under way
-  TimePoint next_key_{};      // of them
+  Duration republish_pause_{};  // before what could not be renewed is tried again
+  std::list<Key> republish_;    // of the round under way
+  TimePoint next_key_{};        // of them
 };
 
 }  // namespace kadmos

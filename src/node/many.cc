@@ -296,4 +296,11 @@ Stream<Done<Receipt>> provide_many(Node& node, std::vector<Key> keys, ManyOption
                               });
 }
 
+Stream<Done<Receipt>> renew_many(Node& node, std::vector<Key> keys, ManyOptions options) {
+  return Many<Receipt>::start(node, keys, options.at_once,
+                              [&node, keys, options](std::size_t input, std::vector<Contact> via) {
+                                return node.renew(keys[input], {options.timeout, std::move(via)});
+                              });
+}
+
 }  // namespace kadmos

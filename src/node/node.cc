@@ -165,6 +165,13 @@ class Node::Impl final : public TransportListener {
         options.timeout);
   }
 
+  Future<Receipt> renew(const Key& key, const RenewOptions& options) {
+    auto request = engine_.renewal(now(), key);
+    if (!request) return Future<Receipt>::resolved(std::move(request).error());
+    request->via = options.via;
+    return launch<Receipt>(*std::move(request), options.timeout);
+  }
+
   Stream<Provider> find_providers(const Key& key, const FindProvidersOptions& options) {
     const FindProvidersRequest request{key, options.limit};
     return launch_stream<Provider>(request, options.timeout.value_or(config().operation_timeout),
@@ -379,6 +386,9 @@ Future<Receipt> Node::provide(const Key& key, const ProvideOptions& options) {
 Future<Receipt> Node::unprovide(const Key& key, const ProvideOptions& options) {
   return impl_->announce(key, true, options);
 }
+Future<Receipt> Node::renew(const Key& key, const RenewOptions& options) {
+  return impl_->renew(key, options);
+}
 Stream<Provider> Node::find_providers(const Key& key, const FindProvidersOptions& options) {
   return impl_->find_providers(key, options);
 }
@@ -419,6 +429,14 @@ bool Node::owns(const Key& key) const {
 
 std::optional<ClockDoubt> Node::clock_doubt() const {
   return impl_->engine_.clock_doubt(impl_->now());
+}
+
+std::vector<Key> Node::forgotten_keys() const {
+  return impl_->engine_.forgotten_keys(impl_->now());
+}
+
+Result<std::optional<StoredRecord>> Node::lapsed(const Key& key) const {
+  return impl_->engine_.lapsed(key);
 }
 
 Stats Node::stats() const {

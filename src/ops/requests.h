@@ -53,6 +53,9 @@ struct PublishRequest {
   Record record;
   Own own = Own::renewed;
   std::vector<Contact> via{};
+  // Of an own record that lapsed: since when it has expired. If the network knows a newer version
+  // that is kept here instead (Errc::conflict); and unless a quorum takes it, it remains lapsed.
+  std::optional<WallTime> lapsed{};
 };
 
 // Make `peer` and this node hold the same in `ranges`; none inside another.

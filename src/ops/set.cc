@@ -21,6 +21,10 @@
 // that expect the same only one can get a quorum. The others may have reached a few replicas first,
 // with a version of the same sequence that would win by its digest. Whoever sees one stores its
 // value once more, under the next sequence, before it answers.
+//
+// An own record that lapsed is stored only if the network knows nothing newer: r nodes are asked
+// first, as for a new version, and what replicas prove or remember counts too. A newer version
+// takes its place here; else, without a quorum, it lapses again, as one that was never signed anew.
 #include <algorithm>
 
 #include "base/check.h"
@@ -69,16 +73,18 @@ class SetOp final : public Operation {
         own_(request.own),
         verb_(verb_of(request.record)),
         new_version_(false),
+        lapsed_(request.lapsed),
         record_(std::move(request.record)),
         key_(key_of(record_)),
-        walk_(env, key_, std::min(kWitnesses, env.config.k), wire::FindNode{key_}),
+        walk_(env, key_, lapsed_ ? read_quorum(env.config.k) : std::min(kWitnesses, env.config.k),
+              lapsed_ ? wire::Body(wire::FindValue{key_}) : wire::FindNode{key_}),
         via_(std::move(request.via)) {}
 
   void start(Now now) override {
     walk_.start(now, std::exchange(via_, {}));
     if (new_version_) {
       look_here();
-    } else {
+    } else if (!lapsed_) {
       walk_.lookup().end_near(env_.table.own_bits(), kWitnesses);
     }
   }
@@ -106,7 +112,7 @@ class SetOp final : public Operation {
     const auto* held = nodes != nullptr    ? &nodes->record
                        : stored != nullptr ? &stored->record
                                            : nullptr;
-    if (new_version_ && held != nullptr && *held) {
+    if ((new_version_ || lapsed_) && held != nullptr && *held) {
       if (auto valid = consider(**held); !valid) {
         ++env_.stats.records_invalid;
         walk_.on_invalid(now, from, valid.error().detail);
@@ -147,6 +153,7 @@ class SetOp final : public Operation {
         return OpResult(Result<Receipt>(walk_.nobody(name())));
       }
       if (new_version_) look_here();  // another set of this node may have come first
+      if (newer_) return OpResult(Result<Receipt>(give_way(now)));
       // Of a version that expired only the replicas may know.
       const bool expected = !expects_ || highest_ == 0 || highest_ == *expects_ ||
                             (or_older_ && highest_ < *expects_);
@@ -158,6 +165,7 @@ class SetOp final : public Operation {
     }
     set_width();
     if (!settled()) return std::nullopt;
+    if (newer_) return OpResult(Result<Receipt>(missed(now, Errc::conflict)));
     if (store_here_if_near(now)) return poll_result(now);
     const auto claimed = sequence_to_exceed();
     if (outdone_ && sign_again(now, std::max(*outdone_, claimed.value_or(0)))) {
@@ -176,9 +184,13 @@ class SetOp final : public Operation {
       return Result<Receipt>(walk_.error(
           code, name(), "ended before the closest nodes were found; nothing was stored"));
     }
-    const bool outlived = outdone_ && !again_;
+    const bool outlived = newer_ || (outdone_ && !again_);
     if (stands() && !outlived) return Result<Receipt>(acknowledge(now));
     return Result<Receipt>(missed(now, code));
+  }
+
+  void on_cancelled(Now) override {
+    if (lapsed_ && storing_) env_.store.lapse(key_, record_, *lapsed_);
   }
 
  private:
@@ -208,6 +220,12 @@ class SetOp final : public Operation {
   // A version of the name that a peer holds. Only if it is newer than what is known need its
   // signature be checked.
   Result<void> consider(const Record& held) {
+    if (lapsed_) {
+      if (order(held, newer_ ? *newer_ : record_) <= 0 || !is_newer(held)) return {};
+      if (auto valid = verify(held, key_, env_.config.network); !valid) return valid;
+      newer_ = held;
+      return {};
+    }
     if (storing_ ? expects_ || held.sequence < record_.sequence : held.sequence <= highest_) {
       return {};
     }
@@ -218,6 +236,11 @@ class SetOp final : public Operation {
       outdone_ = std::max(outdone_.value_or(0), held.sequence);
     }
     return {};
+  }
+
+  // A version, and not the same one signed to live longer.
+  bool is_newer(const Record& held) const {
+    return held.sequence > record_.sequence || equivocates(held, record_);
   }
 
   void look_here() { highest_ = std::max(highest_, env_.store.last_sequence(key_)); }
@@ -237,13 +260,15 @@ class SetOp final : public Operation {
     }
     stores_from_ = walk_.log().size();
     walk_.ask_again(env_.config.k, wire::Store{record_, condition()});
-    if (!store_here_if_near(now) && own_ != Own::none && !expects_) {
+    if (!store_here_if_near(now) && own_ != Own::none && !keeps_later()) {
       env_.store.offer(now, key_, record_, own_, 0);
     }
   }
 
   // Whoever may still answer may be a replica too.
   int target() const { return walk_.target_of(walk_.lookup().possible_count()); }
+  // It is own only once a quorum has it.
+  bool keeps_later() const { return expects_ || lapsed_; }
   // Of the stores: what a replica may hold. Nobody comes between, the second time either.
   std::optional<std::uint64_t> condition() const {
     return expects_ ? std::optional(record_.sequence - 1) : std::nullopt;
@@ -313,7 +338,7 @@ class SetOp final : public Operation {
   bool store_here_if_near(Now now) {
     if (here_ || env_.config.client || !is_near()) return false;
     const auto verdict =
-        env_.store.offer(now, key_, record_, expects_ ? Own::none : own_, 0, condition());
+        env_.store.offer(now, key_, record_, keeps_later() ? Own::none : own_, 0, condition());
     const ContactHold self(env_.book, env_.self());
     walk_.log().asked(now.at, self);
     here_ = Outcome::stored;
@@ -349,12 +374,20 @@ class SetOp final : public Operation {
   }
 
   Receipt acknowledge(Now now) {
-    if (expects_ && own_ != Own::none) env_.store.offer(now, key_, record_, own_, 0);
+    if (keeps_later() && own_ != Own::none) env_.store.offer(now, key_, record_, own_, 0);
     // It is to live as long as was said, and an earlier version not to outlive it.
     if (own_ == Own::until_expiry || (new_version_ && own_ == Own::none)) {
       env_.store.release(now, key_, own_);
     }
     return receipt(now);
+  }
+
+  // The network knows a newer version than the own one that lapsed: that is kept instead.
+  Error give_way(Now now) {
+    env_.store.offer(now, key_, *newer_, Own::none, 0);
+    return walk_.error(
+        Errc::conflict, name(),
+        "a newer version, of sequence " + std::to_string(newer_->sequence) + ", is in the network");
   }
 
   Receipt receipt(Now now) const {
@@ -378,6 +411,8 @@ class SetOp final : public Operation {
   }
 
   Error missed(Now now, Errc code) {
+    if (lapsed_) env_.store.lapse(key_, record_, *lapsed_);
+    if (newer_) return give_way(now);
     Receipt what = receipt(now);
     std::string detail;
     if (code == Errc::conflict) {
@@ -411,6 +446,7 @@ class SetOp final : public Operation {
   Own own_;
   std::string verb_;
   bool new_version_;
+  std::optional<WallTime> lapsed_;  // an own record that lapsed then
   std::optional<std::uint64_t> expects_;
   bool or_older_ = false;
   Record record_;
@@ -430,6 +466,7 @@ class SetOp final : public Operation {
   std::optional<Outcome> here_;    // if this node is a replica; stored: not durable yet
   std::optional<CommitId> local_;  // its own commit, if it is awaited
   bool again_ = false;             // signed once more
+  std::optional<Record> newer_;    // than one that lapsed
 };
 
 }  // namespace

@@ -197,8 +197,11 @@ class Drive {
   // ---- Time.
   Now now() const { return {at_, wall()}; }
   WallTime wall() const {
-    return records::kNoon + std::chrono::duration_cast<std::chrono::milliseconds>(at_ - kStart);
+    return records::kNoon +
+           std::chrono::duration_cast<std::chrono::milliseconds>(at_ - kStart + ahead_);
   }
+  // Sets everybody's calendar so far ahead of time.
+  void set_calendar(Duration ahead) { ahead_ = ahead; }
   // Until nothing is under way: no frame, no request, no operation.
   void drive() {
     run_until([&] { return idle(); });
@@ -416,6 +419,7 @@ class Drive {
   std::map<std::pair<TimePoint, std::uint64_t>, std::function<void()>> queue_;
   std::uint64_t next_ = 0;
   TimePoint at_ = kStart;
+  Duration ahead_{};  // of the calendar
   int stuck_ = 0;
 };
 

@@ -64,13 +64,13 @@ TEST_CASE("few own records are given to be republished at once") {
   CHECK(given.size() == 8);
   CHECK_FALSE(f.upkeep.next_timeout());
   while (given.size() < 20) {
-    f.upkeep.on_republish_ended();
+    f.upkeep.on_republish_ended(due, false);
     CHECK(*f.upkeep.next_timeout() <= due);
     const auto next = f.jobs<Upkeep::Republish>(due);
     REQUIRE(next.size() == 1);
     given.push_back(next[0]);
   }
-  f.upkeep.on_republish_ended();
+  f.upkeep.on_republish_ended(due, false);
   CHECK(f.jobs<Upkeep::Republish>(due).empty());
   CHECK(std::set<Key>(given.begin(), given.end()).size() == 20);
 }
@@ -107,7 +107,7 @@ TEST_CASE("own records are looked at a few at a time") {
   for (; given < 200 && rounds < 10; ++rounds) {
     while (f.upkeep.poll(now)) {
       ++given;
-      f.upkeep.on_republish_ended();  // at once
+      f.upkeep.on_republish_ended(now, false);  // at once
     }
     const auto next = f.upkeep.next_timeout();
     REQUIRE(next);
