@@ -205,7 +205,8 @@ Json status(const Service& service) {
               {"uptime_ms", uptime.count()},
               {"peers", stats.table_size},
               {"records", stats.records_held},
-              {"record_bytes", stats.bytes_held}};
+              {"record_bytes", stats.bytes_held},
+              {"not_renewed", forgotten(service)}};
   if (const auto twin = node.twin()) out["identity_in_use"] = twin->text();
   out.update(service.facts);
   if (const auto doubt = node.clock_doubt()) {
@@ -333,7 +334,8 @@ Future<Json> dispatch(Service& service, const Json& request, Emit emit) {
   if (op == "set_many") return set_many(service, request, std::move(emit));
   if (op == "get_many") return get_many(service, request, std::move(emit));
   if (op == "provide_many") return provide_many(service, request, std::move(emit));
-  if (op == "own") return own_keys(service, std::move(emit));
+  if (op == "own") return own_keys(service, request, std::move(emit));
+  if (op == "renew") return renew(service, request, std::move(emit));
   if (op == "ping") return ping(service, request);
   if (op == "status") return now(status(service));
   if (op == "peers") return now(peers(service));
@@ -347,7 +349,7 @@ Future<Json> dispatch(Service& service, const Json& request, Emit emit) {
 bool goes_on(const Json& request) {
   const auto op = request.find("op");
   if (op == request.end()) return false;
-  for (const char* one : {"watch", "set_many", "get_many", "provide_many", "own"}) {
+  for (const char* one : {"watch", "set_many", "get_many", "provide_many", "own", "renew"}) {
     if (*op == one) return true;
   }
   return false;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "cli/common/request.h"
+#include "cli/common/text.h"
 #include "kadmos/many.h"
 
 namespace kadmos::cli {
@@ -13,6 +14,7 @@ namespace {
 using namespace request_fields;
 
 constexpr std::size_t kKeysPerAnswer = 1000;
+constexpr std::size_t kMostListed = 100;  // in a status, which is one answer
 
 Future<Json> now(const Error& error) { return Future<Json>::resolved(json_of(error)); }
 
@@ -102,6 +104,23 @@ Entry entry_in(const Json& input) {
   return entry;
 }
 
+// Which record it is; of one that did not lapse the key alone.
+Json lapsed_record(const Node& node, const Key& key) {
+  Json out = {{"key", key.hex()}};
+  const auto held = node.lapsed(key);
+  if (!held || !*held) return out;
+  const Json record = json_of((*held)->record);
+  for (const char* field : {"type", "name"}) {
+    if (record.contains(field)) out[field] = record.at(field);
+  }
+  if (const auto announcement = announced((*held)->record)) {
+    out.erase("name");
+    out["provides"] = announcement->key.hex();
+  }
+  out["expired"] = show((*held)->expiry);
+  return out;
+}
+
 Task<Json> own_keys(Service& service, std::vector<Key> all, Emit emit) {
   for (std::size_t at = 0; at < all.size();) {
     const std::size_t end = std::min(at + kKeysPerAnswer, all.size());
@@ -161,8 +180,39 @@ Future<Json> provide_many(Service& service, const Json& request, Emit emit) {
   return start(give(std::move(results), wants_whom(request), complete, std::move(emit)));
 }
 
-Future<Json> own_keys(Service& service, Emit emit) {
-  return start(own_keys(service, service.node.own_keys(), std::move(emit)));
+Future<Json> own_keys(Service& service, const Json& request, Emit emit) {
+  std::vector<Key> keys = service.node.own_keys();
+  if (request.value("all", false)) {
+    const std::vector<Key> more = service.node.own_keys(Own::until_expiry);
+    keys.insert(keys.end(), more.begin(), more.end());
+  }
+  return start(own_keys(service, std::move(keys), std::move(emit)));
+}
+
+// What the records are is asked before they are renewed, and told with each answer.
+Future<Json> renew(Service& service, const Json& request, Emit emit) {
+  const bool all = request.value("all", false);
+  auto keys = all ? Result(service.node.forgotten_keys()) : keys_in(service, request);
+  if (!keys) return now(keys.error());
+  std::vector<Json> what;
+  for (const Key& key : *keys) what.push_back(lapsed_record(service.node, key));
+  auto results = renew_many(service.node, *std::move(keys), options_in(service, request));
+  const auto complete = [](Json&, std::size_t) {};
+  const auto named = [what = std::move(what), emit = std::move(emit)](Json answer) {
+    answer.update(what[answer.at("index").get<std::size_t>()]);
+    return emit(std::move(answer));
+  };
+  return start(give(std::move(results), wants_whom(request), complete, Emit(named)));
+}
+
+Json forgotten(const Service& service) {
+  const std::vector<Key> keys = service.node.forgotten_keys();
+  Json list = Json::array();
+  for (const Key& key : keys) {
+    if (list.size() == kMostListed) break;
+    list.push_back(lapsed_record(service.node, key));
+  }
+  return {{"total", keys.size()}, {"records", std::move(list)}};
 }
 
 }  // namespace kadmos::cli

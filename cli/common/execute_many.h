@@ -12,6 +12,10 @@ Future<Json> set_many(Service& service, const Json& request, Emit emit);
 Future<Json> get_many(Service& service, const Json& request, Emit emit);
 Future<Json> provide_many(Service& service, const Json& request, Emit emit);
 // The keys of what this node published: "keys", so many an answer.
-Future<Json> own_keys(Service& service, Emit emit);
+Future<Json> own_keys(Service& service, const Json& request, Emit emit);
+Future<Json> renew(Service& service, const Json& request, Emit emit);
+
+// Own records that only `renew` publishes: how many there are, and what the first of them are.
+Json forgotten(const Service& service);
 
 }  // namespace kadmos::cli

@@ -76,6 +76,7 @@ struct Raw {
   std::vector<std::string> fields;
   bool first = false;
   bool repair = false;
+  bool all = false;
   std::optional<unsigned> quorum;
   std::optional<std::uint64_t> count;
   std::uint64_t min_sequence = 0;
@@ -138,6 +139,7 @@ class Commands {
     add_providers();
     add_import();
     add_export();
+    add_renew();
     add_keys();
     add_network();
     add_profiles();
@@ -384,20 +386,24 @@ Examples:
         add(app_, "export", "Write many records to a file that import reads", R"(
 Writes one JSON object a line, in the order they are found: the value and, if it is a record that
 its owner set, its name, as import takes them; and key, owner, sequence, expires, and renewed (true)
-if this daemon keeps it alive. Without a NAME, KEY or --keys it is all that the daemon published itself and keeps
-alive (without --ttl). One that is not found is told on stderr; the exit code is then 3.
+if this daemon keeps it alive. Without a NAME, KEY or --keys it is all that the daemon published
+itself and keeps alive (without --ttl); with --all also what it published with a lifetime. One that
+is not found is told on stderr; the exit code is then 3.
 
 With --output what the file holds already is not read again: when an export was interrupted, the
 same command again goes on where it ended.
 
 Examples:
-  dht-cli export > backup.ndjson
+  dht-cli export --all > backup.ndjson
   dht-cli export greeting logo --owner KEY
   dht-cli export --keys keys.txt --output records.ndjson
   dht-cli export | dht-cli --bootstrap 192.0.2.7:4280 --key me.key import -
 )",
             [](const Raw& raw) -> Command {
-              ExportCommand out{raw.several, raw.keys, std::nullopt, raw.output, raw.jobs};
+              ExportCommand out{raw.several, raw.all, raw.keys, std::nullopt, raw.output, raw.jobs};
+              if (raw.all && !(raw.several.empty() && raw.keys.empty())) {
+                throw UsageError("export: --all goes without names and keys");
+              }
               for (const std::string& one : raw.several) check_name(one);
               if (!raw.owner.empty()) {
                 check_owner(raw.owner);
@@ -413,12 +419,42 @@ Examples:
               return out;
             });
     command->add_option("NAME|KEY", raw_.several, "as for get");
+    command->add_flag("--all", raw_.all, "All the daemon published, with a lifetime too");
     command->add_option("--owner", raw_.owner, "Whose names: a public key")->type_name("KEY");
     command
         ->add_option("--keys", raw_.keys, "Read names and keys from a file, a line each; - stdin")
         ->type_name("FILE");
     command->add_option("--output", raw_.output, "Write to a file, after what it holds already")
         ->type_name("FILE");
+    add_jobs(command);
+  }
+
+  void add_renew() {
+    CLI::App* command =
+        add(app_, "renew", "Publish anew what expired while its daemon was off for long", R"(
+What a daemon published without --ttl is kept on its disk when it expires, and published anew as soon
+as the daemon runs again. Not by itself if that was so long ago that nobody may know any more that it
+was deleted or replaced elsewhere: status lists such records, and renew publishes those given, or with
+--all all of them, unless the network knows a newer version, which is kept instead. To give one up,
+del its name, unprovide what it announces, or put the content once more with --ttl.
+
+Examples:
+  dht-cli status
+  dht-cli renew greeting
+  dht-cli renew --all
+)",
+            [](const Raw& raw) -> Command {
+              for (const std::string& one : raw.several) check_name(one);
+              if (raw.all != raw.several.empty()) {
+                throw UsageError("renew: give names and keys, or --all");
+              }
+              if (!raw.bootstrap.empty()) {
+                throw UsageError("renew: a daemon renews its own: without --bootstrap");
+              }
+              return RenewCommand{raw.several, raw.jobs};
+            });
+    command->add_option("NAME|KEY", raw_.several, "a name of the daemon's, or a key");
+    command->add_flag("--all", raw_.all, "All that status lists");
     add_jobs(command);
   }
 

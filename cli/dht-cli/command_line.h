@@ -73,9 +73,14 @@ struct ImportCommand {
 };
 struct ExportCommand {
   std::vector<std::string> what;  // each as in GetCommand; empty: what the node published itself
+  bool all = false;               // of that also what has a lifetime
   std::string keys;               // a file of them, a line each
   std::optional<std::string> owner;
   std::string output;  // empty: stdout
+  std::uint64_t jobs = 0;
+};
+struct RenewCommand {
+  std::vector<std::string> what;  // names of the daemon's and keys; empty: all there are
   std::uint64_t jobs = 0;
 };
 struct KeyCommand {
@@ -96,8 +101,8 @@ struct WhoisCommand {
 
 using Command =
     std::variant<GetCommand, WatchCommand, AuditCommand, SetCommand, PutCommand, DelCommand,
-                 ProvideCommand, FindProvidersCommand, ImportCommand, ExportCommand, KeyCommand,
-                 StatusCommand, PeersCommand, PingCommand, WhoamiCommand, WhoisCommand>;
+                 ProvideCommand, FindProvidersCommand, ImportCommand, ExportCommand, RenewCommand,
+                 KeyCommand, StatusCommand, PeersCommand, PingCommand, WhoamiCommand, WhoisCommand>;
 
 struct CommandLine {
   Globals globals;

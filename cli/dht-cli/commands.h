@@ -15,6 +15,7 @@ int run(Session& session, const ProvideCommand& command);
 int run(Session& session, const FindProvidersCommand& command);
 int run(Session& session, const ImportCommand& command);
 int run(Session& session, const ExportCommand& command);
+int run(Session& session, const RenewCommand& command);
 int run(Session& session, const KeyCommand& command);
 int run(Session& session, const StatusCommand& command);
 int run(Session& session, const PeersCommand& command);

@@ -130,7 +130,7 @@ class Export {
 
   int want_own() {
     bulk_.follow(
-        {{"op", "own"}},
+        {{"op", "own"}, {"all", command_.all}},
         [this](const Json& answer) {
           for (const Json& key : answer.at("keys")) {
             const auto& text = key.get_ref<const std::string&>();

@@ -133,4 +133,13 @@ std::string receipt_line(const Json& receipt) {
                      receipt.at("elapsed_ms").get<double>());
 }
 
+std::string lapsed_line(const Json& record) {
+  std::string out = record.at("key").get<std::string>();
+  if (record.contains("type")) out += "  " + record.at("type").get<std::string>();
+  if (record.contains("name")) out += "  " + printable(text_of(record.at("name").get_binary()));
+  if (record.contains("provides")) out += "  " + record.at("provides").get<std::string>();
+  if (record.contains("expired")) out += "  " + record.at("expired").get<std::string>();
+  return out;
+}
+
 }  // namespace kadmos::cli

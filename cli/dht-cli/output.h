@@ -38,4 +38,7 @@ std::optional<int> conclude(const Globals& globals, const Json& answer, std::str
 // "3 of 3 replicas have it durably (2 needed), 1 hop, 0.9 ms"
 std::string receipt_line(const Json& receipt);
 
+// Key, type, name and when it expired of a record in the `not_renewed` of a status.
+std::string lapsed_line(const Json& record);
+
 }  // namespace kadmos::cli

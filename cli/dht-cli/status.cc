@@ -7,6 +7,21 @@
 #include "cli/dht-cli/output.h"
 
 namespace kadmos::cli {
+namespace {
+
+// Own records that expired too long ago to be published anew without being told to.
+void write_not_renewed(const Json& list) {
+  const auto total = list.at("total").get<std::uint64_t>();
+  if (total == 0) return;
+  write_line(fmt::format("expired   {} own records, long ago: 'dht-cli renew' publishes them anew",
+                         total));
+  const Json& records = list.at("records");
+  for (const Json& record : records) write_line("  " + lapsed_line(record));
+  if (records.size() < total) write_line(fmt::format("  and {} more", total - records.size()));
+}
+
+}  // namespace
+
 int run(Session& session, const StatusCommand&) {
   const Json answer = session.call({{"op", "status"}});
   if (const auto done = conclude(session.globals(), answer, "status")) return *done;
@@ -23,6 +38,7 @@ int run(Session& session, const StatusCommand&) {
   line("up", show(Duration(std::chrono::milliseconds(number("uptime_ms")))));
   line("peers", fmt::format("{}", number("peers")));
   line("records", fmt::format("{} ({} bytes)", number("records"), number("record_bytes")));
+  write_not_renewed(answer.at("not_renewed"));
   if (const auto twin = answer.find("identity_in_use"); twin != answer.end()) {
     line("warning", fmt::format("{} uses this node's identity too: stop one of the two and give it "
                                 "a data directory with a key of its own",
