@@ -69,7 +69,9 @@ TEST_CASE("all nodes but the first start again elsewhere one by one and nobody i
         CAPTURE(n);
         CAPTURE(gap);
         CAPTURE(in_order);
-        World world({.seed = static_cast<std::uint64_t>(n * 100 + gap * 10 + (in_order ? 1 : 0))});
+        WorldOptions options;
+        options.seed = static_cast<std::uint64_t>(n * 100 + gap * 10 + (in_order ? 1 : 0));
+        World world(options);
         grow(world, static_cast<std::size_t>(n));
         world.run_for(seconds(3));
         Joins joins;
