@@ -30,6 +30,7 @@ std::string dump(const Json& json);
 Json json_of(const Endpoints& endpoints);
 Json json_of(const Contact& contact);
 Json json_of(const Asked& asked);
+Json json_of(const Record& record);
 Json json_of(const Receipt& receipt);
 Json json_of(const Found& found);
 Json json_of(const Audit& audit);

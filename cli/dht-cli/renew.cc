@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include "cli/common/execute_many.h"
+#include "cli/common/exit_code.h"
 #include "cli/common/text.h"
 #include "cli/dht-cli/bulk.h"
 #include "cli/dht-cli/commands.h"

@@ -9,6 +9,12 @@
 namespace kadmos::sim {
 namespace {
 
+WorldOptions seeded(std::uint64_t seed) {
+  WorldOptions options;
+  options.seed = seed;
+  return options;
+}
+
 using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
@@ -69,9 +75,7 @@ TEST_CASE("all nodes but the first start again elsewhere one by one and nobody i
         CAPTURE(n);
         CAPTURE(gap);
         CAPTURE(in_order);
-        WorldOptions options;
-        options.seed = static_cast<std::uint64_t>(n * 100 + gap * 10 + (in_order ? 1 : 0));
-        World world(options);
+        World world(seeded(static_cast<std::uint64_t>(n * 100 + gap * 10 + (in_order ? 1 : 0))));
         grow(world, static_cast<std::size_t>(n));
         world.run_for(seconds(3));
         Joins joins;
@@ -91,7 +95,7 @@ TEST_CASE("all nodes but the first start again elsewhere one by one and nobody i
 }
 
 TEST_CASE("of two nodes the one that stayed takes back the other that came back elsewhere") {
-  World world({.seed = 2});
+  World world(seeded(2));
   grow(world, 2);
   Joins joins;
   world.crash(1);
@@ -108,7 +112,7 @@ TEST_CASE("of two nodes the one that stayed takes back the other that came back 
 }
 
 TEST_CASE("of two nodes the one that starts again and knows nobody is found by the other") {
-  World world({.seed = 3});
+  World world(seeded(3));
   grow(world, 2);
   Joins joins;
   world.crash(0);  // nobody has told it of a way in
@@ -121,7 +125,7 @@ TEST_CASE("of two nodes the one that starts again and knows nobody is found by t
 }
 
 TEST_CASE("a node whose address changes while it lives is known at the new one at once") {
-  World world({.seed = 4});
+  World world(seeded(4));
   grow(world, 12);
   world.run_for(minutes(1));
   for (int times = 0; times < 3; ++times) {
@@ -134,7 +138,7 @@ TEST_CASE("a node whose address changes while it lives is known at the new one a
 }
 
 TEST_CASE("a node that nobody can dial any more is dropped although it answers") {
-  World world({.seed = 5});
+  World world(seeded(5));
   grow(world, 8);
   world.run_for(minutes(1));
   world.network().set_dialable(3, false);
@@ -149,7 +153,7 @@ TEST_CASE("a node that nobody can dial any more is dropped although it answers")
 }
 
 TEST_CASE("of a node that sleeps only the calendar goes on and it wakes up among the others") {
-  World world({.seed = 6});
+  World world(seeded(6));
   grow(world, 8);
   world.run_for(minutes(1));
   world.sleep(3);
@@ -201,7 +205,7 @@ TEST_CASE("promises hold among nodes that move and restart and sleep") {
 TEST_CASE("a node that still lists one where it was long ago is found out") {
   Scenario scenario;
   scenario.config.refresh_interval = hours(24);  // nobody dials anybody without need
-  World world({.seed = 8, .config = scenario.config});
+  World world(seeded(8, .config = scenario.config));
   Crowd crowd(world, scenario, Prng(1));
   Ledger ledger;
   std::set<std::string> broken;
