@@ -56,6 +56,7 @@ struct ManyOptions {
   std::optional<Duration> timeout{};
   // As in SetOptions; must outlive the stream.
   const Identity* owner = nullptr;
+  bool accept_small = false;  // as in SetOptions
 };
 
 // Sets and puts. Each result is that of Node::set or Node::put, or see Entry::sequence.

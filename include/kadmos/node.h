@@ -41,12 +41,17 @@ struct SetOptions {
   // contacts this node reached lately, such as the replicas of a neighbouring key. The first
   // Config::k count.
   std::vector<Contact> via{};
+  // Be content with however few nodes can be reached, down to this one alone, though it knew twice
+  // as many in the last day (Receipt::known) or more. Else that is quorum_not_met, since most of
+  // the network may live on out of reach and know nothing of it.
+  bool accept_small = false;
 };
 
 struct PutOptions {
   std::optional<std::chrono::milliseconds> ttl;  // as in SetOptions
   std::optional<Duration> timeout;
   std::vector<Contact> via{};  // as in SetOptions
+  bool accept_small = false;   // as in SetOptions
 };
 
 struct GetOptions {
@@ -70,6 +75,7 @@ struct WatchOptions {
 struct ProvideOptions {
   std::optional<Duration> timeout;
   std::vector<Contact> via{};  // as in SetOptions
+  bool accept_small = false;   // as in SetOptions
 };
 
 struct RenewOptions {
@@ -123,8 +129,9 @@ class Node {
   // Signs `value` under `name` with the next sequence and stores it on the closest nodes. Ok means
   // at least Receipt::quorum replicas made it durable. The node republishes it while it runs.
   // Errors: too_large, invalid_argument, quorum_not_met (with the receipt; some replicas may have
-  // it), timeout, unreachable (it knows of a network but is cut off, or the last one left),
-  // conflict (see SetOptions::if_sequence).
+  // it, or most of the nodes known in the last day are out of reach, see SetOptions::accept_small),
+  // timeout, unreachable (it knows of a network but has yet to reach anybody there), conflict (see
+  // SetOptions::if_sequence).
   Future<Receipt> set(std::string_view name, ByteView value, const SetOptions& options = {});
   // Deletes an owned name: a signed tombstone with the next sequence, which lives for
   // Config::ttl_max unless told otherwise, to outlive what it deletes. Errors as set.

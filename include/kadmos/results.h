@@ -48,6 +48,13 @@ struct Receipt {
   // Of the `target` nearest that answered, or were still being asked when time was over, how many
   // have it durably.
   int durable = 0;
+  // The distinct nodes that this node proved in the last 24 h, itself among them unless it is a
+  // client, and since when it counts them: no longer than that. A target below min(k, known) says
+  // that nodes are missing; below half of that a set is no success, see SetOptions::accept_small.
+  int known = 0;
+  WallTime known_since{};
+  // For people, if nodes are missing: "reached 1 of 8 nodes known since 12:03 UTC". Else empty.
+  std::string warning;
   int hops = 0;  // depth of the lookup that found the replicas
   Duration elapsed{};
   // One entry a node asked, this node included if it is a replica. More than the target if some

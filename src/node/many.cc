@@ -266,12 +266,15 @@ Stream<Done<Receipt>> set_many(Node& node, std::vector<Entry> entries, ManyOptio
       node, keys, options.at_once,
       [&node, keys, all, options](std::size_t input, std::vector<Contact> via) {
         Entry entry = std::move((*all)[input]);
-        if (!entry.name) return node.put(entry.value, {entry.ttl, options.timeout, std::move(via)});
+        if (!entry.name)
+          return node.put(entry.value,
+                          {entry.ttl, options.timeout, std::move(via), options.accept_small});
         SetOptions set;
         set.ttl = entry.ttl;
         set.timeout = options.timeout;
         set.owner = options.owner;
         set.via = std::move(via);
+        set.accept_small = options.accept_small;
         if (entry.sequence) {
           return SetAgain::start(node, keys[input], std::move(entry), std::move(set));
         }
@@ -290,10 +293,11 @@ Stream<Done<Found>> get_many(Node& node, std::vector<Key> keys, ManyOptions opti
 }
 
 Stream<Done<Receipt>> provide_many(Node& node, std::vector<Key> keys, ManyOptions options) {
-  return Many<Receipt>::start(node, keys, options.at_once,
-                              [&node, keys, options](std::size_t input, std::vector<Contact> via) {
-                                return node.provide(keys[input], {options.timeout, std::move(via)});
-                              });
+  return Many<Receipt>::start(
+      node, keys, options.at_once,
+      [&node, keys, options](std::size_t input, std::vector<Contact> via) {
+        return node.provide(keys[input], {options.timeout, std::move(via), options.accept_small});
+      });
 }
 
 Stream<Done<Receipt>> renew_many(Node& node, std::vector<Key> keys, ManyOptions options) {

@@ -125,7 +125,7 @@ class Node::Impl final : public TransportListener {
     return launch<Receipt>(
         SetRequest{to_bytes(name), to_bytes(value), tombstone, options.ttl.value_or(ttl),
                    own_for(options.ttl), options.owner, options.if_sequence, options.or_older,
-                   options.via},
+                   options.via, options.accept_small},
         options.timeout);
   }
 
@@ -134,7 +134,10 @@ class Node::Impl final : public TransportListener {
     Record record;
     record.value = to_bytes(value);
     record.expiry = now().wall + options.ttl.value_or(config().ttl);
-    return launch<Receipt>(PublishRequest{std::move(record), own_for(options.ttl), options.via},
+    return launch<Receipt>(PublishRequest{.record = std::move(record),
+                                          .own = own_for(options.ttl),
+                                          .via = options.via,
+                                          .accept_small = options.accept_small},
                            options.timeout);
   }
 
@@ -160,9 +163,10 @@ class Node::Impl final : public TransportListener {
   }
 
   Future<Receipt> announce(const Key& key, bool withdrawn, const ProvideOptions& options) {
-    return launch<Receipt>(
-        PublishRequest{engine_.announce(now(), key, withdrawn), Own::renewed, options.via},
-        options.timeout);
+    return launch<Receipt>(PublishRequest{.record = engine_.announce(now(), key, withdrawn),
+                                          .via = options.via,
+                                          .accept_small = options.accept_small},
+                           options.timeout);
   }
 
   Future<Receipt> renew(const Key& key, const RenewOptions& options) {

@@ -27,7 +27,8 @@ struct PingRequest {
 };
 //
 // `via`, where there is one: contacts to ask besides those of the routing table when the walk
-// begins, k of them at most. This node has reached them lately.
+// begins, k of them at most. This node has reached them lately. `accept_small`: it is a success
+// even if only a few of the nodes known lately can be reached.
 struct GetRequest {
   Key key;
   bool first = false;
@@ -46,6 +47,7 @@ struct SetRequest {
   std::optional<std::uint64_t> if_sequence{};  // only as the successor of this one
   bool or_older = false;                       // even if what is found is older than that
   std::vector<Contact> via{};
+  bool accept_small = false;
 };
 // A record that is ready: immutable content, an announcement, or an own record signed anew. `own`:
 // what it becomes to this node.
@@ -56,6 +58,7 @@ struct PublishRequest {
   // Of an own record that lapsed: since when it has expired. If the network knows a newer version
   // that is kept here instead (Errc::conflict); and unless a quorum takes it, it remains lapsed.
   std::optional<WallTime> lapsed{};
+  bool accept_small = false;
 };
 
 // Make `peer` and this node hold the same in `ranges`; none inside another.

@@ -25,6 +25,10 @@
 // An own record that lapsed is stored only if the network knows nothing newer: r nodes are asked
 // first, as for a new version, and what replicas prove or remember counts too. A newer version
 // takes its place here; else, without a quorum, it lapses again, as one that was never signed anew.
+//
+// A set that reaches less than half of the nodes known in the last day is no success, however many
+// of those few have it durably, unless it was told to accept that: the others may live on where it
+// cannot reach them. Whoever reaches nobody stores nothing, unless it was told so.
 #include <algorithm>
 
 #include "base/check.h"
@@ -41,10 +45,21 @@ namespace {
 constexpr std::uint64_t kMostRaise = std::uint64_t{1} << 32;
 // Of whoever is near a key.
 constexpr int kWitnesses = 2;
+// What is said of a warning that keeps a set from being a success.
+constexpr const char* kTooFew = ", too few unless accept-small is given";
 
 const char* verb_of(const Record& record) {
   const auto announcement = announced(record);
   return !announcement ? "put " : announcement->withdrawn ? "unprovide " : "provide ";
+}
+
+// "12:03". Within a day that says which moment is meant.
+std::string time_of_day(WallTime time) {
+  const auto minutes = std::chrono::floor<std::chrono::minutes>(time.time_since_epoch()).count();
+  const auto two_digits = [](std::int64_t n) {
+    return std::string(n < 10 ? "0" : "") + std::to_string(n);
+  };
+  return two_digits(minutes / 60 % 24) + ":" + two_digits(minutes % 60);
 }
 
 class SetOp final : public Operation {
@@ -58,6 +73,7 @@ class SetOp final : public Operation {
         new_version_(true),
         expects_(request.if_sequence),
         or_older_(request.or_older),
+        accept_small_(request.accept_small),
         key_(owned_key(owner_.public_key(), request.name)),
         walk_(env, key_, expects_ ? env.config.k : read_quorum(env.config.k),
               wire::FindValue{key_}),
@@ -75,6 +91,7 @@ class SetOp final : public Operation {
         new_version_(false),
         lapsed_(request.lapsed),
         record_(std::move(request.record)),
+        accept_small_(request.accept_small),
         key_(key_of(record_)),
         walk_(env, key_, lapsed_ ? read_quorum(env.config.k) : std::min(kWitnesses, env.config.k),
               lapsed_ ? wire::Body(wire::FindValue{key_}) : wire::FindNode{key_}),
@@ -149,8 +166,9 @@ class SetOp final : public Operation {
   std::optional<OpResult> poll_result(Now now) override {
     if (!storing_) {
       if (!walk_.lookup().done()) return std::nullopt;
-      if (walk_.cut_off()) {
-        return OpResult(Result<Receipt>(walk_.nobody(name())));
+      const bool alone_is_enough = accept_small_ && !env_.config.client;
+      if (walk_.cut_off() && !alone_is_enough) {
+        return OpResult(Result<Receipt>(reached_nobody(now)));
       }
       if (new_version_) look_here();  // another set of this node may have come first
       if (newer_) return OpResult(Result<Receipt>(give_way(now)));
@@ -171,7 +189,7 @@ class SetOp final : public Operation {
     if (outdone_ && sign_again(now, std::max(*outdone_, claimed.value_or(0)))) {
       return poll_result(now);
     }
-    if (stands()) return OpResult(Result<Receipt>(acknowledge(now)));
+    if (stands()) return OpResult(acknowledge(now));
     // Those too slow to wait for are waited for if there is no quorum without them.
     if (walk_.lookup().has_slow()) return std::nullopt;
     if (claimed && sign_again(now, *claimed)) return poll_result(now);
@@ -185,7 +203,7 @@ class SetOp final : public Operation {
           code, name(), "ended before the closest nodes were found; nothing was stored"));
     }
     const bool outlived = newer_ || (outdone_ && !again_);
-    if (stands() && !outlived) return Result<Receipt>(acknowledge(now));
+    if (stands() && !outlived) return acknowledge(now);
     return Result<Receipt>(missed(now, code));
   }
 
@@ -373,7 +391,14 @@ class SetOp final : public Operation {
     walk_.log().ended(now.at, self, outcome, std::move(detail)).sequence = sequence;
   }
 
-  Receipt acknowledge(Now now) {
+  // Whether less than half of the nodes known lately were reached, of as many as a set wants.
+  bool is_small(Now now) const {
+    return 2 * target() < std::min(env_.config.k, env_.known(now.wall));
+  }
+
+  // A quorum of those reached has it durably.
+  Result<Receipt> acknowledge(Now now) {
+    if (is_small(now) && !accept_small_) return missed(now, Errc::quorum_not_met);
     if (keeps_later() && own_ != Own::none) env_.store.offer(now, key_, record_, own_, 0);
     // It is to live as long as was said, and an earlier version not to outlive it.
     if (own_ == Own::until_expiry || (new_version_ && own_ == Own::none)) {
@@ -398,10 +423,39 @@ class SetOp final : public Operation {
     out.target = target();
     out.quorum = write_quorum(out.target);
     out.durable = good();
+    out.known = env_.known(now.wall);
+    out.known_since = env_.acquaintances.since(now.wall);
+    out.warning = warning_of(out);
     out.hops = hops_;
     out.elapsed = walk_.elapsed(now);
     out.replicas = walk_.log().entries(stores_from_);
     return out;
+  }
+
+  // "reached 1 of 8 nodes known since 12:03 UTC"; nothing if it reached as many as there are, or as
+  // it wants.
+  std::string warning_of(const Receipt& receipt) const {
+    if (receipt.target >= std::min(env_.config.k, receipt.known)) return {};
+    std::string of = std::to_string(receipt.known) + " nodes";
+    if (receipt.known > env_.config.k) {
+      of = std::to_string(env_.config.k) + " nodes wanted, of " + std::to_string(receipt.known);
+    }
+    return "reached " + std::to_string(receipt.target) + " of " + of + " known since " +
+           time_of_day(receipt.known_since) + " UTC";
+  }
+
+  // None of the others answered, if there are any. Whoever knew some lately says how many of them
+  // it reached: itself.
+  Error reached_nobody(Now now) const {
+    Error error = walk_.nobody(name());
+    Receipt what = receipt(now);
+    if (env_.config.client || what.known < 2) return error;
+    what.target = what.quorum = 1;
+    what.warning = warning_of(what);
+    error.code = Errc::quorum_not_met;
+    error.detail = what.warning + kTooFew + "; nothing was stored, since " + error.detail;
+    error.receipt = std::make_shared<const Receipt>(std::move(what));
+    return error;
   }
 
   // "sequence 7 was found where 5 was expected".
@@ -415,11 +469,12 @@ class SetOp final : public Operation {
     if (newer_) return give_way(now);
     Receipt what = receipt(now);
     std::string detail;
+    if (is_small(now) && !accept_small_) detail = what.warning + kTooFew + "; ";
     if (code == Errc::conflict) {
       // Some may claim too much, as many as may fail.
       std::ranges::sort(claims_);
       const auto at = claims_.size() - 1 - static_cast<std::size_t>(spare());
-      detail = instead_of_expected(claims_[at]) + "; ";
+      detail += instead_of_expected(claims_[at]) + "; ";
     }
     detail += "durable on " + std::to_string(what.durable) + " of " + std::to_string(what.target) +
               " nodes, " + std::to_string(what.quorum) + " needed";
@@ -450,6 +505,7 @@ class SetOp final : public Operation {
   std::optional<std::uint64_t> expects_;
   bool or_older_ = false;
   Record record_;
+  bool accept_small_;
   Key key_;
   Walk walk_;
   std::vector<Contact> via_;
