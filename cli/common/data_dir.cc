@@ -3,10 +3,13 @@
 #include <fmt/core.h>
 #include <sys/stat.h>
 
+#include <charconv>
 #include <cstdlib>
+#include <optional>
 #include <sstream>
 
 #include "cli/common/files.h"
+#include "kadmos/config.h"
 #include "kadmos/uv.h"
 
 namespace kadmos::cli {
@@ -14,8 +17,8 @@ namespace {
 
 constexpr std::string_view kTitle = "kadmos identity 1 (keep this file secret)";
 constexpr std::size_t kPeersBytes = 256 * 1024;
-// Enough to find back, and few enough to leave room for what the user names.
-constexpr std::size_t kPeers = 128;
+constexpr std::size_t kPeers = Limits().acquaintances;
+constexpr std::string_view kProved = "proved=";
 
 Error damaged(const std::string& path, std::string_view how) {
   return Error(Errc::io,
@@ -41,6 +44,16 @@ Result<Identity> parse_identity(const std::string& path, std::string_view text) 
     return damaged(path, "the secret and the public key do not belong together");
   }
   return identity;
+}
+
+// "proved=1700000000"
+std::optional<WallTime> time_in(std::string_view word) {
+  if (!word.starts_with(kProved)) return std::nullopt;
+  word.remove_prefix(kProved.size());
+  std::uint32_t seconds = 0;
+  const auto [end, failed] = std::from_chars(word.data(), word.data() + word.size(), seconds);
+  if (failed != std::errc() || end != word.data() + word.size()) return std::nullopt;
+  return WallTime(std::chrono::seconds(seconds));
 }
 
 }  // namespace
@@ -86,10 +99,10 @@ Result<Identity> create_identity(const std::string& path) {
   return identity;
 }
 
-Result<std::vector<Bootstrap>> load_peers(const std::string& path) {
+Result<std::vector<Acquaintance>> load_peers(const std::string& path) {
   auto content = read_file(path, kPeersBytes);
   if (!content) return std::move(content).error();
-  std::vector<Bootstrap> out;
+  std::vector<Acquaintance> out;
   std::istringstream lines{std::string(text_of(*content))};
   std::string line;
   while (out.size() < kPeers && std::getline(lines, line)) {
@@ -97,24 +110,29 @@ Result<std::vector<Bootstrap>> load_peers(const std::string& path) {
     std::string word;
     words >> word;
     const auto key = PublicKey::from_hex(word);
-    while (key && words >> word) {
+    if (!key) continue;
+    Acquaintance peer{{*key, {}}, {}};
+    while (words >> word) {
+      if (const auto proved = time_in(word)) peer.proved = *proved;
       const auto endpoint = Endpoint::parse(word);
       if (endpoint && endpoint->port != 0 && !endpoint->is_unspecified()) {
-        out.push_back({*endpoint, *key});
+        peer.contact.endpoints.add(*endpoint);
       }
     }
+    if (!peer.contact.endpoints.empty()) out.push_back(std::move(peer));
   }
   return out;
 }
 
-Result<void> save_peers(const std::string& path, const std::vector<Contact>& peers) {
+Result<void> save_peers(const std::string& path, const std::vector<Acquaintance>& peers) {
   std::string text;
   std::size_t count = 0;
-  for (const Contact& peer : peers) {
+  for (const auto& [peer, proved] : peers) {
     if (++count > kPeers) break;
     text += peer.key.hex();
     for (const Endpoint& endpoint : peer.endpoints) text += " " + endpoint.text();
-    text += "\n";
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(proved.time_since_epoch());
+    text += fmt::format(" {}{}\n", kProved, seconds.count());
   }
   return write_file(path, view_of(text), IfExists::replace);
 }

@@ -27,9 +27,12 @@ Result<Identity> load_identity(const std::string& path);
 // A new identity in a new file. Errors: io (there is one already, too).
 Result<Identity> create_identity(const std::string& path);
 
-// A peers file has a line "<key> <endpoint>..." a peer. Lines that are none are passed over: it is
-// a hint where to look for the network, no more.
-Result<std::vector<Bootstrap>> load_peers(const std::string& path);
-Result<void> save_peers(const std::string& path, const std::vector<Contact>& peers);
+// A peers file has a line "<key> <endpoint>... proved=<seconds since 1970>" a peer. Lines that are
+// none are passed over, and so are words that are none of these: it is a hint where to look for the
+// network, and how many nodes there were, no more. A line without a time, as older versions wrote
+// them, is of a peer proved long ago. Only the first 128 peers are kept, as many as a node
+// remembers.
+Result<std::vector<Acquaintance>> load_peers(const std::string& path);
+Result<void> save_peers(const std::string& path, const std::vector<Acquaintance>& peers);
 
 }  // namespace kadmos::cli

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 
@@ -26,6 +27,9 @@ constexpr Duration kDrain = milliseconds(1800);
 constexpr Duration kHandOver = kDrain - milliseconds(100);
 constexpr Duration kFlush = milliseconds(50);
 constexpr Duration kSnapshotPeriod = std::chrono::seconds(10);
+// While nobody comes or goes the peers file says every so often that they are still there. A node
+// that dies counts them for as much less than a day when it starts again.
+constexpr auto kSnapshotAge = std::chrono::hours(1);
 
 Error with_context(const std::string& what, const Error& cause) {
   return Error(cause.code, what + ": " + cause.detail);
@@ -81,7 +85,7 @@ class Daemon {
   std::optional<BootstrapNames> names_;
   std::optional<Future<void>> joining_;
   std::optional<Future<void>> handing_over_;
-  std::vector<Contact> saved_;
+  std::vector<Acquaintance> saved_;
   bool draining_ = false;
   bool finished_ = false;
   int exit_code_ = kOk;
@@ -211,7 +215,7 @@ void Daemon::load_snapshot() {
     if (peers.error().code != Errc::not_found) log_.warning("no_snapshot", peers.error().detail);
     return;
   }
-  for (const Bootstrap& peer : *peers) node_->add_bootstrap(peer);
+  node_->add_acquaintances(*peers);
 }
 
 // Joins unless that is under way or the node knows somebody already.
@@ -223,14 +227,14 @@ void Daemon::enter() {
   });
 }
 
-// Keeps what the node knows of others, unless it knows nobody: then it is told of those it knew.
+// Keeps whom the node knows, if that changed or at the end.
 void Daemon::snapshot() {
-  std::vector<Contact> known = node_->contacts();
-  if (known.empty()) {
-    for (const Contact& peer : saved_) {
-      for (const Endpoint& endpoint : peer.endpoints) node_->add_bootstrap({endpoint, peer.key});
-    }
-  } else if (known != saved_) {
+  std::vector<Acquaintance> known = node_->acquaintances();
+  const bool as_saved =
+      std::ranges::equal(known, saved_, [](const Acquaintance& now, const Acquaintance& then) {
+        return now.contact == then.contact && now.proved - then.proved < kSnapshotAge;
+      });
+  if (!known.empty() && (!as_saved || finished_)) {
     if (auto saved = save_peers(peers_path(options_.data_dir), known); !saved) {
       log_.warning("no_snapshot", saved.error().detail);
     }

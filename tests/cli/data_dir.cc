@@ -98,14 +98,19 @@ TEST_CASE("peers come back from their file and what is no peer is passed over") 
   const Endpoint six = *Endpoint::parse("[2001:db8::1]:4280");
   Endpoints both(four);
   both.add(six);
-  REQUIRE(save_peers(dir / "peers", {{key_number(1), both}, {key_number(2), Endpoints(four)}}));
+  const WallTime noon{std::chrono::seconds(1'700'000'000)};
+  const std::vector<Acquaintance> known = {
+      {{key_number(1), both}, noon},
+      {{key_number(2), Endpoints(four)}, noon - std::chrono::hours(1)}};
+  REQUIRE(save_peers(dir / "peers", known));
   const auto loaded = load_peers(dir / "peers");
   REQUIRE(loaded);
-  CHECK(*loaded ==
-        std::vector<Bootstrap>{{four, key_number(1)}, {six, key_number(1)}, {four, key_number(2)}});
+  CHECK(*loaded == known);
   e2e::write(dir / "peers", "nonsense\n\n" + key_number(3).hex() + " here 0.0.0.0:1 192.0.2.1:0\n" +
                                 key_number(4).hex() + " 192.0.2.1:4280");
-  CHECK(*load_peers(dir / "peers") == std::vector<Bootstrap>{{four, key_number(4)}});
+  // As older versions wrote it: nobody knows when it was proved.
+  CHECK(*load_peers(dir / "peers") ==
+        std::vector<Acquaintance>{{{key_number(4), Endpoints(four)}, WallTime{}}});
   std::string many;
   for (int i = 0; i < 1000; ++i) many += key_number(5).hex() + " 192.0.2.1:4280\n";
   e2e::write(dir / "peers", many);
