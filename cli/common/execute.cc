@@ -95,6 +95,7 @@ SetOptions set_options(const Service& service, const Json& request) {
   options.timeout = timeout_of(request);
   options.owner = service.owner;
   options.if_sequence = count(request, "if_seq");
+  options.accept_small = request.value("accept_small", false);
   return options;
 }
 
@@ -119,6 +120,7 @@ Future<Json> put(Service& service, const Json& request) {
   PutOptions options;
   options.ttl = millis(request, "ttl_ms");
   options.timeout = timeout_of(request);
+  options.accept_small = request.value("accept_small", false);
   return service.node.put(bytes(request, "value"), options).then([](Result<Receipt> receipt) {
     return answer(receipt);
   });
@@ -129,7 +131,7 @@ Future<Json> put(Service& service, const Json& request) {
 Future<Json> provide(Service& service, const Json& request, bool withdraw) {
   const auto key = key_in(service, request);
   if (!key) return now(json_of(key.error()));
-  const ProvideOptions options{timeout_of(request)};
+  const ProvideOptions options{timeout_of(request), {}, request.value("accept_small", false)};
   auto receipt =
       withdraw ? service.node.unprovide(*key, options) : service.node.provide(*key, options);
   return std::move(receipt).then([&service, key = *key](Result<Receipt> result) -> Json {

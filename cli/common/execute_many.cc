@@ -68,6 +68,7 @@ ManyOptions options_in(const Service& service, const Json& request) {
   options.timeout = timeout_of(request);
   options.at_once = count(request, "at_once").value_or(options.at_once);
   options.owner = service.owner;
+  options.accept_small = request.value("accept_small", false);
   return options;
 }
 

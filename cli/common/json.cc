@@ -109,15 +109,19 @@ Json json_of(const Asked& asked) {
 }
 
 Json json_of(const Receipt& receipt) {
-  return {{"key", receipt.key.hex()},
-          {"sequence", receipt.sequence},
-          {"expires", show(receipt.expiry)},
-          {"target", receipt.target},
-          {"quorum", receipt.quorum},
-          {"durable", receipt.durable},
-          {"hops", receipt.hops},
-          {"elapsed_ms", in_milliseconds(receipt.elapsed)},
-          {"replicas", list_of(receipt.replicas)}};
+  Json out = {{"key", receipt.key.hex()},
+              {"sequence", receipt.sequence},
+              {"expires", show(receipt.expiry)},
+              {"target", receipt.target},
+              {"quorum", receipt.quorum},
+              {"durable", receipt.durable},
+              {"known", receipt.known},
+              {"known_since", show(receipt.known_since)},
+              {"hops", receipt.hops},
+              {"elapsed_ms", in_milliseconds(receipt.elapsed)},
+              {"replicas", list_of(receipt.replicas)}};
+  if (!receipt.warning.empty()) out["warning"] = receipt.warning;
+  return out;
 }
 
 Json json_of(const Record& record) {

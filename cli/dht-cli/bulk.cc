@@ -75,6 +75,13 @@ void Bulk::fail(const std::string& what, const Json& answer) {
              printable(answer.at("error").at("detail").get<std::string>()));
 }
 
+void Bulk::warn(const Json& answer) {
+  if (warned_ || !answer.contains("warning")) return;
+  warned_ = true;
+  line_.clear();
+  write_warning(command_, answer);
+}
+
 void Bulk::give_up(const std::string& why, int code) {
   if (std::exchange(given_up_, true)) return;
   code_ = code;

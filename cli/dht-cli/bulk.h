@@ -27,6 +27,8 @@ class Bulk {
   void skip() { ++skipped_; }
   // One failed, and is told of. `answer` is {"error": …}.
   void fail(const std::string& what, const Json& answer);
+  // One went well. What is to be warned of is told once, since it is true of the others as well.
+  void warn(const Json& answer);
   // All fails.
   void give_up(const std::string& why, int code);
   // Whether it is to end early, and is no success.
@@ -60,6 +62,7 @@ class Bulk {
   std::size_t failed_ = 0;
   int code_ = 0;
   bool given_up_ = false;
+  bool warned_ = false;
 };
 
 }  // namespace kadmos::cli

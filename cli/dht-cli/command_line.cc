@@ -36,6 +36,8 @@ Exit codes: 0 done, 1 error, 2 wrong usage or input, 3 not found, 4 timeout or t
 
 constexpr const char* kIfSeqHelp =
     "Only if no version is newer than this sequence; 0: only if there is none";
+constexpr const char* kAcceptSmallHelp =
+    "Be content with however few of the nodes known in the last day can be reached";
 constexpr const char* kValueHelp =
     "the bytes themselves, - to read them from stdin, or @FILE; write -- before one that begins "
     "with a dash";
@@ -88,6 +90,7 @@ struct Raw {
   std::string keys;
   std::string output;
   std::uint64_t jobs = 16;
+  bool accept_small = false;
 };
 
 using Make = std::function<Command(const Raw&)>;
@@ -216,7 +219,8 @@ Examples:
         ->check(CLI::PositiveNumber)
         ->type_name("N");
 
-    CLI::App* set = add(app_, "set", "Publish a value under a name", R"(
+    CLI::App* set = add(
+        app_, "set", "Publish a value under a name", R"(
 Only the owner can change or delete it. Succeeds once enough replicas made it durable.
 
 Examples:
@@ -225,14 +229,15 @@ Examples:
   tar c notes | dht-cli set notes -
   dht-cli set counter 8 --if-seq 7      nothing if somebody set it since
 )",
-                        [](const Raw& raw) -> Command {
-                          check_name(raw.name);
-                          return SetCommand{raw.name, raw.value, ttl_of(raw), raw.if_sequence};
-                        });
+        [](const Raw& raw) -> Command {
+          check_name(raw.name);
+          return SetCommand{raw.name, raw.value, ttl_of(raw), raw.if_sequence, raw.accept_small};
+        });
     set->add_option("NAME", raw_.name, "the name, any bytes")->required();
     set->add_option("VALUE", raw_.value, kValueHelp)->required();
     set->add_option("--ttl", raw_.ttl, "How long it lives")->type_name("TIME");
     set->add_option("--if-seq", raw_.if_sequence, kIfSeqHelp)->type_name("SEQ");
+    add_accept_small(set);
 
     CLI::App* put = add(app_, "put", "Publish bytes under their hash", R"(
 Prints the key. Nobody can change what a key leads to.
@@ -241,10 +246,11 @@ Examples:
   dht-cli get $(dht-cli put @photo.jpg) > copy.jpg
 )",
                         [](const Raw& raw) -> Command {
-                          return PutCommand{raw.value, ttl_of(raw)};
+                          return PutCommand{raw.value, ttl_of(raw), raw.accept_small};
                         });
     put->add_option("VALUE", raw_.value, kValueHelp)->required();
     put->add_option("--ttl", raw_.ttl, "How long it lives")->type_name("TIME");
+    add_accept_small(put);
 
     CLI::App* del = add(app_, "del", "Delete a name", R"(
 Replaces the value by a signed note that it is gone.
@@ -254,10 +260,11 @@ Examples:
 )",
                         [](const Raw& raw) -> Command {
                           check_name(raw.name);
-                          return DelCommand{raw.name, raw.if_sequence};
+                          return DelCommand{raw.name, raw.if_sequence, raw.accept_small};
                         });
     del->add_option("NAME", raw_.name, "the name")->required();
     del->add_option("--if-seq", raw_.if_sequence, kIfSeqHelp)->type_name("SEQ");
+    add_accept_small(del);
   }
 
   void add_audit() {
@@ -303,7 +310,7 @@ Examples:
               "it is the daemon that announces what it has, and does so anew while it runs: "
               "without --bootstrap");
         }
-        return ProvideCommand{raw.name, withdraw};
+        return ProvideCommand{raw.name, withdraw, raw.accept_small};
       };
     };
     CLI::App* provide = add(app_, "provide", "Announce that the daemon has something", R"(
@@ -314,9 +321,11 @@ Examples:
 )",
                             provides(false));
     provide->add_option("KEY", raw_.name, "the key of 128 digits")->required();
+    add_accept_small(provide);
     CLI::App* unprovide =
         add(app_, "unprovide", "Take such an announcement back", "", provides(true));
     unprovide->add_option("KEY", raw_.name, "the key of 128 digits")->required();
+    add_accept_small(unprovide);
     CLI::App* find = add(app_, "find-providers", "Find the nodes that announced a key", R"(
 Prints a line a node: its public key, and where it can be reached if it said so.
 
@@ -333,6 +342,10 @@ Examples:
         ->capture_default_str()
         ->check(CLI::NonNegativeNumber)
         ->type_name("N");
+  }
+
+  void add_accept_small(CLI::App* command) {
+    command->add_flag("--accept-small", raw_.accept_small, kAcceptSmallHelp);
   }
 
   void add_jobs(CLI::App* command) {
@@ -372,13 +385,15 @@ Examples:
   dht-cli --json import records.ndjson > receipts.ndjson
 )",
         [](const Raw& raw) -> Command {
-          return ImportCommand{raw.file.empty() ? "-" : raw.file, raw.done, raw.jobs, raw.force};
+          return ImportCommand{raw.file.empty() ? "-" : raw.file, raw.done, raw.jobs, raw.force,
+                               raw.accept_small};
         });
     import->add_option("FILE", raw_.file, "the file, or - for stdin, which is the default");
     import->add_option("--done", raw_.done, "Note what is stored, and leave out what was")
         ->type_name("FILE");
     import->add_flag("--force", raw_.force, "Set what is older than what is known, or has expired");
     add_jobs(import);
+    add_accept_small(import);
   }
 
   void add_export() {

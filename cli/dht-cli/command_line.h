@@ -48,18 +48,22 @@ struct SetCommand {
   std::string value;  // as written: "-" and "@FILE" are to be read
   std::optional<std::chrono::milliseconds> ttl;
   std::optional<std::uint64_t> if_sequence;
+  bool accept_small = false;  // though most nodes known lately are out of reach
 };
 struct PutCommand {
   std::string value;
   std::optional<std::chrono::milliseconds> ttl;
+  bool accept_small = false;
 };
 struct DelCommand {
   std::string name;
   std::optional<std::uint64_t> if_sequence;
+  bool accept_small = false;
 };
 struct ProvideCommand {
   std::string key;
   bool withdraw = false;
+  bool accept_small = false;
 };
 struct FindProvidersCommand {
   std::string key;
@@ -70,6 +74,7 @@ struct ImportCommand {
   std::string done;  // where finished lines are noted; empty: nowhere
   std::uint64_t jobs = 0;
   bool force = false;  // whatever is known, and whatever has expired
+  bool accept_small = false;
 };
 struct ExportCommand {
   std::vector<std::string> what;  // each as in GetCommand; empty: what the node published itself

@@ -175,6 +175,7 @@ class Import {
                           {"entries", std::exchange(entries_, Json())},
                           {"timeout_ms", static_cast<std::uint64_t>(timeout.count())},
                           {"at_once", command_.jobs},
+                          {"accept_small", command_.accept_small},
                           {"replicas", globals_.json}};
     std::size_t unreachable = 0;
     bulk_.follow(
@@ -205,6 +206,7 @@ class Import {
       return show(line, answer);
     }
     bulk_.done();
+    bulk_.warn(answer);
     ++(line.named ? set_ : put_);
     return show(line, answer);
   }

@@ -105,6 +105,12 @@ int usage(std::string_view message) {
   return kUsage;
 }
 
+void write_warning(std::string_view what, const Json& receipt) {
+  const std::string warning = text_in(receipt, "warning");
+  if (warning.empty()) return;
+  fmt::print(stderr, "dht-cli: {}: {}\n", printable(what), printable(warning));
+}
+
 int exit_code_of(const Json& answer) {
   return exit_code_named(text_in(answer.at("error"), "code"));
 }
@@ -120,6 +126,7 @@ std::optional<int> conclude(const Globals& globals, const Json& answer, std::str
                advice(name));
     code = exit_code_named(name);
   }
+  if (!failed) write_warning(what, answer.contains("receipt") ? answer.at("receipt") : answer);
   if (globals.verbose) write_outcomes(answer);
   if (failed || globals.json) return code;
   return std::nullopt;

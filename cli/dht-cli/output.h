@@ -29,10 +29,13 @@ int exit_code_of(const Json& answer);
 // One line on stderr; gives the exit code of a command so wrong.
 int usage(std::string_view message);
 
-// Handles what all answers share: the whole answer as JSON if that was asked for, an error as a
-// line on stderr, and what each node did with -v. Gives the exit code if the command is done with
-// that, and nothing if it should show the answer itself. `what` names the command in errors: "get
-// x".
+// What a receipt warns of, if anything, as a line on stderr. `what` as for conclude().
+void write_warning(std::string_view what, const Json& receipt);
+
+// Handles what all answers share: the whole answer as JSON if that was asked for, an error or a
+// warning as a line on stderr, and what each node did with -v. Gives the exit code if the command
+// is done with that, and nothing if it should show the answer itself. `what` names the command in
+// errors: "get x".
 std::optional<int> conclude(const Globals& globals, const Json& answer, std::string_view what);
 
 // "3 of 3 replicas have it durably (2 needed), 1 hop, 0.9 ms"

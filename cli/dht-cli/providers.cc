@@ -10,7 +10,9 @@ namespace kadmos::cli {
 int run(Session& session, const ProvideCommand& command) {
   const Globals& globals = session.globals();
   const char* op = command.withdraw ? "unprovide" : "provide";
-  const Json answer = session.call({{"op", op}, {"key", command.key}});
+  Json request = {{"op", op}, {"key", command.key}};
+  if (command.accept_small) request["accept_small"] = true;
+  const Json answer = session.call(std::move(request));
   if (const auto done = conclude(globals, answer, op)) return *done;
   if (!globals.quiet) {
     write_line(

@@ -52,6 +52,7 @@ int run(Session& session, const SetCommand& command) {
       {"op", "set"}, {"name", binary(view_of(command.name))}, {"value", binary(*value)}};
   if (command.ttl) request["ttl_ms"] = static_cast<std::uint64_t>(command.ttl->count());
   if (command.if_sequence) request["if_seq"] = *command.if_sequence;
+  if (command.accept_small) request["accept_small"] = true;
   const Json answer = session.call(std::move(request));
   if (const auto done = conclude(globals, answer, what)) return *done;
   if (!globals.quiet) {
@@ -67,6 +68,7 @@ int run(Session& session, const PutCommand& command) {
   if (!value) return value_error(globals, value.error(), "put");
   Json request = {{"op", "put"}, {"value", binary(*value)}};
   if (command.ttl) request["ttl_ms"] = static_cast<std::uint64_t>(command.ttl->count());
+  if (command.accept_small) request["accept_small"] = true;
   const Json answer = session.call(std::move(request));
   if (const auto done = conclude(globals, answer, "put")) return *done;
   if (!globals.quiet) fmt::print(stderr, "put: {}\n", receipt_line(answer));
@@ -79,6 +81,7 @@ int run(Session& session, const DelCommand& command) {
   if (!can_sign(globals, "del")) return kUsage;
   Json request = {{"op", "del"}, {"name", binary(view_of(command.name))}};
   if (command.if_sequence) request["if_seq"] = *command.if_sequence;
+  if (command.accept_small) request["accept_small"] = true;
   const Json answer = session.call(std::move(request));
   if (const auto done = conclude(globals, answer, "del " + command.name)) return *done;
   if (!globals.quiet) {
