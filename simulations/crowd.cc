@@ -72,6 +72,7 @@ void Crowd::note(NodeIndex i, bool up) {
   if (place_.size() <= i) {
     place_.resize(i + std::size_t{1});
     lives_.resize(i + std::size_t{1});
+    ended_.resize(i + std::size_t{1});
   }
   if (up) {
     check(place_[i] == 0);
@@ -81,6 +82,7 @@ void Crowd::note(NodeIndex i, bool up) {
     if (!hidden_.contains(i)) population_.add(world_.node(i).id(), i);
     return;
   }
+  ended_[i] = world_.now();
   const std::uint32_t place = std::exchange(place_[i], 0);
   check(place != 0);
   population_.remove(world_.node(i).id());

@@ -37,6 +37,10 @@ class Crowd {
 
   std::size_t size() const { return up_.size(); }
   bool is_up(NodeIndex i) const { return i < place_.size() && place_[i] != 0; }
+  // Whether it has run at any time since then.
+  bool ran_since(NodeIndex i, TimePoint when) const {
+    return world_.running(i) || (i < ended_.size() && ended_[i] >= when);
+  }
   // How often it has started.
   std::uint32_t lives(NodeIndex i) const { return lives_[i]; }
   const std::vector<NodeIndex>& up() const { return up_; }
@@ -69,6 +73,7 @@ class Crowd {
   std::vector<NodeIndex> up_;         // in no order that matters
   std::vector<std::uint32_t> place_;  // of each node in up_, plus one; 0: not up
   std::vector<std::uint32_t> lives_;
+  std::vector<TimePoint> ended_;  // for the last time
   std::vector<std::optional<Future<void>>> joining_;
   std::set<NodeIndex> hidden_;  // behind a NAT: they ask, but nobody can ask them
   std::uint64_t joins_failed_ = 0;

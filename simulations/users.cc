@@ -1,6 +1,7 @@
 #include "simulations/users.h"
 
 #include <algorithm>
+#include <set>
 
 #include "ops/quorum.h"
 #include "simulations/random_times.h"
@@ -253,6 +254,16 @@ void Users::on_set(OperationId id, const Result<Receipt>& result) {
     violate_("receipts are honest", text(op) + " succeeded with " +
                                         std::to_string(result->durable) + " durable replicas of " +
                                         std::to_string(result->quorum));
+  }
+  // One that ended since its disk had the record may come back with it; one that did not run at all
+  // while the set did cannot have said so.
+  std::set<NodeIndex> living(version.replicas.begin(), version.replicas.end());
+  std::erase_if(living, [&](NodeIndex i) { return !crowd_.ran_since(i, op.started); });
+  if (living.size() < static_cast<std::size_t>(result->durable)) {
+    violate_("acknowledged sets rest on living nodes",
+             text(op) + " succeeded with " + std::to_string(result->durable) +
+                 " durable replicas, of which " + std::to_string(living.size()) +
+                 " are different nodes that ran");
   }
   for (const NodeIndex i : version.replicas) {
     if (!crowd_.is_up(i)) continue;  // it may have lost its disk since
