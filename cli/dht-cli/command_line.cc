@@ -358,8 +358,7 @@ Examples:
   }
 
   void add_import() {
-    CLI::App* import = add(
-        app_, "import", "Publish many records from a file", R"(
+    CLI::App* import = add(app_, "import", "Publish many records from a file", R"(
 Reads one JSON object a line. One with a name is set, one without is put:
   {"name": "greeting", "value": "hello"}
   {"name": "logo", "value_base64": "iVBORw0KGgo=", "ttl": "2d"}
@@ -384,10 +383,10 @@ Examples:
   jq -c '.[] | {name: .id, value: tojson}' all.json | dht-cli import -
   dht-cli --json import records.ndjson > receipts.ndjson
 )",
-        [](const Raw& raw) -> Command {
-          return ImportCommand{raw.file.empty() ? "-" : raw.file, raw.done, raw.jobs, raw.force,
-                               raw.accept_small};
-        });
+                           [](const Raw& raw) -> Command {
+                             return ImportCommand{raw.file.empty() ? "-" : raw.file, raw.done,
+                                                  raw.jobs, raw.force, raw.accept_small};
+                           });
     import->add_option("FILE", raw_.file, "the file, or - for stdin, which is the default");
     import->add_option("--done", raw_.done, "Note what is stored, and leave out what was")
         ->type_name("FILE");
