@@ -62,7 +62,9 @@ struct Config {
   int k = 20;              // replicas, bucket size, contacts in a reply
   int alpha = 3;           // lookups ask this many at once,
   int closing_alpha = 20;  // and in the closing phase this many
-  bool client = false;  // take part without serving: never enters others' tables, holds no replicas
+  // Take part without serving: it never enters others' tables and holds no replicas. A node whose
+  // transport has no listener is a client whether this says so or not.
+  bool client = false;
 
   // What to tell peers about how to reach us. Empty: what the transport listens on; an unspecified
   // address is replaced by the one the peer sees.

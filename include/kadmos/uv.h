@@ -1,7 +1,8 @@
 // The real world: an event loop over libuv, and nodes that live on it.
 //
 //   UvLoop loop;
-//   auto node = make_node(loop, Identity::from_seed(random_seed()), {}, {});
+//   const TransportOptions here{.listen = Endpoint::v4(0, 0, 0, 0, 4280)};
+//   auto node = make_node(loop, Identity::from_seed(random_seed()), {}, here);
 //   auto receipt = loop.run_until((*node)->put(view_of("hello")));
 //
 // There is no global loop; any number may exist, each used by one thread. Only post() and stop()
@@ -115,8 +116,8 @@ Result<std::unique_ptr<Storage>> make_lmdb_storage(
     std::function<void(const Error&)> on_broken = nullptr,
     const std::function<void(std::string_view)>& on_mended = nullptr);
 
-// A node on real sockets. Without a storage it keeps records in memory, until it ends. Errors:
-// address_in_use, io, invalid_argument.
+// A node on real sockets; a client if `options` name nothing to listen on. Without a storage it
+// keeps records in memory, until it ends. Errors: address_in_use, io, invalid_argument.
 Result<std::unique_ptr<Node>> make_node(UvLoop& loop, Identity identity, Config config,
                                         TransportOptions options,
                                         std::unique_ptr<Storage> storage = nullptr);

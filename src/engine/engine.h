@@ -90,8 +90,12 @@ class Engine {
   Record announce(Now now, const Key& key, bool withdrawn);
   // The own record of `key` that lapsed, signed anew. Errors: not_found, those of the storage.
   Result<PublishRequest> renewal(Now now, const Key& key);
-  // How others reach this node, once the transport knows.
-  void set_endpoints(const Endpoints& endpoints) { endpoints_ = endpoints; }
+  // How others reach this node, once the transport knows. If they cannot, it is a client, whatever
+  // its config says.
+  void set_endpoints(const Endpoints& endpoints) {
+    endpoints_ = endpoints;
+    config_.client = endpoints.empty();
+  }
 
   // ---- outputs; any input can change them
   std::optional<Outgoing> poll_outgoing();

@@ -211,9 +211,10 @@ class Node::Impl final : public TransportListener {
 
   Config const& config() const { return engine_.config(); }
   Now now() const { return seams_.clock->now(); }
+  // The transport decides whether this is a client: it has no listener then.
   Endpoints endpoints() const {
-    if (config().client) return {};
-    return config().advertise.empty() ? seams_.transport->listening() : config().advertise;
+    const Endpoints listening = seams_.transport->listening();
+    return listening.empty() || config().advertise.empty() ? listening : config().advertise;
   }
 
   Identity identity_;

@@ -12,7 +12,8 @@ namespace {
 
 struct Asking {
   Asking() {
-    auto made = make_node(loop, Identity::from_seed(random_seed()), {}, {});
+    const TransportOptions loopback{.listen = Endpoint::v4(127, 0, 0, 1, 0)};
+    auto made = make_node(loop, Identity::from_seed(random_seed()), {}, loopback);
     REQUIRE(made.ok());
     node = *std::move(made);
   }
