@@ -60,7 +60,7 @@ void Crowd::end(NodeIndex i, bool wipe) {
   bytes_gone_ += world_.node(i).stats().bytes_sent;
   note(i, false);
   world_.crash(i);
-  if (wipe) world_.disk(i).wipe();
+  if (wipe) world_.wipe(i);
 }
 
 void Crowd::start(NodeIndex i) {

@@ -9,6 +9,10 @@ namespace kadmos::sim {
 
 namespace {
 
+// How many acquaintances of a node that ended come back with it, in multiples of k: enough to count
+// that many nodes, and few enough to keep of thousands of nodes that never come back.
+constexpr std::size_t kKnownInK = 2;
+
 // One number from the seed for one purpose of one node.
 std::uint64_t derive(std::uint64_t seed, std::uint64_t purpose, std::uint64_t index) {
   return Prng(Prng(seed ^ (purpose << 56)).next() + index).next();
@@ -131,13 +135,24 @@ void World::crash(NodeIndex i) {
   machine.held.clear();
   machine.paused = false;
   if (std::exchange(machine.asleep, std::nullopt)) network_.cut(i, false);
+  machine.known = machine.node->acquaintances();
+  const std::size_t most = kKnownInK * static_cast<std::size_t>(machine.config.k);
+  if (machine.known.size() > most) machine.known.resize(most);
+  machine.known.shrink_to_fit();
   const auto dead = std::move(machine.node);
 }
 
 void World::restart(NodeIndex i, bool with_disk) {
   check(machines_[i]->node == nullptr && machines_[i]->transport == nullptr);
-  if (!with_disk) machines_[i]->disk.wipe();
+  if (!with_disk) wipe(i);
   boot(i, identity(i));
+  Machine& machine = *machines_[i];
+  machine.node->add_acquaintances(std::exchange(machine.known, {}));
+}
+
+void World::wipe(NodeIndex i) {
+  machines_[i]->disk.wipe();
+  machines_[i]->known.clear();
 }
 
 void World::pause(NodeIndex i) { machines_[i]->paused = true; }

@@ -85,6 +85,8 @@ class World {
   void crash(NodeIndex i);
   // A crashed node starts again, with its disk or with an empty one. It has not joined.
   void restart(NodeIndex i, bool with_disk = true);
+  // What a node that does not run has on its disk is gone.
+  void wipe(NodeIndex i);
   // SIGSTOP and SIGCONT: its connections stay, and what comes in the meantime waits for it.
   void pause(NodeIndex i);
   void resume(NodeIndex i);
@@ -148,6 +150,7 @@ class World {
     VirtualClock* clock = nullptr;         // the node's, while it runs
     std::unique_ptr<Transport> transport;  // of a raw peer
     std::unique_ptr<Node> node;
+    std::vector<Acquaintance> known;  // on its disk, as a daemon keeps them
     bool paused = false;
     bool cloned = false;
     std::list<Event> held;            // came while paused

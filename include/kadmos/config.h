@@ -14,7 +14,8 @@
 namespace kadmos {
 
 // Beyond a bound a peer gets `busy` or a closed connection, and a counter of Stats goes up. What
-// only this node's own searches can fill (shortlist, penalties) forgets its least useful entry.
+// only this node's own searches can fill (shortlist, penalties, acquaintances) forgets its least
+// useful entry.
 struct Limits {
   // Wire.
   std::size_t frame_bytes = 128 * 1024;  // payload of one frame
@@ -40,6 +41,9 @@ struct Limits {
   std::size_t probes = 64;              // dial-backs to inbound peers, at once
   std::size_t penalties = 4096;         // peers held to be silent or wrong, remembered
   std::size_t clock_voices = 16;        // peers heard of this node's calendar; the oldest goes
+  // Nodes known lately that are not in the table. With fewer than k a node could not tell how many
+  // there were; more only cost memory.
+  std::size_t acquaintances = 128;
 
   // Storage.
   std::size_t records = 1'000'000;

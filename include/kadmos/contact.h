@@ -9,6 +9,7 @@
 
 #include "kadmos/endpoint.h"
 #include "kadmos/identity.h"
+#include "kadmos/time.h"
 
 namespace kadmos {
 
@@ -59,6 +60,13 @@ struct Bootstrap {
 
 // A connection of one transport; never used again for another. 0: none in particular.
 using ConnectionId = std::uint64_t;
+// A node that another one knows from experience: it dialled these endpoints, and the key was proved
+// there. `proved`: when for the last time, by the calendar.
+struct Acquaintance {
+  Contact contact;
+  WallTime proved{};
+  friend auto operator<=>(const Acquaintance&, const Acquaintance&) = default;
+};
 
 // A peer whose possession of `contact.key` the transport has proved.
 struct Peer {

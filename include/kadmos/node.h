@@ -125,6 +125,11 @@ class Node {
   Future<Closest> join();
   // One more way in, used whenever the table is empty.
   void add_bootstrap(const Bootstrap& bootstrap);
+  // The nodes it proved lately: those of the table, nearest first, then those it lost, the last
+  // first. A program that keeps them gives them to its next run, which then has as many ways in and
+  // knows how many nodes there were (Receipt::known).
+  std::vector<Acquaintance> acquaintances() const;
+  void add_acquaintances(const std::vector<Acquaintance>& known);
 
   // Signs `value` under `name` with the next sequence and stores it on the closest nodes. Ok means
   // at least Receipt::quorum replicas made it durable. The node republishes it while it runs.

@@ -44,6 +44,7 @@ namespace kadmos {
   X(notices_dropped, "notices beyond 20 of one kind a minute, dropped")            \
   X(bootstraps, "attempts to enter the network")                                   \
   X(table_size, "contacts in the routing table (gauge)")                           \
+  X(nodes_known, "nodes known by own experience in the last day (gauge)")          \
   X(records_held, "records held (gauge)")                                          \
   X(bytes_held, "bytes of records held (gauge)")                                   \
   X(watches_held, "keys that peers watch here (gauge)")                            \

@@ -119,7 +119,7 @@ void Engine::on_reached_contact(Now now, const ContactHold& contact,
   if (seen == RoutingTable::Seen::group_full) ++stats_.group_full;
   if (seen == RoutingTable::Seen::added) sync_plan_.on_newcomer(now.at, contact);
   // Where it was before it was lost is no way in any more.
-  former_.remove_if([&](const Contact& one) { return one.key == contact->key; });
+  if (seen != RoutingTable::Seen::updated) acquaintances_.remove(contact->key);
 }
 
 // ---- Who was lost
@@ -139,9 +139,7 @@ void Engine::on_dead(Now now, const ContactHold& peer) {
   }
   ++stats_.contacts_evicted;
   upkeep_.on_dead(now.at);
-  former_.remove_if([&](const Contact& one) { return one.key == contact->key; });
-  former_.push_back(*contact);
-  if (former_.size() > 2 * static_cast<std::size_t>(config_.k)) former_.pop_front();
+  acquaintances_.add(now.wall, contact);
   has_way_in_ = true;
   if (table_.empty()) {
     notice(now, Notice::Level::warning, "table_empty",

@@ -40,12 +40,13 @@ Engine::Engine(const Identity& identity, Config config, Storage& storage, Contac
               .per_group = config_.limits.table_per_group,
               .refresh_interval = config_.refresh_interval},
              book),
+      acquaintances_(config_.limits.acquaintances),
       suspects_(config_.penalty, config_.limits.penalties),
       undialable_(config_.penalty, config_.limits.penalties),
       broken_(config_.penalty, config_.limits.penalties),
       store_(config_, identity.id(), storage, stats_),
-      env_{config_, identity_, endpoints_, has_way_in_, book_,
-           table_,  suspects_, store_,     stats_,      prng_},
+      env_{config_,        identity_, endpoints_, has_way_in_, book_, table_,
+           acquaintances_, suspects_, store_,     stats_,      prng_},
       upkeep_(config_, identity.id(), table_, store_, has_way_in_, prng_),
       sync_plan_(config_, table_, store_, stats_, prng_),
       rpcs_(prng_.next() >> 16),
@@ -212,6 +213,7 @@ void Engine::look_at_the_clock(Now now) {
     upkeep_.on_stood_still(now.at);
     clock_voices_.forget(now.at);
   }
+  if (first) acquaintances_.begin(now.wall);
   last_look_ = now;
 }
 
@@ -256,6 +258,17 @@ void Engine::add_bootstrap(const Bootstrap& where) {
   find_due();
 }
 
+void Engine::add_acquaintance(Now now, const Acquaintance& one) {
+  look_at_the_clock(now);
+  if (one.contact.key == identity_.public_key() || one.contact.endpoints.empty()) return;
+  if (table_.find(id_of(one.contact.key))) return;
+  const WallTime proved = std::min(one.proved, now.wall);
+  acquaintances_.begin(proved);
+  acquaintances_.add(proved, ContactHold(book_, one.contact));
+  has_way_in_ = true;
+  find_due();
+}
+
 // The time serves as the sequence, so that nothing need be read from the network first.
 Record Engine::announce(Now now, const Key& key, bool withdrawn) {
   Record record = announcing({key, withdrawn, withdrawn ? Endpoints() : endpoints_});
@@ -283,6 +296,7 @@ std::optional<Event> Engine::poll_event() { return events_.pop(); }
 Stats Engine::stats() const {
   Stats out = stats_;
   out.table_size = table_.size();
+  out.nodes_known = static_cast<std::uint64_t>(env_.known(last_look_.wall));
   out.records_held = store_.usage().records;
   out.bytes_held = store_.usage().bytes;
   if (watches_) out.watches_held = watches_->peers.size();
@@ -409,8 +423,8 @@ void Engine::finish(Now now, OpId id, OpResult result) {
 std::vector<Bootstrap> Engine::ways_in() {
   std::vector<Bootstrap> out = config_.bootstrap;
   out.insert(out.end(), bootstrap_.begin(), bootstrap_.end());
-  for (const Contact& contact : former_) {
-    out.push_back(Bootstrap{contact.endpoints.front(), contact.key});
+  for (const auto& [proved, contact] : acquaintances_.entries()) {
+    for (const Endpoint& where : contact->endpoints) out.push_back({where, contact->key});
   }
   for (std::size_t i = out.size(); i > 1; --i) std::swap(out[i - 1], out[prng_.below(i)]);
   return out;
@@ -421,10 +435,9 @@ std::vector<Bootstrap> Engine::ways_in() {
 // good by then; so they find together again.
 std::unique_ptr<Operation> Engine::meeting() {
   std::vector<Bootstrap> ways = ways_in();
-  if (!former_.empty()) {
-    const auto lost =
-        std::next(former_.begin(), static_cast<std::ptrdiff_t>(prng_.below(former_.size())));
-    ways.insert(ways.begin(), Bootstrap{lost->endpoints.front(), lost->key});
+  if (const auto& lost = acquaintances_.entries(); !lost.empty()) {
+    const Contact& one = *lost[prng_.below(lost.size())].contact;
+    ways.insert(ways.begin(), Bootstrap{one.endpoints.front(), one.key});
   }
   ways.resize(std::min(ways.size(), static_cast<std::size_t>(config_.alpha)));
   return make_operation(env_, JoinRequest{std::move(ways)});

@@ -85,6 +85,8 @@ class Engine {
   void on_committed(Now now, CommitId commit, const Result<void>& result);
   void on_timeout(Now now);  // a spurious call does nothing
   void add_bootstrap(const Bootstrap& where);
+  // Whom an earlier run proved: a way in, and counted among the nodes known.
+  void add_acquaintance(Now now, const Acquaintance& one);
   // What this node would say now of its having `key`, signed; for a PublishRequest. Each comes
   // after all before, so that the last one counts.
   Record announce(Now now, const Key& key, bool withdrawn);
@@ -111,6 +113,7 @@ class Engine {
   bool owes(const PublicKey& peer) const { return unanswered_of_.contains(peer); }
   const RoutingTable& table() const { return table_; }
   const Contact& contact(ContactRef ref) const { return book_.contact(ref); }
+  const Acquaintances& acquaintances() const { return acquaintances_; }
   Stats stats() const;
   Result<std::optional<StoredRecord>> held(Now now, const Key& key) const {
     return store_.find(now, key);
@@ -249,6 +252,7 @@ class Engine {
   Prng prng_;
   Stats stats_;
   RoutingTable table_;
+  Acquaintances acquaintances_;
   Suspects suspects_;
   // Keys that were dialled back in vain lately, with the endpoint: not tried again for a while.
   Suspects undialable_;
@@ -273,7 +277,6 @@ class Engine {
   Now last_look_{};                // at the clocks
   ClockVoices clock_voices_;
   TimePoint next_clock_notice_{};  // not before
-  std::list<Contact> former_;      // contacts lost lately: ways back in
   RecycledMultimap<CommitId, Unanswered> unanswered_;
   RecycledMap<PublicKey, std::size_t> unanswered_of_;
   RecycledMultimap<CommitId, OpId> awaited_;  // by operations

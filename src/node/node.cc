@@ -336,8 +336,10 @@ std::optional<Error> contradiction(const Config& config) {
     return invalid("k must be between 1 and " + std::to_string(config.limits.contacts_per_reply));
   }
   if (config.limits.penalties < 1 || config.limits.table_per_group < 1 ||
-      config.limits.shortlist < static_cast<std::size_t>(config.k)) {
-    return invalid("penalties and table_per_group must be at least 1, shortlist at least k");
+      config.limits.shortlist < static_cast<std::size_t>(config.k) ||
+      config.limits.acquaintances < static_cast<std::size_t>(config.k)) {
+    return invalid(
+        "penalties and table_per_group must be at least 1, shortlist and acquaintances at least k");
   }
   if (config.slow_floor > config.slow_cap) return invalid("slow_floor is above slow_cap");
   if (config.ttl > config.ttl_max) return invalid("ttl is above ttl_max");
@@ -367,6 +369,20 @@ Future<Closest> Node::join() { return impl_->launch<Closest>(JoinRequest{}, std:
 
 void Node::add_bootstrap(const Bootstrap& bootstrap) {
   impl_->engine_.add_bootstrap(bootstrap);
+  impl_->pump();
+}
+
+std::vector<Acquaintance> Node::acquaintances() const {
+  std::vector<Acquaintance> out;
+  for (Contact& contact : contacts()) out.push_back({std::move(contact), impl_->now().wall});
+  const auto& lost = impl_->engine_.acquaintances().entries();
+  for (auto one = lost.rbegin(); one != lost.rend(); ++one) {
+    out.push_back({*one->contact, one->proved});
+  }
+  return out;
+}
+void Node::add_acquaintances(const std::vector<Acquaintance>& known) {
+  for (const Acquaintance& one : known) impl_->engine_.add_acquaintance(impl_->now(), one);
   impl_->pump();
 }
 

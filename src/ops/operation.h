@@ -17,6 +17,7 @@
 #include "kadmos/config.h"
 #include "kadmos/results.h"
 #include "kadmos/seams.h"
+#include "routing/acquaintances.h"
 #include "routing/routing_table.h"
 #include "routing/suspects.h"
 #include "store/record_store.h"
@@ -32,12 +33,19 @@ struct OpEnv {
   const bool& has_way_in;      // it knows of a network; without one it is a network of one
   ContactBook& book;
   RoutingTable& table;
+  const Acquaintances& acquaintances;
   Suspects& suspects;
   RecordStore& store;
   Stats& stats;
   Prng& prng;
 
   Contact self() const { return {identity.public_key(), endpoints}; }
+  // The distinct nodes proved in the last day, this one among them if it can be a replica: as the
+  // target of a set counts them.
+  int known(WallTime now) const {
+    const std::size_t others = table.size() + acquaintances.count(now);
+    return static_cast<int>(others) + (config.client ? 0 : 1);
+  }
 };
 
 // A request for one peer.
