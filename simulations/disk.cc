@@ -95,7 +95,10 @@ void Disk::deliver(const Event& event) {
   Commit commit = std::move(pending_.front().commit);
   pending_.pop_front();
   ++finished_;
-  const auto grows = [](const Write& write) { return write.record.has_value(); };
+  // As on a real disk, floors take the room of what they replace.
+  const auto grows = [](const Write& write) {
+    return write.record && write.record->record.type != RecordType::floor;
+  };
   if (full_ && std::ranges::any_of(commit.writes, grows)) {
     listener_(commit.id, Error(Errc::busy, "the virtual disk is full"));
     return;

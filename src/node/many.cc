@@ -216,8 +216,12 @@ class SetAgain {
       if (same && (entry_.ttl || node_.owns(key_))) {
         return Future<Receipt>::resolved(there_already(key_, *std::move(found)));
       }
-      if (!same && known.sequence >= sequence) return Future<Receipt>::resolved(outdated(known));
+      if (!same && known.sequence >= sequence) {
+        return outdated("another value is known", known.sequence);
+      }
       if (same) expected = std::max(expected, known.sequence);
+    } else if (const auto deleted = deletion(found.error()); deleted >= sequence) {
+      return outdated("it was deleted", deleted);
     }
     auto first = set(expected, found ? found->asked : found.error().asked);
     if (expected >= sequence) return first;
@@ -229,11 +233,19 @@ class SetAgain {
     });
   }
 
-  static Error outdated(const Record& known) {
-    const char* what = known.type == RecordType::tombstone
-                           ? "it was deleted with sequence "
-                           : "another value is known with sequence ";
-    return {Errc::conflict, what + std::to_string(known.sequence)};
+  static Future<Receipt> outdated(const char* why, std::uint64_t by) {
+    return Future<Receipt>::resolved(
+        Error(Errc::conflict, std::string(why) + " with sequence " + std::to_string(by)));
+  }
+
+  // The sequence of the tombstone that was found; 0 if none was.
+  std::uint64_t deletion(const Error& not_found) const {
+    const auto held = node_.held(key_);
+    std::uint64_t out = held && *held ? (*held)->sequence : 0;
+    for (const Asked& one : not_found.asked) {
+      if (one.outcome == Outcome::found) out = std::max(out, one.sequence);
+    }
+    return out;
   }
 
   Future<Receipt> set(std::uint64_t expected, const std::vector<Asked>& met) const {

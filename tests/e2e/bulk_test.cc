@@ -310,7 +310,8 @@ TEST_CASE("an import of an older export undoes nothing unless it is forced to") 
   REQUIRE(answers.size() == 4);
   std::multiset<std::string> not_set;
   for (int i = 0; i < 3; ++i) {
-    not_set.insert(cli::parse_json(answers[static_cast<std::size_t>(i)])->at("not_set"));
+    not_set.insert(
+        cli::parse_json(answers[static_cast<std::size_t>(i)])->at("not_set").get<std::string>());
   }
   CHECK(not_set == std::multiset<std::string>{"newer", "newer", "unchanged"});
   CHECK(cli::parse_json(answers.back())->at("newer") == 2);
@@ -359,8 +360,8 @@ TEST_CASE("an import keeps lifetimes and leaves out what has expired") {
   CHECK_MESSAGE(ran.code == 0, ran.err);
   CHECK_MESSAGE(contains(ran.out, "3 set, 0 put, 0 failed, 0 skipped, 2 expired"), ran.out);
   const auto expires = [&](const std::string& name) {
-    return cli::parse_time(
-        net[1].cli({"--json", "get", name, "--owner", net[0].key()}).json().at("expires"));
+    const Ran got = net[1].cli({"--json", "get", name, "--owner", net[0].key()});
+    return cli::parse_time(got.json().at("expires").get<std::string>());
   };
   CHECK(net[0].cli({"get", "expired"}).code == 3);
   CHECK(*expires("soon") <= soon + std::chrono::seconds(1) + kPatience);
