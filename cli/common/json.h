@@ -32,6 +32,7 @@ Json json_of(const Contact& contact);
 Json json_of(const Asked& asked);
 Json json_of(const Record& record);
 Json json_of(const Receipt& receipt);
+Json json_of(const Record& record);
 Json json_of(const Found& found);
 Json json_of(const Audit& audit);
 Json json_of(const Update& update);

@@ -185,12 +185,14 @@ class Engine {
                       const wire::Body& reply);
   void hear_of_clock(Now now, const Peer& from, ClockVoices::Says says);
   void run_upkeep(Now now);
+  void settle(Now now);
+  void find_due();
+
+  // own records (own.cc)
   void republish(Now now, const Key& key);
   std::optional<PublishRequest> to_republish(Now now, const Key& key);
   PublishRequest sign_anew(Now now, const StoredRecord& held);
   bool forgotten(Now now, WallTime expired) const;
-  void settle(Now now);
-  void find_due();
 
   // comparing with neighbours (sync.cc)
   void run_sync(Now now);

@@ -26,8 +26,8 @@ void Upkeep::begin(TimePoint now) {
   next_meeting_ = now + prng_.jittered(kFirstMeeting);
   next_check_ = now + config_.refresh_interval;
   next_round_ = now + prng_.jittered(config_.refresh_interval);
-  republish_pause_ = std::min(kFirstRepublish, config_.republish_interval);
-  next_republish_ = now + prng_.jittered(republish_pause_);
+  renewal_pause_ = std::min(kFirstRepublish, config_.republish_interval);
+  next_republish_ = now + prng_.jittered(renewal_pause_);
 }
 
 void Upkeep::on_stood_still(TimePoint now) {
@@ -35,15 +35,13 @@ void Upkeep::on_stood_still(TimePoint now) {
   meeting_pause_ = kFirstMeeting;
   next_meeting_ = now;
   republish_.clear();
-  republish_pause_ = std::min(kFirstRepublish, config_.republish_interval);
-  next_republish_ = now + prng_.jittered(republish_pause_);
+  renewal_pause_ = std::min(kFirstRepublish, config_.republish_interval);
+  next_republish_ = now + prng_.jittered(renewal_pause_);
 }
 
 void Upkeep::on_republish_ended(TimePoint now, bool again) {
   --republishing_;
-  if (again) {
-    next_republish_ = std::min(next_republish_, now + prng_.jittered(republish_pause_));
-  }
+  if (again) next_renewal_ = std::min(next_renewal_, now + prng_.jittered(renewal_pause_));
 }
 
 void Upkeep::on_dead(TimePoint now) {
@@ -105,11 +103,13 @@ std::optional<Upkeep::Job> Upkeep::poll_search(TimePoint now) {
 
 std::optional<Key> Upkeep::poll_republish(TimePoint now) {
   if (republish_.empty()) {
-    if (next_republish_ > now) return std::nullopt;
-    const auto keys = store_.own_keys();
+    const bool all = next_republish_ <= now;
+    if (!all && next_renewal_ > now) return std::nullopt;
+    const auto keys = all ? store_.own_keys() : store_.own_keys(Own::lapsed);
     republish_.assign(keys.begin(), keys.end());
-    next_republish_ = now + prng_.jittered(config_.republish_interval);
-    republish_pause_ = std::min(2 * republish_pause_, config_.republish_interval);
+    if (all) next_republish_ = now + prng_.jittered(config_.republish_interval);
+    next_renewal_ = TimePoint::max();
+    renewal_pause_ = std::min(2 * renewal_pause_, config_.republish_interval);
   }
   if (republish_.empty() || next_key_ > now) return std::nullopt;
   if (republish_.size() % kBatch == 0) next_key_ = now + kBatchPause;
@@ -129,7 +129,7 @@ std::optional<TimePoint> Upkeep::next_timeout() const {
   }
   if (!table_.empty()) consider(std::min(next_check_, next_round_));
   if (republishing_ < kRepublishing && !cut_off()) {
-    consider(republish_.empty() ? next_republish_ : next_key_);
+    consider(republish_.empty() ? std::min(next_republish_, next_renewal_) : next_key_);
   }
   return next;
 }

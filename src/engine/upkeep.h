@@ -102,9 +102,10 @@ class Upkeep {
   TimePoint next_round_{};  // of proving
   int republishing_ = 0;
   TimePoint next_republish_{};
-  Duration republish_pause_{};  // before what could not be renewed is tried again
-  std::list<Key> republish_;    // of the round under way
-  TimePoint next_key_{};        // of them
+  TimePoint next_renewal_ = TimePoint::max();  // a round of what lapsed alone
+  Duration renewal_pause_{};                   // before what could not be renewed is tried again
+  std::list<Key> republish_;                   // of the round under way
+  TimePoint next_key_{};                       // of them
 };
 
 }  // namespace kadmos
