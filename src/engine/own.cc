@@ -31,6 +31,7 @@ Record Engine::announce(Now now, const Key& key, bool withdrawn) {
 void Engine::republish(Now now, const Key& key) {
   auto request = to_republish(now, key);
   if (!request) return upkeep_.on_republish_ended(now.at, false);
+  request->accept_small = true;  // nobody is misled by it, and few replicas are better than none
   const auto purpose = request->lapsed ? Running::Purpose::renew : Running::Purpose::republish;
   begin(now, make_operation(env_, std::move(*request)), purpose, config_.operation_timeout);
 }
