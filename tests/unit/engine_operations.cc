@@ -179,7 +179,11 @@ TEST_CASE("sets and stores leave no timer but the one of the first expiry") {
   const Host a = net.add();
   const Host b = net.add();
   net.meet(a, b);
-  for (int i = 0; i < 10; ++i) REQUIRE(net.run<Receipt>(a, net.set("name", "value")).ok());
+  for (int i = 0; i < 10; ++i) {
+    SetRequest request = net.set("name", "value");
+    request.own = Own::none;
+    REQUIRE(net.run<Receipt>(a, std::move(request)).ok());
+  }
   net.drive();
   for (const Host host : {a, b}) {
     REQUIRE(net.engine(host).next_timeout());
@@ -191,6 +195,17 @@ TEST_CASE("sets and stores leave no timer but the one of the first expiry") {
   net.run_for(Drive::config().ttl_max + Drive::config().clock_skew);  // the floors they left
   CHECK_FALSE(net.engine(a).next_timeout());
   CHECK_FALSE(net.engine(b).next_timeout());
+}
+
+TEST_CASE("who keeps own records looks at its calendar twice a minute") {
+  Drive net;
+  const Host a = net.add();
+  const Host b = net.add();
+  net.meet(a, b);
+  REQUIRE(net.run<Receipt>(a, net.set("name", "value")).ok());
+  net.drive();
+  CHECK(*net.engine(a).next_timeout() <= net.now().at + std::chrono::seconds(30));
+  CHECK(*net.engine(b).next_timeout() > net.now().at + hours(23));
 }
 
 TEST_CASE("a timeout that comes too early does nothing") {

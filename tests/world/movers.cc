@@ -9,15 +9,15 @@
 namespace kadmos::sim {
 namespace {
 
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
 WorldOptions seeded(std::uint64_t seed) {
   WorldOptions options;
   options.seed = seed;
   return options;
 }
-
-using std::chrono::hours;
-using std::chrono::minutes;
-using std::chrono::seconds;
 
 // Joins that nobody waits for.
 using Joins = std::map<NodeIndex, Future<Closest>>;
@@ -205,7 +205,9 @@ TEST_CASE("promises hold among nodes that move and restart and sleep") {
 TEST_CASE("a node that still lists one where it was long ago is found out") {
   Scenario scenario;
   scenario.config.refresh_interval = hours(24);  // nobody dials anybody without need
-  World world(seeded(8, .config = scenario.config));
+  WorldOptions options = seeded(8);
+  options.config = scenario.config;
+  World world(options);
   Crowd crowd(world, scenario, Prng(1));
   Ledger ledger;
   std::set<std::string> broken;
