@@ -24,9 +24,11 @@ bool one_in(Prng& prng, std::uint64_t n) { return prng.below(n) == 0; }
 
 Fault draw_fault(Prng& prng, Duration duration) {
   static constexpr Fault::Kind kKinds[] = {
-      Fault::Kind::crash, Fault::Kind::wipe,      Fault::Kind::leave,   Fault::Kind::pause,
-      Fault::Kind::cut,   Fault::Kind::partition, Fault::Kind::one_way, Fault::Kind::bridge,
-      Fault::Kind::flash, Fault::Kind::bad_disk,  Fault::Kind::packets, Fault::Kind::clog};
+      Fault::Kind::crash,     Fault::Kind::wipe,      Fault::Kind::leave,       Fault::Kind::pause,
+      Fault::Kind::cut,       Fault::Kind::partition, Fault::Kind::one_way,     Fault::Kind::bridge,
+      Fault::Kind::flash,     Fault::Kind::bad_disk,  Fault::Kind::packets,     Fault::Kind::clog,
+      Fault::Kind::move,      Fault::Kind::migrate,   Fault::Kind::restart_all, Fault::Kind::sleep,
+      Fault::Kind::half_open, Fault::Kind::clone};
   Fault fault;
   fault.kind = kKinds[prng.below(std::size(kKinds))];
   fault.at = whole_seconds(prng, {}, duration - seconds(1));

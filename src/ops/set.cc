@@ -410,6 +410,8 @@ class SetOp final : public Operation {
   // The network knows a newer version than the own one that lapsed: that is kept instead.
   Error give_way(Now now) {
     env_.store.offer(now, key_, *newer_, Own::none, 0);
+    // A deletion has been said: whoever said it saw to that.
+    if (newer_->type == RecordType::tombstone) env_.store.release(now, key_, Own::none);
     return walk_.error(
         Errc::conflict, name(),
         "a newer version, of sequence " + std::to_string(newer_->sequence) + ", is in the network");

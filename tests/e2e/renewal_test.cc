@@ -58,7 +58,7 @@ class World {
 
 // What node 1 publishes, and how another finds it.
 struct Published {
-  explicit Published(World& world) : world(world), owner(world.node(1).key()) {
+  explicit Published(World& where) : world(where), owner(where.node(1).key()) {
     REQUIRE(world.node(1).cli({"set", "greeting", "hello"}).code == 0);
     REQUIRE(world.node(1).cli({"set", "other", "old"}).code == 0);
     REQUIRE(world.node(1).cli({"provide", kTopic}).code == 0);

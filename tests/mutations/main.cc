@@ -25,8 +25,6 @@ namespace {
 struct Bug {
   Plant plant;
   const char* name;
-  // What must befall the nodes to show it, besides what the swarm draws.
-  sim::Fault::Kind fault = sim::Fault::Kind::none;
 };
 constexpr Bug kBugs[] = {{Plant::skip_signature, "skip_signature"},
                          {Plant::forget_deadline, "forget_deadline"},
@@ -35,21 +33,17 @@ constexpr Bug kBugs[] = {{Plant::skip_signature, "skip_signature"},
                          {Plant::count_refused_store, "count_refused_store"},
                          {Plant::leak_rpc, "leak_rpc"},
                          {Plant::one_less_than_k, "one_less_than_k"},
-                         {Plant::keep_old_address, "keep_old_address", sim::Fault::Kind::move},
-                         {Plant::believe_unsolicited, "believe_unsolicited"}};
+                         {Plant::believe_unsolicited, "believe_unsolicited"},
+                         {Plant::keep_old_address, "keep_old_address"},
+                         {Plant::keep_dead_connection, "keep_dead_connection"}};
 
 // The rule that a seed breaks, in a process of its own, since a planted bug may crash. Empty: none.
-std::string rule_broken_by(std::uint64_t seed, sim::Fault::Kind fault) {
+std::string rule_broken_by(std::uint64_t seed) {
   int ends[2];
   if (::pipe(ends) != 0) std::abort();
   const pid_t child = ::fork();
   if (child == 0) {
-    sim::Scenario scenario = sim::swarm_scenario(seed);
-    if (fault != sim::Fault::Kind::none) {
-      scenario.faults.push_back(
-          {fault, scenario.duration - std::chrono::minutes(2), std::chrono::seconds(1), 300'000});
-    }
-    sim::Simulation simulation(scenario);
+    sim::Simulation simulation(sim::swarm_scenario(seed));
     simulation.run();
     const auto& violations = simulation.measured().violations;
     if (!violations.empty()) {
@@ -71,7 +65,7 @@ std::string rule_broken_by(std::uint64_t seed, sim::Fault::Kind fault) {
 int search(const Bug& bug, std::uint64_t max) {
   planted_bug = bug.plant;
   for (std::uint64_t seed = 1; seed <= max; ++seed) {
-    const std::string rule = rule_broken_by(seed, bug.fault);
+    const std::string rule = rule_broken_by(seed);
     if (rule.empty()) continue;
     std::printf("%-20s found by seed %lu: %s\n", bug.name, seed, rule.c_str());
     std::fflush(stdout);
