@@ -118,8 +118,11 @@ void Engine::on_reached_contact(Now now, const ContactHold& contact,
   const auto seen = table_.on_seen(now.at, contact.ref(), round_trip);
   if (seen == RoutingTable::Seen::group_full) ++stats_.group_full;
   if (seen == RoutingTable::Seen::added) sync_plan_.on_newcomer(now.at, contact);
-  // Where it was before it was lost is no way in any more.
-  if (seen != RoutingTable::Seen::updated) acquaintances_.remove(contact->key);
+  if (seen == RoutingTable::Seen::updated) return;
+  // Where it was before it was lost is no way in any more. That it can be dialled does not show
+  // that it answers again, so it is asked before others are told of it for long.
+  const bool was_lost = acquaintances_.remove(contact->key);
+  if (was_lost && seen == RoutingTable::Seen::added) ask(now, 0, Ask{contact, wire::Ping{}});
 }
 
 // ---- Who was lost

@@ -44,9 +44,10 @@ class Acquaintances {
     entries_.insert(after, Entry{proved, std::move(contact)});
     if (entries_.size() > max_) entries_.erase(entries_.begin());
   }
-  // The table has it, or nobody shall look for it.
-  void remove(const PublicKey& key) {
-    std::erase_if(entries_, [&](const Entry& entry) { return entry.contact->key == key; });
+  // The table has it, or nobody shall look for it. Whether it was remembered.
+  bool remove(const PublicKey& key) {
+    return std::erase_if(entries_, [&](const Entry& entry) { return entry.contact->key == key; }) >
+           0;
   }
 
   // How many of them were proved in the last day. One that seems to be of the future counts: the

@@ -137,7 +137,9 @@ TEST_CASE_FIXTURE(Fixture, "what a record is to its node is read as it was writt
     REQUIRE(db->apply(std::vector{put(keys[i], record)}).ok());
     CHECK((*db->find(keys[i]).value()).own == kinds[i]);
   }
-  for (const auto& [key, standing] : db->standings().value()) {
+  const auto standings = db->standings().value();
+  CHECK(standings.size() == keys.size());
+  for (const auto& [key, standing] : standings) {
     CHECK(standing.own == (*db->find(key).value()).own);
     CHECK_FALSE(standing.floor);
   }

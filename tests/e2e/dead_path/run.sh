@@ -42,7 +42,6 @@ for side in near far; do
   ip -n "${space[$side]}" link set lo up
   ip -n "${space[$side]}" link set veth-$side up
 done
-ip -n "$far" addr add 10.99.0.3/24 dev veth-far
 # On one end alone: what the other sends is dropped on arrival.
 ip netns exec "$near" nft -f - <<'NFT' || skip "nftables does not work here"
 table inet path {
@@ -60,6 +59,12 @@ path() { # path down|up: of the address that the far end has at first
   esac
 }
 
+# The far end has this address and no other from now on.
+far_is() {
+  address[far]=$1
+  ip -n "$far" addr flush dev veth-far
+  ip -n "$far" addr add "$1/24" dev veth-far
+}
 # start SIDE: runs the daemon of that side, with its data directory.
 start() {
   local side=$1 options=()
@@ -107,7 +112,7 @@ for ((run = first; run < first + runs; run++)); do
     1) again=restarts ;;
     2) again=moves ;;
   esac
-  address[far]=10.99.0.2
+  far_is 10.99.0.2
   [ $kind = node ] && replicas=2 || replicas=1
   rm -rf "$dir/near" "$dir/far"
   mkdir "$dir/near" "$dir/far"
@@ -133,7 +138,7 @@ for ((run = first; run < first + runs; run++)); do
     wait "${pid[far]}" 2>/dev/null
   fi
   if [ $again = moves ]; then
-    address[far]=10.99.0.3
+    far_is 10.99.0.3
     start far || exit 1
   else
     [ $again = stays ] || start far || exit 1
