@@ -258,7 +258,9 @@ void Users::on_set(OperationId id, const Result<Receipt>& result) {
   // One that ended since its disk had the record may come back with it; one that did not run at all
   // while the set did cannot have said so.
   std::set<NodeIndex> living(version.replicas.begin(), version.replicas.end());
-  std::erase_if(living, [&](NodeIndex i) { return !crowd_.ran_since(i, op.started); });
+  std::erase_if(living, [&](NodeIndex i) {
+    return !crowd_.ran_since(i, op.started) && !world_.cloned(i);  // or its clone may have
+  });
   if (living.size() < static_cast<std::size_t>(result->durable)) {
     violate_("acknowledged sets rest on living nodes",
              text(op) + " succeeded with " + std::to_string(result->durable) +

@@ -94,8 +94,8 @@ struct Config {
   Duration sync_interval = std::chrono::hours(1);       // held records with each neighbour's
   Duration republish_interval = std::chrono::hours(6);  // own records, signed anew
   Duration bootstrap_backoff = std::chrono::milliseconds(500);  // doubles up to the next
-  // A node that lost its network tries the ways in at this pause. A path that is back is found within
-  // that and a dial; so it bounds how long a node stays cut off longer than its path is.
+  // A node that lost its network tries the ways in at this pause. A path that is back is found
+  // within that and a dial; so it bounds how long a node stays cut off longer than its path is.
   Duration bootstrap_backoff_max = std::chrono::seconds(5);
   Duration penalty = std::chrono::seconds(30);  // doubles each time, decays as long
 

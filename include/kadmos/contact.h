@@ -70,10 +70,10 @@ struct Acquaintance {
 
 // A peer whose possession of `contact.key` the transport has proved.
 struct Peer {
-  Contact contact;       // endpoints empty: it told of none and cannot be dialled
-  bool client = false;   // it said it must not enter tables
-  bool reached = false;  // we dialled one of `contact.endpoints` and its key answered there
-  Endpoint address{};    // the far end of the connection; what address groups are counted by
+  Contact contact;              // endpoints empty: it told of none and cannot be dialled
+  bool client = false;          // it said it must not enter tables
+  bool reached = false;         // we dialled one of `contact.endpoints` and its key answered there
+  Endpoint address{};           // the far end of the connection; what address groups are counted by
   ConnectionId connection = 0;  // over which it was heard, and will be answered
 };
 

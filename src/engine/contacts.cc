@@ -64,8 +64,8 @@ void Engine::on_probe_failed(Now now, const Bootstrap& probed, Unreachable why) 
       const ContactHold contact(book_, *known);
       if (suspects_.on_failure(now.at, probing->second.sent, id)) on_dead(now, contact);
     } else {
-      // What a known peer says of another address does not count against the one it has.
-      if (!known) suspects_.on_offence(now.at, id);
+      // That nobody is there does not count against the peer, who may be elsewhere: it has moved, or
+      // it claims an address beside the one it has.
       if (probing->second.ops.empty()) {
         undialable_.on_offence(now.at, place_of(*probed.key, probed.endpoint));
       }

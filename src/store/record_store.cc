@@ -84,7 +84,8 @@ Verdict RecordStore::judge(Now now, const Key& key, Record offered, Own own, std
   const Limits& limits = config_.limits;
   StoredRecord fresh{std::move(offered), {}, own, own == Own::none ? group : 0};
   const Record& record = fresh.record;
-  if (record.expiry <= now.wall) return verdict(Status::refused, std::string(RecordStore::kExpired));
+  if (record.expiry <= now.wall)
+    return verdict(Status::refused, std::string(RecordStore::kExpired));
   if (record.value.size() > limits.value_bytes || record.name.size() > limits.name_bytes) {
     return verdict(Status::refused, "larger than a record may be");
   }
