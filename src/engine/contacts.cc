@@ -64,9 +64,10 @@ void Engine::on_probe_failed(Now now, const Bootstrap& probed, Unreachable why) 
       const ContactHold contact(book_, *known);
       if (suspects_.on_failure(now.at, probing->second.sent, id)) on_dead(now, contact);
     } else {
-      // That nobody is there does not count against the peer, who may be elsewhere: it has moved, or
-      // it claims an address beside the one it has.
+      // That nobody is where an operation looked does not count against the peer, who may have
+      // moved since. Whoever claims to be there, though, is not worth another dial for a while.
       if (probing->second.ops.empty()) {
+        if (!known) suspects_.on_offence(now.at, id);
         undialable_.on_offence(now.at, place_of(*probed.key, probed.endpoint));
       }
     }

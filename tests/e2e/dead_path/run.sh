@@ -67,13 +67,13 @@ far_is() {
 }
 # start SIDE: runs the daemon of that side, with its data directory.
 start() {
-  local side=$1 options=()
+  local side=$1 options=(--listen "${address[$1]}:4280")
   if [ "$side" = far ]; then
-    options=(--bootstrap 10.99.0.1:4280)
-    [ "$kind" = client ] && options+=(--client)
+    [ "$kind" = node ] || options=(--client)
+    options+=(--bootstrap 10.99.0.1:4280)
   fi
   : >"$dir/$side.out"
-  ip netns exec "${space[$side]}" "$node" --listen "${address[$side]}:4280" --network path \
+  ip netns exec "${space[$side]}" "$node" --network path \
     --data-dir "$dir/$side" "${options[@]}" >"$dir/$side.out" 2>>"$dir/$side.log" &
   pid[$side]=$!
   pids+=($!)
