@@ -29,7 +29,7 @@ class Disk {
   std::optional<StoredRecord> record(const Key& key) const;
   // Every write from now on fails (or works again).
   void set_failing(bool on) { failing_ = on; }
-  // It has no room for more than erasures (or has some again).
+  // It has no room for more than erasures and floors (or has some again).
   void set_full(bool on) { full_ = on; }
   // How many writes have become durable or failed.
   std::uint64_t finished() const { return finished_; }
