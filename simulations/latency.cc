@@ -24,6 +24,14 @@ constexpr std::array<std::int32_t, 24> kCurve = {
     500,    4148,   9209,   14971,  22620,  32304,  43313,  53571,  64023,  74644,  85619,  97156,
     109659, 123363, 135600, 148725, 163252, 177053, 193045, 216978, 249535, 267512, 269000, 269000};
 
+// Of the world with slow paths. Shares are of a thousand; microseconds are one way.
+constexpr std::uint64_t kSlowHosts = 20;
+constexpr std::int64_t kSlowHost = 260'000;  // for each end that is one
+constexpr std::uint64_t kBadPaths = 69;
+constexpr std::int64_t kBadPath = 240'000;
+constexpr std::uint64_t kWorstPaths = 10;  // besides
+constexpr std::int64_t kWorstPath = 460'000;
+
 constexpr std::int64_t kOneCity = 1000;  // microseconds of a round trip, at least
 constexpr std::int64_t kLongest = 60'000'000;
 constexpr int kLatest = 4;  // a late packet is late by at most 2^4 times its way
@@ -33,6 +41,28 @@ std::string_view trimmed(std::string_view text) {
   while (!text.empty() && blank(text.front())) text.remove_prefix(1);
   while (!text.empty() && blank(text.back())) text.remove_suffix(1);
   return text;
+}
+
+// splitmix64's finish: for what is drawn not once but always alike from where hosts are.
+std::uint64_t mixed(std::uint64_t x) {
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+  return x ^ (x >> 31);
+}
+std::uint64_t hash_of(const Position& at) {
+  return mixed((static_cast<std::uint64_t>(at.x) << 32 | static_cast<std::uint64_t>(at.y)) + 1);
+}
+
+// What a packet takes longer one way in the world with slow paths.
+std::int64_t slower_by(const Position& a, const Position& b) {
+  const std::uint64_t at_a = hash_of(a);
+  const std::uint64_t at_b = hash_of(b);
+  const std::uint64_t path = mixed(at_a + at_b) % 1000;  // the same both ways
+  std::int64_t out = path < kBadPaths ? kBadPath : path < kBadPaths + kWorstPaths ? kWorstPath : 0;
+  for (const std::uint64_t end : {at_a, at_b}) {
+    if (end % 1000 < kSlowHosts) out += kSlowHost;
+  }
+  return out;
 }
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -107,6 +137,12 @@ Latency Latency::internet() {
   Latency latency;
   latency.shape_ = Shape::square;
   return std::move(latency).with_jitter(std::chrono::milliseconds(2), 3000);
+}
+
+Latency Latency::slow_paths() {
+  Latency latency = internet();
+  latency.slow_paths_ = true;
+  return latency;
 }
 
 Latency Latency::with_jitter(Duration jitter, std::uint32_t late_per_million) && {
@@ -201,7 +237,8 @@ Duration Latency::typical(const Position& from, const Position& to) const {
       const std::int32_t distance = std::max(dx, dy) + std::min(dx, dy) * 3 / 8;
       const auto i = static_cast<std::size_t>(distance / kStep);
       const std::int64_t rise = kCurve[i + 1] - kCurve[i];
-      return microseconds(kCurve[i] + rise * (distance % kStep) / kStep);
+      const std::int64_t way = kCurve[i] + rise * (distance % kStep) / kStep;
+      return microseconds(way + (slow_paths_ ? slower_by(from, to) : 0));
     }
     case Shape::matrix: {
       const auto row = static_cast<std::size_t>(from.x);

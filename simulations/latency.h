@@ -1,10 +1,15 @@
-// How long a packet travels one way. Three worlds: all hosts equally far apart; a built-in
-// synthetic Internet; a matrix of measured round trips from a file. Each packet is late by a random
-// bit more, and a few are very late. Integers only, so that every machine computes the same.
+// How long a packet travels one way. Four worlds: all hosts equally far apart; a built-in synthetic
+// Internet; the same with slow paths; a matrix of measured round trips from a file. Each packet is
+// late by a random bit more, and a few are very late. Integers only, so that every machine computes
+// the same.
 //
 // The Internet: hosts sit on a square, and a curve turns their distance into time. Its 23 numbers
 // are fitted so that round trips between random pairs of hosts have the quantiles that were
 // measured between the world's cities: p1 10, p10 35, p50 141, p90 280, p99 377 ms.
+//
+// Slow paths: of the pairs of hosts 11 % have round trips above 500 ms, and 1 % above 1 s. Two
+// hosts of a hundred are slow to reach for everybody, as behind a satellite; the other slow pairs
+// are bad paths between hosts that reach most others quickly.
 //
 // A matrix: each host sits in a city (a row) drawn from the seed. Between hosts of one city it
 // counts what the diagonal says, and 1 ms at least. Copies of a Latency share the matrix.
@@ -38,6 +43,7 @@ class Latency {
   static Latency loopback();
   // The built-in Internet. Three packets of a thousand take twice to 17 times as long.
   static Latency internet();
+  static Latency slow_paths();
   // A square of round trips in milliseconds, one city a line, values separated by commas; plain or
   // gzipped. No jitter. Errors: io, invalid_argument; they name the file, line and value.
   static Result<Latency> from_file(const std::string& path);
@@ -62,6 +68,7 @@ class Latency {
   static Result<Matrix> parse(const std::string& path, std::string_view text);
 
   Shape shape_ = Shape::even;
+  bool slow_paths_ = false;
   std::uint32_t late_per_million_ = 0;
   Duration even_{};
   Duration jitter_{};

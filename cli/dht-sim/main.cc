@@ -50,7 +50,8 @@ void declare_scenario(CLI::App& command, ScenarioOptions& options, CommonFlags& 
   command.add_option("--seed", flags.seed, "What all chance grows from")->type_name("S");
   command.add_option("--hours", flags.hours, "Measured time")->type_name("H");
   command
-      .add_option("--latency", flags.latency, "internet, loopback, or a CSV file of round trips")
+      .add_option("--latency", flags.latency,
+                  "internet, slow-paths, loopback, or a CSV file of round trips")
       ->type_name("FILE");
   command.add_option("--set", options.set, "Change a setting; repeatable")
       ->type_name("KEY=VALUE")

@@ -195,19 +195,20 @@ Setting measured_lengths(std::string key, std::string help, At at) {
 
 // Makes the latency too.
 Setting latency_setting() {
-  return {
-      "network.latency",
-      "round trips: internet (built in), loopback, or a CSV file of milliseconds between places",
-      [](Scenario& scenario, std::string_view text) -> Result<void> {
-        auto latency = text == "internet"   ? Result(sim::Latency::internet())
-                       : text == "loopback" ? Result(sim::Latency::loopback())
-                                            : sim::Latency::from_file(std::string(text));
-        if (!latency) return latency.error();
-        scenario.network.latency = *std::move(latency);
-        scenario.latency = text;
-        return {};
-      },
-      [](const Scenario& scenario) { return scenario.latency; }};
+  return {"network.latency",
+          "round trips: internet or slow-paths (built in), loopback, or a CSV file of milliseconds "
+          "between places",
+          [](Scenario& scenario, std::string_view text) -> Result<void> {
+            auto latency = text == "internet"     ? Result(sim::Latency::internet())
+                           : text == "slow-paths" ? Result(sim::Latency::slow_paths())
+                           : text == "loopback"   ? Result(sim::Latency::loopback())
+                                                  : sim::Latency::from_file(std::string(text));
+            if (!latency) return latency.error();
+            scenario.network.latency = *std::move(latency);
+            scenario.latency = text;
+            return {};
+          },
+          [](const Scenario& scenario) { return scenario.latency; }};
 }
 
 std::vector<Setting> make_settings() {

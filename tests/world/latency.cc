@@ -90,6 +90,27 @@ TEST_CASE("round trips of the built-in internet have the quantiles they were fit
   CHECK(trips.front() >= milliseconds(1));
 }
 
+TEST_CASE(
+    "of the slow paths one pair in nine is above half a second and one in a hundred above one") {
+  Prng prng(5);
+  const Latency latency = Latency::slow_paths();
+  std::vector<Duration> trips;
+  constexpr std::size_t kPairs = 50'000;
+  for (std::size_t i = 0; i < kPairs; ++i) {
+    const Position a = latency.place(prng);
+    const Position b = latency.place(prng);
+    CHECK(latency.typical(a, b) == latency.typical(b, a));
+    trips.push_back(2 * latency.typical(a, b));
+  }
+  const auto above = [&](int bound) {
+    return std::ranges::count_if(trips, [=](Duration trip) { return trip > milliseconds(bound); });
+  };
+  CHECK(above(500) > static_cast<std::ptrdiff_t>(kPairs * 105 / 1000));
+  CHECK(above(500) < static_cast<std::ptrdiff_t>(kPairs * 115 / 1000));
+  CHECK(above(1000) > static_cast<std::ptrdiff_t>(kPairs * 9 / 1000));
+  CHECK(above(1000) < static_cast<std::ptrdiff_t>(kPairs * 11 / 1000));
+}
+
 TEST_CASE("a few packets of a thousand are late by several times their way") {
   Prng prng(6);
   const Latency latency = Latency::internet();
