@@ -37,19 +37,22 @@ constexpr const char* kFooter = R"(
   newcomers      20 nodes enter a network of 128 one after the other: from their start until the
                  join is over and until their first set is acknowledged; each sets ten names
   half killed    of 64 nodes 32 are killed at once (SIGKILL), and the load begins; "kept" are the
-                 values that a living node holds
+                 values that a living node holds, "denied" the gets that said not_found of those
   too large      a value one byte above the cap
 
 Examples:
   lasting_bench
   lasting_bench --k 20 --json lasting.json
   lasting_bench --operations 3000
+  lasting_bench --part killed --networks 50 --gets 5000
 )";
 
 struct Options {
   int k = 8;
   std::size_t operations = 20'000;
   std::size_t killings = kRounds;
+  std::size_t gets = kBlock;
+  std::vector<std::string> parts = {"distinct", "newcomers", "killed", "large"};
   std::string json_file;
 };
 
@@ -173,7 +176,7 @@ Json half_killed(int k, const Work& work) {
   Load load(network);
   const bool gets = work.verb == Verb::get || work.verb == Verb::latest;
   for (std::size_t item = 0; gets && item < kItems; ++item) {
-    // With a lifetime, so that the owner, which survives, keeps no copy but as a replica.
+    // With a lifetime, so that the owner, which survives, does not publish it again.
     Node& owner = network.node(item % network.users());
     const std::string value = value_of(item, work.bytes);
     PutOptions put;
@@ -192,24 +195,34 @@ Json half_killed(int k, const Work& work) {
   if (!gets) return out;
   out["items"] = kItems;
   out["kept"] = network.held(work.verb, work.bytes);
-  fmt::print("{:10} of {} values a living node held {}\n", "", kItems, out["kept"].dump());
+  out["denied"] = network.denied();
+  fmt::print("{:10} of {} values a living node held {}; {} gets denied one of those\n", "", kItems,
+             out["kept"].dump(), network.denied());
   return out;
 }
 
 Json halves(const Options& options) {
-  fmt::print("\nhalf of 64 nodes killed just before, k = {}, {} networks each\n", options.k,
-             options.killings);
+  fmt::print("\nhalf of 64 nodes killed just before, k = {}; {} networks for each load of gets\n",
+             options.k, options.killings);
   print_head();
   Json out = Json::array();
+  std::size_t got = 0;
+  std::size_t denied = 0;
   for (const Verb verb : {Verb::get, Verb::latest, Verb::put, Verb::set}) {
     for (const Mode mode : {Mode::sequential, Mode::spread}) {
       const bool gets = verb == Verb::get || verb == Verb::latest;
-      const Work work{verb, mode, kBytes, std::chrono::seconds(60), gets ? kBlock : kBlock / 2};
-      for (std::size_t i = 0; i < options.killings; ++i) {
+      const Work work{verb, mode, kBytes, std::chrono::seconds(60),
+                      gets ? options.gets : kBlock / 2};
+      const std::size_t networks = gets ? options.killings : kRounds;
+      for (std::size_t i = 0; i < networks; ++i) {
         out.push_back(apart([&] { return half_killed(options.k, work); }));
+        if (!gets) continue;
+        got += options.gets;
+        denied += out.back()["denied"].get<std::size_t>();
       }
     }
   }
+  fmt::print("{} gets, {} of them denied what a living node held\n", got, denied);
   return out;
 }
 
@@ -235,10 +248,12 @@ int run(const Options& options) {
   lift_file_limit();
   Json all;
   all["k"] = options.k;
-  all["distinct"] = apart([&] { return distinct_keys(options); });
-  all["newcomers"] = apart([&] { return newcomers(options.k); });
-  all["half_killed"] = halves(options);
-  all["too_large"] = apart([&] { return too_large(options.k); });
+  for (const std::string& part : options.parts) {
+    if (part == "distinct") all["distinct"] = apart([&] { return distinct_keys(options); });
+    if (part == "newcomers") all["newcomers"] = apart([&] { return newcomers(options.k); });
+    if (part == "killed") all["half_killed"] = halves(options);
+    if (part == "large") all["too_large"] = apart([&] { return too_large(options.k); });
+  }
   if (!options.json_file.empty()) write_json(options.json_file, all);
   return 0;
 }
@@ -252,10 +267,17 @@ int main_of(int argc, char** argv) {
       ->capture_default_str()
       ->check(CLI::Range(2000, 1'000'000))
       ->type_name("N");
-  app.add_option("--networks", options.killings, "Networks to kill half of, for each load")
+  app.add_option("--networks", options.killings, "Networks to kill half of, for each load of gets")
       ->capture_default_str()
-      ->check(CLI::Range(1, 100))
+      ->check(CLI::Range(1, 1000))
       ->type_name("N");
+  app.add_option("--gets", options.gets, "Gets from each of these")
+      ->capture_default_str()
+      ->check(CLI::Range(100, 1'000'000))
+      ->type_name("N");
+  app.add_option("--part", options.parts, "Only these parts; repeatable")
+      ->check(CLI::IsMember({"distinct", "newcomers", "killed", "large"}))
+      ->type_name("PART");
   add_json(app, options.json_file);
   CLI11_PARSE(app, argc, argv);
   return run(options);

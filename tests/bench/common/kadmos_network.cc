@@ -131,11 +131,30 @@ double KadmosNetwork::bytes() const {
 std::size_t KadmosNetwork::held(Verb verb, std::size_t bytes) const {
   std::size_t out = 0;
   for (std::size_t item = 0; item < kItems; ++item) {
-    const Key key = key_of_item(verb, item, bytes);
-    const auto holds = [&](const auto& node) { return node->held(key).value().has_value(); };
-    if (std::ranges::any_of(nodes_, holds)) ++out;
+    if (!holders(verb, item, bytes).empty()) ++out;
   }
   return out;
+}
+
+std::vector<PublicKey> KadmosNetwork::holders(Verb verb, std::size_t item,
+                                              std::size_t bytes) const {
+  const Key key = key_of_item(verb, item, bytes);
+  std::vector<PublicKey> out;
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    if (i == item % users()) continue;
+    if (nodes_[i]->held(key).value()) out.push_back(nodes_[i]->public_key());
+  }
+  return out;
+}
+
+bool KadmosNetwork::is_denied(const Error& error, Verb verb, std::size_t item,
+                              std::size_t bytes) const {
+  if (error.code != Errc::not_found) return false;
+  return std::ranges::any_of(holders(verb, item, bytes), [&](const PublicKey& holder) {
+    return std::ranges::none_of(error.asked, [&](const Asked& one) {
+      return one.peer.key == holder && one.outcome == Outcome::absent;  // it had none then
+    });
+  });
 }
 
 std::unique_ptr<Node> KadmosNetwork::newcomer() {
@@ -152,9 +171,6 @@ void KadmosNetwork::spoil() {
 void KadmosNetwork::start(Verb verb, std::size_t user, std::size_t item, std::size_t bytes,
                           std::function<void(bool)> done) {
   Node& node = *nodes_[user];
-  const auto got = [done, bytes](const Result<Found>& found) {
-    done(found.ok() && found->record.value.size() == bytes);
-  };
   switch (verb) {
     case Verb::put:
       node.put(view_of(value_of(item, bytes)))
@@ -168,7 +184,12 @@ void KadmosNetwork::start(Verb verb, std::size_t user, std::size_t item, std::si
       return;
     case Verb::get:
     case Verb::latest:
-      node.get(key_of_item(verb, item, bytes)).then(got).detach();
+      node.get(key_of_item(verb, item, bytes))
+          .then([=, this](const Result<Found>& found) {
+            if (!found && is_denied(found.error(), verb, item, bytes)) ++denied_;
+            done(found.ok() && found->record.value.size() == bytes);
+          })
+          .detach();
       return;
     case Verb::find:
       node.find_node(prng_.id())

@@ -54,8 +54,10 @@ class KadmosNetwork final : public Network {
   double bytes() const;
   // Under which an item is set, by user item % users().
   static std::string name_of_item(std::size_t item, std::size_t bytes);
-  // How many of the items to get are held by any node of this process.
+  // How many of the items to get a node of this process holds that is not its owner.
   std::size_t held(Verb verb, std::size_t bytes) const;
+  // How many gets have said not_found of what such a node held, and did not ask that one.
+  std::size_t denied() const { return denied_; }
 
   UvLoop& loop() { return loop_; }
   Node& node(std::size_t i) { return *nodes_[i]; }
@@ -64,6 +66,9 @@ class KadmosNetwork final : public Network {
 
  private:
   Key key_of_item(Verb verb, std::size_t item, std::size_t bytes) const;
+  // Its owner keeps a copy too, which nobody but the owner would look for there.
+  std::vector<PublicKey> holders(Verb verb, std::size_t item, std::size_t bytes) const;
+  bool is_denied(const Error& error, Verb verb, std::size_t item, std::size_t bytes) const;
 
   Plan plan_;
   std::optional<Companion> companion_;  // forked before there is a loop
@@ -72,6 +77,7 @@ class KadmosNetwork final : public Network {
   // Keys are computed once, for the benches measure the nodes and not that.
   mutable std::unordered_map<std::string, Key> keys_;
   Prng prng_{2};
+  std::size_t denied_ = 0;
   std::size_t bytes_before_ = 0;  // of the process
   double created_bytes_ = 0;      // a node, before it joined
   double joined_bytes_ = 0;       // a node, idle with its connections
