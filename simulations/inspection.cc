@@ -195,6 +195,8 @@ void Inspection::look_for_evictions() {
     for (const PublicKey& key : tables_[i]) {
       const auto there = world_.index_of(key);
       if (!there || !crowd_.is_up(*there)) continue;
+      // Who cannot be dialled has no place there; only its clone had.
+      if (!crowd_.population().contains(world_.node(*there).id())) continue;
       if (std::ranges::find(contacts, key, &Contact::key) != contacts.end()) continue;
       violate_("the living are not evicted",
                node_text(i) + " has put " + node_text(*there) + " out of its table, which lives");
