@@ -81,8 +81,9 @@ struct Config {
   // Time limits. A request is *slow* after an adaptive time: three of the peer's measured round
   // trips, since a connection may have to be dialled anew, and 4 deviations, but no more than three
   // times what all peers together give, and between the two bounds; a store takes twice as long and
-  // 30 ms, since it waits for a disk. Others are then asked in its place. It is *failed* after
-  // rpc_timeout.
+  // 30 ms, since it waits for a disk. Others are then asked beside it. It is *given up* after what
+  // was measured alone allows, without the upper bound: a search ends without it. It has *failed*
+  // after rpc_timeout.
   Duration slow_floor = std::chrono::milliseconds(10);
   Duration slow_cap = std::chrono::milliseconds(1500);
   Duration slow_initial = std::chrono::milliseconds(500);  // before anything was measured

@@ -45,6 +45,7 @@ Engine::Engine(const Identity& identity, Config config, Storage& storage, Contac
       upkeep_(config_, identity.id(), table_, store_, has_way_in_, prng_),
       sync_plan_(config_, table_, store_, stats_, prng_),
       rpcs_(prng_.next() >> 16),
+      unmeasured_(config_.slow_initial),
       clock_voices_(2 * config_.sync_interval, config_.limits.clock_voices) {}
 
 // ---- inputs
@@ -221,17 +222,21 @@ void Engine::on_timeout(Now now) {
     rpcs_.postpone(now.at - *due + config_.slow_floor);
   }
   while (auto due = rpcs_.poll_due(now.at)) {
-    const Rpcs::Pending& request = due->request;
-    if (due->failed) {
-      blame(now, request);
-      fail(now, request, Outcome::silent, "no answer");
+    if (due->stage == Rpcs::Stage::failed) {
+      blame(now, *due);
+      fail(now, *due, Outcome::silent, "no answer");
       continue;
     }
-    ++stats_.requests_slow;
-    suspects_.on_offence(now.at, request.peer.id());
-    if (const auto it = running_.find(request.op); it != running_.end()) {
-      it->second.operation->on_slow(now, request.peer);
-      drive(now, request.op);
+    const bool slow = due->stage == Rpcs::Stage::slow;
+    if (slow) {
+      ++stats_.requests_slow;
+    } else {
+      suspects_.on_offence(now.at, due->peer.id());
+    }
+    if (const auto it = running_.find(due->op); it != running_.end()) {
+      Operation& operation = *it->second.operation;
+      slow ? operation.on_slow(now, due->peer) : operation.on_given_up(now, due->peer);
+      drive(now, due->op);
     }
   }
   while (!deadlines_.empty() && deadlines_.begin()->first <= now.at) {
@@ -508,10 +513,12 @@ void Engine::ask(Now now, OpId op, Ask request, bool wanted) {
   pending.peer = request.to;
   pending.op = op;
   pending.sent = now.at;
-  pending.slow_at = now.at + slow_after(request.to.id(), store);
-  pending.fail_at = std::max(now.at + config_.rpc_timeout, pending.slow_at);
-  pending.known = table_.find(request.to.id()).has_value();
   pending.store = store;
+  const Patience patience = patience_for(pending);
+  pending.slow_at = now.at + patience.slow;
+  pending.give_up_at = now.at + patience.give_up;
+  pending.fail_at = std::max(now.at + config_.rpc_timeout, pending.give_up_at);
+  pending.known = table_.find(request.to.id()).has_value();
   if (store) pending.expiry = stores->record.expiry;
   pending.wanted = wanted;
   if (wanted) sync_plan_.on_sent();
@@ -521,21 +528,32 @@ void Engine::ask(Now now, OpId op, Ask request, bool wanted) {
   outgoing_.push(Transmit{book_.contact(to), wire::Message{id, std::move(request.request)}});
 }
 
-Duration Engine::slow_after(const Id& peer, bool store) const {
-  Duration expected = config_.slow_initial;
-  // Dialling takes two round trips more; the floor is for what a dial costs besides.
-  if (any_rtt_.measured()) expected = 3 * any_rtt_.timeout() + config_.slow_floor;
-  if (const Rtt* own = table_.rtt(peer); own != nullptr && own->measured()) {
+// How long an answer may take, by what was measured.
+Engine::Patience Engine::patience_for(const Rpcs::Pending& request) const {
+  // Dialling takes two round trips more, and the floor is for what a dial costs besides. A search
+  // ends without the peer three quarters of a round trip later: it may be farther away than most.
+  Duration slow = config_.slow_initial;
+  Duration give_up = unmeasured_;
+  if (any_rtt_.measured()) {
+    slow = 3 * any_rtt_.timeout() + config_.slow_floor;
+    give_up += slow + any_rtt_.timeout() * 3 / 4;
+  }
+  Duration store{};
+  if (const Rtt* own = table_.rtt(request.peer.id()); own != nullptr && own->measured()) {
     // Its connection may have closed in idleness. A peer is rarely measured, so one bad moment of
     // long ago may still be in its estimate, but not in that of all.
-    expected = std::min(own->timeout() + 2 * own->mean(), expected);
-    if (store) expected = 2 * expected + kCommitting;
-  } else if (store) {
+    const Duration expected = own->timeout() + 2 * own->mean();
+    slow = std::min(slow, expected);
+    give_up = std::min(give_up, expected);
+    if (request.store) store = slow + kCommitting;
+  } else if (request.store) {
     // It may not even exist, so less patience: another takes its place, and it counts if it answers
     // after all.
-    expected += any_store_.measured() ? any_store_.timeout() : kCommitting;
+    store = any_store_.measured() ? any_store_.timeout() : kCommitting;
   }
-  return std::clamp(expected, config_.slow_floor, config_.slow_cap);
+  return {std::clamp(slow + store, config_.slow_floor, config_.slow_cap),
+          std::clamp(give_up + store, config_.slow_floor,
+                     std::max(config_.slow_cap, config_.rpc_timeout))};
 }
 
 void Engine::fail(Now now, const Rpcs::Pending& request, Outcome outcome,
@@ -576,10 +594,13 @@ void Engine::on_reply(Now now, const Peer& from, wire::Message& message) {
   if (pending->store && pending->known && elapsed <= config_.rpc_timeout) any_store_.add(elapsed);
   if (measures) {
     any_rtt_.add(elapsed);
+    unmeasured_ /= 2;
     // What was learned since they were sent counts for those that were sent with this one.
     rpcs_.hasten(pending->op, [&](const Rpcs::Pending& other) {
+      const Patience patience = patience_for(other);
       // Not in the past, which would look as if this process had stood still.
-      return std::max(now.at, other.sent + slow_after(other.peer.id(), other.store));
+      return Rpcs::Deadlines{std::max(now.at, other.sent + patience.slow),
+                             std::max(now.at, other.sent + patience.give_up)};
     });
   }
   suspects_.on_answer(pending->peer.id());

@@ -208,7 +208,11 @@ class Engine {
   // requests of ours (engine.cc)
   void ask(Now now, OpId op, Ask ask, bool wanted = false);
   void fail(Now now, const Rpcs::Pending& request, Outcome outcome, const std::string& detail);
-  Duration slow_after(const Id& peer, bool store) const;
+  struct Patience {
+    Duration slow;     // then others are asked beside the peer
+    Duration give_up;  // then nobody waits for it
+  };
+  Patience patience_for(const Rpcs::Pending& request) const;
   void on_reply(Now now, const Peer& from, wire::Message& message);
   void blame(Now now, const Rpcs::Pending& request);
 
@@ -266,7 +270,10 @@ class Engine {
   TwinWatch twin_watch_;
   std::optional<Id> synced_;  // how far the neighbour compared with last is
   Rpcs rpcs_;
-  CrowdRtt any_rtt_;    // of all peers together: the guess for one never measured
+  CrowdRtt any_rtt_;  // of all peers together: the guess for one never measured
+  // What any_rtt_ may be short by, since few were measured: halves with each measurement, so the
+  // first peers, who may be the nearest by chance, do not make those of a slow path look silent.
+  Duration unmeasured_;
   CrowdRtt any_store_;  // what stores take, with the replica's commit
 
   RecycledMap<OpId, Running> running_;

@@ -50,40 +50,46 @@ std::vector<Rpcs::Pending> Rpcs::take_all(const PublicKey& peer) {
   return out;
 }
 
-std::optional<Rpcs::Due> Rpcs::poll_due(TimePoint now) {
+std::optional<Rpcs::Pending> Rpcs::poll_due(TimePoint now) {
   if (deadlines_.empty() || deadlines_.front().first > now) return std::nullopt;
   Request& request = *find(deadlines_.front().second);
-  if (request.slow && planted(Plant::leak_rpc)) {
-    request.fail_at = TimePoint::max();
-    await(request);
-    drop_stale_deadlines();
-    return Due{request, true};
+  const bool fails = request.stage == Stage::given_up;
+  if (fails && !planted(Plant::leak_rpc)) {
+    request.stage = Stage::failed;
+    return remove(request);
   }
-  if (request.slow) return Due{remove(request), true};
-  request.slow = true;
+  if (fails) request.fail_at = TimePoint::max();
+  Pending due = request;
+  if (fails) {
+    due.stage = Stage::failed;
+  } else {
+    due.stage = request.stage = request.stage == Stage::fresh ? Stage::slow : Stage::given_up;
+  }
   await(request);
   drop_stale_deadlines();
-  return Due{request, false};
+  return due;
 }
 
 void Rpcs::postpone(Duration by) {
   for (Request& request : requests_) {
     if (!request.peer || std::exchange(request.postponed, true)) continue;
     request.slow_at += by;
+    request.give_up_at += by;
     request.fail_at += by;
     await(request);
   }
   drop_stale_deadlines();
 }
 
-void Rpcs::hasten(OpId op, const std::function<TimePoint(const Pending&)>& slow_at) {
+void Rpcs::hasten(OpId op, const std::function<Deadlines(const Pending&)>& soonest) {
   if (op == 0) return;
   walk(&Chained::by_op, op, [&](Request& request) {
-    if (request.op != op || request.slow || request.postponed) return true;
-    const TimePoint at = slow_at(request);
-    if (at >= request.slow_at) return true;
-    request.slow_at = at;
-    await(request);
+    if (request.op != op || request.postponed) return true;
+    const TimePoint before = deadline(request);
+    const Deadlines at = soonest(request);
+    request.slow_at = std::min(request.slow_at, at.slow);
+    request.give_up_at = std::min(request.give_up_at, at.give_up);
+    if (deadline(request) != before) await(request);
     return true;
   });
   drop_stale_deadlines();

@@ -1,5 +1,6 @@
 // Requests that await an answer. A reply counts only if it comes from the very peer that was asked
-// *and* carries the id of the request. Each request has two deadlines: slow (adaptive) and failed.
+// *and* carries the id of the request. Each request has three deadlines, one after the other: it is
+// slow, it is given up (an answer is still welcome, but nobody waits for it), and it has failed.
 //
 // Ids count up, so requests lie in one array by id, from the oldest that awaits an answer.
 // Deadlines lie in a heap; one that no longer counts stays there until it comes to the top.
@@ -28,22 +29,20 @@ using OpId = std::uint64_t;  // 0: no operation, the engine itself
 
 class Rpcs {
  public:
+  enum class Stage : std::uint8_t { fresh, slow, given_up, failed };
   struct Pending {
     ContactHold peer;
     OpId op = 0;
     TimePoint sent{};
     TimePoint slow_at{};
-    TimePoint fail_at{};
-    bool slow = false;
+    TimePoint give_up_at{};  // not before slow_at
+    TimePoint fail_at{};     // not before give_up_at
+    Stage stage = Stage::fresh;
     bool postponed = false;
     bool store = false;
     bool known = false;   // a contact of the table when it was asked
     bool wanted = false;  // a record its peer asked for in a comparison
     WallTime expiry{};    // of the record, if it is a store
-  };
-  struct Due {
-    Pending request;
-    bool failed = false;  // and removed; otherwise it has just become slow
   };
 
   // Request ids start at `first`, so that nobody guesses them from the count.
@@ -54,14 +53,19 @@ class Rpcs {
   std::optional<Pending> take(std::uint64_t id, const PublicKey& from);
   // Removes and returns every request to `peer`, oldest first.
   std::vector<Pending> take_all(const PublicKey& peer);
-  // A request whose next deadline has passed by `now`; earliest first.
-  std::optional<Due> poll_due(TimePoint now);
+  // A request whose next deadline has passed by `now`, in the stage it has just come to; earliest
+  // first. One that has failed is removed.
+  std::optional<Pending> poll_due(TimePoint now);
   // The caller itself was late by `by`, and may have answers it has not looked at: every deadline
   // moves on by that much, for each request at most once.
   void postpone(Duration by);
-  // The operation's requests that are not slow yet become so at slow_at(request) if that is earlier
-  // than what was set when they were sent.
-  void hasten(OpId op, const std::function<TimePoint(const Pending&)>& slow_at);
+  // The operation's requests become slow, and are given up, at what `soonest` says if that is
+  // earlier than what was set when they were sent. What has passed already stays as it was.
+  struct Deadlines {
+    TimePoint slow;
+    TimePoint give_up;
+  };
+  void hasten(OpId op, const std::function<Deadlines(const Pending&)>& soonest);
   // The operation is over; its requests stay, to learn whether their peers live.
   void orphan(OpId op);
 
@@ -90,7 +94,10 @@ class Rpcs {
   std::uint64_t id_of(const Request& request) const {
     return next_ - static_cast<std::uint64_t>(requests_.data() + requests_.size() - &request);
   }
-  static TimePoint deadline(const Pending& p) { return p.slow ? p.fail_at : p.slow_at; }
+  static TimePoint deadline(const Pending& p) {
+    if (p.stage == Stage::fresh) return p.slow_at;
+    return p.stage == Stage::slow ? p.give_up_at : p.fail_at;
+  }
 
   void link(Request& request);
   void add_chains();

@@ -82,7 +82,7 @@ std::optional<ContactRef> Lookup::next() {
   int gone = 0;   // nearer ones that did not: what they knew has to be made up for
   for (Candidate& candidate : shortlist_) {
     if (candidate.state == State::answered || candidate.state == State::waiting) ++ahead;
-    if (candidate.state == State::slow || candidate.state == State::failed) ++gone;
+    if (is_slow(candidate.state) || candidate.state == State::failed) ++gone;
     if (ahead >= options_.width + (first_round_ ? gone / 2 : 0)) return std::nullopt;
     if (candidate.state != State::fresh) continue;
     if (!doubted(candidate)) {
@@ -123,7 +123,19 @@ void Lookup::on_slow(ContactRef peer) {
   candidate->exists = candidate->exists || candidate->verified;
   no_longer_alone(*candidate);
   --waiting_;
+}
+
+void Lookup::on_given_up(ContactRef peer) {
+  Candidate* candidate = find(peer);
+  if (candidate == nullptr || candidate->state != State::slow) return;
+  candidate->state = State::given_up;
   judge_namers(*candidate, true);
+}
+
+void Lookup::give_up_slow() {
+  for (Candidate& candidate : shortlist_) {
+    if (candidate.state == State::slow) candidate.state = State::given_up;
+  }
 }
 
 void Lookup::on_failed(ContactRef peer, bool exists) {
@@ -131,10 +143,21 @@ void Lookup::on_failed(ContactRef peer, bool exists) {
   if (candidate == nullptr) return;
   if (exists) candidate->exists = true;
   if (candidate->state == State::waiting) --waiting_;
-  if (candidate->state == State::waiting || candidate->state == State::slow) {
+  if (candidate->state == State::waiting || is_slow(candidate->state)) {
     candidate->state = State::failed;
     no_longer_alone(*candidate);
     judge_namers(*candidate, true);
+  }
+}
+
+void Lookup::ask_doubted() {
+  int answered = 0;
+  for (Candidate& candidate : shortlist_) {
+    if (candidate.state == State::answered && ++answered >= options_.width) break;
+    if (candidate.state != State::fresh || !doubted(candidate)) continue;
+    if (!candidate.verified && doubted_strangers_++ >= options_.width) continue;
+    candidate.suspect = false;
+    candidate.namers = 0;
   }
 }
 
@@ -157,7 +180,7 @@ void Lookup::ask_again(int width) {
 bool Lookup::awaits(ContactRef peer) const {
   const Candidate* candidate = find(peer);
   return candidate != nullptr && !candidate->earlier &&
-         (candidate->state == State::waiting || candidate->state == State::slow);
+         (candidate->state == State::waiting || is_slow(candidate->state));
 }
 
 bool Lookup::done() const {
@@ -177,6 +200,9 @@ bool Lookup::done() const {
         suspects_left = true;
         break;
       case State::slow:
+        if (first_round_) return false;
+        [[fallthrough]];
+      case State::given_up:
         slow = true;
         break;
       case State::failed:
@@ -218,12 +244,18 @@ int Lookup::hops() const {
 std::size_t Lookup::slow_count() const {
   return static_cast<std::size_t>(
       std::count_if(shortlist_.begin(), shortlist_.end(),
-                    [](const Candidate& c) { return c.state == State::slow && c.verified; }));
+                    [](const Candidate& c) { return is_slow(c.state) && c.verified; }));
 }
 
 bool Lookup::has_slow() const {
   return std::any_of(shortlist_.begin(), shortlist_.end(),
-                     [](const Candidate& c) { return c.state == State::slow; });
+                     [](const Candidate& c) { return is_slow(c.state); });
+}
+
+std::size_t Lookup::gone_count() const {
+  return static_cast<std::size_t>(std::count_if(
+      shortlist_.begin(), shortlist_.end(),
+      [](const Candidate& c) { return c.state == State::given_up || c.state == State::failed; }));
 }
 
 std::size_t Lookup::existing_count() const {

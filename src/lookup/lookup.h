@@ -20,12 +20,16 @@
 // anew, all at once, nearest first, with everybody whom they name now; those still asked for what
 // went before follow when they have answered. One that is slow or fails then is replaced by one.
 //
-// A peer that is slow stops counting: its slot goes to the next candidate and completion no longer
-// waits for it, but a late answer is used. A suspect (somebody who was silent lately) is asked only
-// when nobody else is left to ask. So is whoever was named by liars alone: a peer is taken for one
-// when, of the strangers it named, kLies more have kept silent than answered. Naming nodes that do
-// not exist thus wins a few waits, not the lookup. Nobody is asked twice, except once more under
-// other endpoints after the first could not be reached. The own id is never a candidate.
+// A peer that is slow gives its slot to the next candidate. If it is nearer than the last of the
+// `width` that answered, a search still waits for it until it is given up; a later round does not,
+// since whoever was asked in its place does as well. A late answer is used whenever it comes. A
+// suspect (somebody who was silent lately) is asked only when nobody else is left to ask. So is
+// whoever was named by liars alone: a peer is taken for one when, of the strangers it named, kLies
+// more have kept silent than answered. Naming nodes that do not exist thus wins a few waits, not
+// the lookup. Where many nodes died at once, though, the honest look like liars and one lost packet
+// makes a suspect, so a search that found nothing can have the doubted asked as well. Nobody is
+// asked twice, except once more under other endpoints after the first could not be reached. The own
+// id is never a candidate.
 #pragma once
 
 #include <array>
@@ -86,10 +90,19 @@ class Lookup {
   // `peer` answered, in time or late. Returns nothing if it was not asked or has answered before.
   // Whom it named is for the caller to add.
   std::optional<Namer> on_answer(ContactRef peer);
-  // `peer` outlived its adaptive time.
+  // `peer` takes long: others are asked beside it.
   void on_slow(ContactRef peer);
+  // The time is over that an answer of `peer`, who is slow, should take. It may come all the same.
+  void on_given_up(ContactRef peer);
+  // The same for all who are slow: there is no time left to wait for them.
+  void give_up_slow();
   // `peer` will not answer. `exists`: it said so.
   void on_failed(ContactRef peer, bool exists = false);
+
+  // Lets those be asked like all others who are doubted, so that nobody has asked them, and nearer
+  // than the last of the width: every verified one, and as many others as the width, once. If there
+  // are any, done() is false then.
+  void ask_doubted();
 
   // Changes how many must have answered; done() may become false.
   void set_width(int width) { options_.width = width; }
@@ -108,13 +121,14 @@ class Lookup {
   // Up to n that answered, nearest first. References are borrowed from the lookup.
   RecycledVector<ContactRef> answered(std::size_t n) const;
   std::size_t answered_count() const;
-  // Verified candidates that were asked and are slow: nodes that exist, though nobody waits for
-  // them.
+  // Verified candidates that were asked and are slow, also those given up: nodes that exist.
   std::size_t slow_count() const;
   // Somebody is asked who has neither answered nor failed nor been slow.
   bool waits() const { return waiting_ > 0; }
-  // Somebody is slow, verified or not.
+  // Somebody is slow or was given up, verified or not.
   bool has_slow() const;
+  // Those that were asked and failed, or were given up.
+  std::size_t gone_count() const;
   // Nodes that exist, as far as anybody knows: those ever heard, and the verified that were slow,
   // also if they failed then. A network that is cut in two is no smaller.
   std::size_t existing_count() const;
@@ -133,7 +147,8 @@ class Lookup {
   const Id& target() const { return target_; }
 
  private:
-  enum class State : std::uint8_t { fresh, waiting, slow, answered, failed };
+  enum class State : std::uint8_t { fresh, waiting, slow, given_up, answered, failed };
+  static bool is_slow(State s) { return s == State::slow || s == State::given_up; }
   struct Candidate {
     ContactHold contact;
     std::uint64_t top = 0;     // of its distance, which decides nearly every comparison
@@ -191,6 +206,7 @@ class Lookup {
   bool first_round_ = true;
   int waiting_ = 0;
   int asked_ = 0;
+  int doubted_strangers_ = 0;  // that ask_doubted() let be asked
   int namers_ = 0;
   std::array<std::int16_t, kNamers> lies_{};  // of each namer: silent less answered
   std::uint64_t liars_ = 0;                   // a bit for each

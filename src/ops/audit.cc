@@ -62,6 +62,9 @@ class AuditOp final : public Operation {
     slow_.insert(from.id());
     if (!decided_) walk_.on_slow(now, from);
   }
+  void on_given_up(Now, const ContactHold& from) override {
+    if (!decided_ && !storing_.contains(from.id())) walk_.on_given_up(from);
+  }
   void on_failed(Now now, const ContactHold& from, Outcome outcome,
                  const std::string& detail) override {
     if (Asked* repair = take_repair(now, from.id())) {

@@ -16,6 +16,7 @@ class FindNodeOp final : public Operation {
     walk_.on_answer(now, from, reply);
   }
   void on_slow(Now now, const ContactHold& from) override { walk_.on_slow(now, from); }
+  void on_given_up(Now, const ContactHold& from) override { walk_.on_given_up(from); }
   void on_failed(Now now, const ContactHold& from, Outcome outcome,
                  const std::string& detail) override {
     walk_.on_failed(now, from, outcome, detail);
@@ -28,7 +29,11 @@ class FindNodeOp final : public Operation {
     }
     return OpResult(Result<Closest>(walk_.closest(now)));
   }
-  OpResult end(Now, Errc code) override {
+  OpResult end(Now now, Errc code) override {
+    walk_.lookup().give_up_slow();
+    if (code == Errc::timeout) {
+      if (auto result = poll_result(now)) return *std::move(result);
+    }
     return Result<Closest>(
         walk_.error(code, name(), "the search for the closest nodes ended early"));
   }

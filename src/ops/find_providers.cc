@@ -71,6 +71,9 @@ class FindProvidersOp final : public Operation {
     if (page == pages_.end()) return walk_.on_slow(now, from);
     page->second.slow = true;
   }
+  void on_given_up(Now, const ContactHold& from) override {
+    if (!pages_.contains(from.id())) walk_.on_given_up(from);
+  }
   void on_failed(Now now, const ContactHold& from, Outcome outcome,
                  const std::string& detail) override {
     if (pages_.erase(from.id()) == 0) walk_.on_failed(now, from, outcome, detail);

@@ -2,10 +2,11 @@
 // first answer whose hash fits; since a key does not tell what it is of, the first node that is
 // likely to hold its record is asked alone. Of an owned name the latest version among the r = k - w
 // + 1 nearest answers is taken: as long as the k nearest nodes stay the same, any w replicas of an
-// acknowledged set meet any r of them. Nothing found among r widens the walk to k before it says
-// "not found". Replicas found stale, and nodes found without a copy although a farther one has it,
-// are mended after the answer. Who asks may want another number of answers than r, and a version
-// that is not older than one they know of.
+// acknowledged set meet any r of them. Nothing found among r widens the walk to k, and
+// then to those nearer whom it has reason to doubt, before it says "not found". Replicas found
+// stale, and nodes found without a copy although a farther one has it, are mended after the answer.
+// Who asks may want another number of answers than r, and a version that is not older than one they
+// know of.
 #include <algorithm>
 
 #include "base/plant.h"
@@ -50,6 +51,7 @@ class GetOp final : public Operation {
     if (!has_it() && lookup.width() < env_.config.k && lookup.done()) {
       lookup.set_width(env_.config.k);
     }
+    if (!has_it() && lookup.done()) walk_.ask_all_known(now);
     return walk_.poll_action(now);
   }
 
@@ -87,6 +89,7 @@ class GetOp final : public Operation {
     if (ends_at_once()) decided_ = true;
   }
   void on_slow(Now now, const ContactHold& from) override { walk_.on_slow(now, from); }
+  void on_given_up(Now, const ContactHold& from) override { walk_.on_given_up(from); }
   void on_failed(Now now, const ContactHold& from, Outcome outcome,
                  const std::string& detail) override {
     walk_.on_failed(now, from, outcome, detail);
@@ -130,7 +133,11 @@ class GetOp final : public Operation {
     return OpResult(Result<Found>(found(now)));
   }
 
-  OpResult end(Now, Errc code) override {
+  OpResult end(Now now, Errc code) override {
+    walk_.lookup().give_up_slow();
+    if (code == Errc::timeout) {
+      if (auto result = poll_result(now)) return *std::move(result);
+    }
     std::string detail = "answered " + std::to_string(answers_.size()) + " of " +
                          std::to_string(walk_.lookup().asked()) + " nodes asked";
     if (best_) {

@@ -43,7 +43,6 @@ class HandOverOp final : public Operation {
   void on_answer(Now now, const ContactHold& from, wire::Body& reply) override {
     if (Operation* sync = sync_with(from)) sync->on_answer(now, from, reply);
   }
-  void on_slow(Now, const ContactHold&) override {}
   void on_failed(Now now, const ContactHold& from, Outcome outcome,
                  const std::string& detail) override {
     if (Operation* sync = sync_with(from)) sync->on_failed(now, from, outcome, detail);

@@ -46,6 +46,7 @@ class JoinOp final : public Operation {
     walk_.on_answer(now, from, reply);
   }
   void on_slow(Now now, const ContactHold& from) override { walk_.on_slow(now, from); }
+  void on_given_up(Now, const ContactHold& from) override { walk_.on_given_up(from); }
   void on_failed(Now now, const ContactHold& from, Outcome outcome,
                  const std::string& detail) override {
     walk_.on_failed(now, from, outcome, detail);
@@ -66,7 +67,9 @@ class JoinOp final : public Operation {
     }
     return std::nullopt;
   }
-  OpResult end(Now, Errc code) override {
+  // Whom it has heard will do for a beginning: the search for the own id is repeated.
+  OpResult end(Now now, Errc code) override {
+    if (code == Errc::timeout && walk_.lookup().answered_count() > 0) return closest(now);
     Error error = walk_.error(code, "join", "the network was not entered in time");
     error.causes = failures_;
     return Result<Closest>(std::move(error));

@@ -3,8 +3,9 @@
 // takes its result once. An operation never sends, never waits and never calls back.
 //
 // The engine guarantees: for each Ask exactly one of on_answer and on_failed follows, with on_slow
-// at most once before it (a late answer still comes). Nothing follows once the result was taken;
-// the Asks queued by then are still sent, which is how a get mends replicas after it answered.
+// and after it on_given_up at most once before it (a late answer still comes). Nothing follows once
+// the result was taken; the Asks queued by then are still sent, which is how a get mends replicas
+// after it answered.
 #pragma once
 
 #include <optional>
@@ -84,7 +85,10 @@ class Operation : public RecycledObject {
 
   // It may take out of the reply what it keeps.
   virtual void on_answer(Now now, const ContactHold& from, wire::Body& reply) = 0;
-  virtual void on_slow(Now now, const ContactHold& from) = 0;
+  // The peer takes long: others are to be asked beside it.
+  virtual void on_slow(Now, const ContactHold& /*from*/) {}
+  // By what was measured of it, it should have answered: there is no use in waiting for it.
+  virtual void on_given_up(Now, const ContactHold& /*from*/) {}
   virtual void on_failed(Now now, const ContactHold& from, Outcome outcome,
                          const std::string& detail) = 0;
   virtual void on_probed(Now, const Bootstrap&, const Result<Peer>&) {}

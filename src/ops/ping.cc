@@ -15,7 +15,6 @@ class PingOp final : public Operation {
     return Action(Probe{where_});
   }
   void on_answer(Now, const ContactHold&, wire::Body&) override {}
-  void on_slow(Now, const ContactHold&) override {}
   void on_failed(Now, const ContactHold&, Outcome, const std::string&) override {}
   void on_probed(Now now, const Bootstrap&, const Result<Peer>& peer) override {
     if (peer) {

@@ -149,6 +149,7 @@ class SetOp final : public Operation {
   }
 
   void on_slow(Now now, const ContactHold& from) override { walk_.on_slow(now, from); }
+  void on_given_up(Now, const ContactHold& from) override { walk_.on_given_up(from); }
 
   void on_failed(Now now, const ContactHold& from, Outcome outcome,
                  const std::string& detail) override {

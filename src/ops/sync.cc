@@ -57,7 +57,6 @@ class SyncOp final : public Operation {
       fail(reply);
     }
   }
-  void on_slow(Now, const ContactHold&) override {}
   void on_failed(Now, const ContactHold&, Outcome, const std::string& detail) override {
     failed_ = Error(Errc::unreachable, detail);
   }

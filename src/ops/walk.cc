@@ -94,6 +94,12 @@ void Walk::ask_again(int width, wire::Body request) {
   request_ = std::move(request);
 }
 
+void Walk::ask_all_known(Now now) {
+  seed(now, env_.config.limits.shortlist);
+  set_width(env_.config.k + static_cast<int>(lookup_.gone_count()));
+  lookup_.ask_doubted();
+}
+
 void Walk::set_width(int width) {
   lookup_.set_width(planted(Plant::one_less_than_k) ? width - 1 : width);
 }

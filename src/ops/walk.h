@@ -52,6 +52,10 @@ class Walk {
 
   // Begins a round of the lookup with another request.
   void ask_again(int width, wire::Body request);
+  // Has everybody asked who is nearer than the last of the width and whom this node knows of: those
+  // who came into the table since the search began (who waited in its cache, say, for a place that
+  // a dead contact held), and those the lookup doubts. To be said of a lookup that is done.
+  void ask_all_known(Now now);
   // How many of the nearest are to answer in this round.
   void set_width(int width);
   // A store says which nodes are known when it is sent.
@@ -61,6 +65,7 @@ class Walk {
   // is of another kind, which counts as the peer's failure, or changes nothing.
   bool on_answer(Now now, const ContactHold& from, const wire::Body& reply);
   void on_slow(Now now, const ContactHold& from);
+  void on_given_up(const ContactHold& from) { lookup_.on_given_up(from.ref()); }
   void on_failed(Now now, const ContactHold& from, Outcome outcome, const std::string& detail);
   // What the peer said is void: it counts as failed and whom it named is not considered.
   void on_invalid(Now now, const ContactHold& from, const std::string& detail);

@@ -89,6 +89,9 @@ class WatchOp final : public Operation {
     if (searched_.contains(from->key)) walk_->on_slow(now, from);
     if (const auto feed = feeds_.find(from->key); feed != feeds_.end()) feed->second.slow = true;
   }
+  void on_given_up(Now, const ContactHold& from) override {
+    if (searched_.contains(from->key)) walk_->on_given_up(from);
+  }
   void on_failed(Now now, const ContactHold& from, Outcome outcome,
                  const std::string& detail) override {
     if (searched_.erase(from->key) > 0) walk_->on_failed(now, from, outcome, detail);

@@ -125,6 +125,7 @@ class Network {
       const ContactHold peer(book, readable::contact(nodes_[node].top));
       if (event == Event::slow) {
         lookup.on_slow(peer.ref());
+        lookup.on_given_up(peer.ref());
       } else if (event == Event::fail) {
         lookup.on_failed(peer.ref());
       } else if (const auto namer = lookup.on_answer(peer.ref())) {

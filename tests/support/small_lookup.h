@@ -68,6 +68,12 @@ struct SmallLookup {
     for (const int name : names) answer(static_cast<std::uint8_t>(name));
   }
   void slow(std::uint8_t name) { lookup.on_slow(peer(name).ref()); }
+  void give_up(std::uint8_t name) { lookup.on_given_up(peer(name).ref()); }
+  // It keeps silent for as long as anybody waits for it.
+  void silent(std::uint8_t name) {
+    slow(name);
+    give_up(name);
+  }
   void fail(std::uint8_t name) { lookup.on_failed(peer(name).ref()); }
 
   Names answered(std::size_t n = 100) const {

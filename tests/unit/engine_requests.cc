@@ -133,23 +133,51 @@ TEST_CASE("how long a request may take follows what was measured of its peer") {
   CHECK(f.net.stats(f.a).requests_slow == 1);
 }
 
-TEST_CASE("a peer never measured gets three times what all others need and the floor") {
+TEST_CASE("a peer never measured is slow after three times what all others need and the floor") {
   Asking f;
   f.net.run_for(2 * Drive::kLatency);
   f.net.inject(f.a, f.b, wire::Message{f.request, wire::Nodes{}});
   const Host c = f.net.add_raw();
-  f.net.inject(f.a, f.b, wire::Message{f.request, wire::Nodes{}});
   f.net.meet_one(f.a, c);
   f.net.raw_answer = [&](const Drive::Sent& one) -> std::optional<wire::Body> {
     if (one.to == c) return std::nullopt;
     return wire::Nodes{};
   };
-  f.net.start(f.a, FindNodeRequest{f.net.id(c)});
+  const OpId op = f.net.start(f.a, FindNodeRequest{f.net.id(c)});
   // 60 ms when it was sent, 55 ms since another answered in the same lookup.
-  f.net.run_for(milliseconds(3 * 55 + 10 - 1));
+  const Duration all = milliseconds(55);
+  const Duration slow = 3 * all + milliseconds(10);
+  f.net.run_for(slow - milliseconds(1));
   CHECK(f.net.stats(f.a).requests_slow == 0);
   f.net.run_for(milliseconds(1));
   CHECK(f.net.stats(f.a).requests_slow == 1);
+  // A search ends without it a little later: two were measured, so 500 ms have halved twice.
+  const Duration given_up = milliseconds(125) + all * 15 / 4 + milliseconds(10);
+  f.net.run_for(given_up - slow - milliseconds(1));
+  CHECK_FALSE(f.net.ended(f.a, op));
+  f.net.run_for(milliseconds(1));
+  CHECK(f.net.result<Closest>(f.a, op).ok());
+}
+
+TEST_CASE("a search waits longer than the cap for a near peer that is far away as measured") {
+  Config config = Drive::config();
+  config.slow_cap = milliseconds(40);
+  Asking f(config);
+  f.net.run_for(2 * Drive::kLatency);
+  f.net.inject(f.a, f.b, wire::Message{f.request, wire::Nodes{}});
+  const Host c = f.net.add_raw();
+  f.net.meet_one(f.a, c);
+  f.net.raw_answer = [&](const Drive::Sent& one) -> std::optional<wire::Body> {
+    if (one.to == f.b) return std::nullopt;
+    return wire::Nodes{};
+  };
+  const OpId op = f.net.start(f.a, FindNodeRequest{f.net.id(f.b)});
+  f.net.run_for(milliseconds(40));
+  CHECK(f.net.stats(f.a).requests_slow == 1);
+  f.net.run_for(milliseconds(59));
+  CHECK_FALSE(f.net.ended(f.a, op));
+  f.net.run_for(milliseconds(1));
+  CHECK(f.net.result<Closest>(f.a, op).ok());
 }
 
 TEST_CASE("a request fails after the time limit and its peer is called silent") {

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "engine/rpcs.h"
 #include "support/readable.h"
 
@@ -12,13 +14,20 @@ constexpr TimePoint kStart{std::chrono::hours(100)};
 
 TimePoint at(int seconds_later) { return kStart + seconds(seconds_later); }
 
+auto both(int seconds_later) {
+  return [=](const Rpcs::Pending&) {
+    return Rpcs::Deadlines{at(seconds_later), at(seconds_later)};
+  };
+}
+
 struct Fixture {
-  std::uint64_t ask(std::uint64_t peer, int slow_at, int fail_at, OpId op = 0) {
+  std::uint64_t ask(std::uint64_t peer, int slow_at, int fail_at, OpId op = 0, int give_up_at = 0) {
     Rpcs::Pending pending;
     pending.peer = ContactHold(book, readable::contact(peer));
     pending.op = op;
     pending.sent = kStart;
     pending.slow_at = at(slow_at);
+    pending.give_up_at = at(std::max(slow_at, give_up_at));
     pending.fail_at = at(fail_at);
     return rpcs.add(std::move(pending));
   }
@@ -41,19 +50,24 @@ TEST_CASE("a request is taken by its id and its peer together and once") {
   CHECK(f.rpcs.size() == 1);
 }
 
-TEST_CASE("a request becomes slow once and fails after that") {
+TEST_CASE("a request becomes slow, is given up and fails, each once") {
   Fixture f;
-  f.ask(1, 1, 5);
+  f.ask(1, 1, 5, 0, 3);
   CHECK(f.rpcs.next_timeout() == at(1));
   CHECK_FALSE(f.rpcs.poll_due(at(0)));
   const auto slow = f.rpcs.poll_due(at(1));
   REQUIRE(slow);
-  CHECK_FALSE(slow->failed);
+  CHECK(slow->stage == Rpcs::Stage::slow);
+  CHECK_FALSE(f.rpcs.poll_due(at(2)));
+  CHECK(f.rpcs.next_timeout() == at(3));
+  const auto given_up = f.rpcs.poll_due(at(3));
+  REQUIRE(given_up);
+  CHECK(given_up->stage == Rpcs::Stage::given_up);
   CHECK_FALSE(f.rpcs.poll_due(at(4)));
   CHECK(f.rpcs.next_timeout() == at(5));
   const auto failed = f.rpcs.poll_due(at(5));
   REQUIRE(failed);
-  CHECK(failed->failed);
+  CHECK(failed->stage == Rpcs::Stage::failed);
   CHECK(f.rpcs.size() == 0);
   CHECK_FALSE(f.rpcs.next_timeout());
 }
@@ -64,8 +78,8 @@ TEST_CASE("requests fall due in the order of their deadlines") {
   f.ask(2, 2, 9);
   f.ask(3, 1, 2);
   std::vector<std::uint64_t> peers;
-  while (auto due = f.rpcs.poll_due(at(8))) peers.push_back(due->request.peer.id().top());
-  CHECK(peers == std::vector<std::uint64_t>{3, 2, 3, 1});
+  while (auto due = f.rpcs.poll_due(at(8))) peers.push_back(due->peer.id().top());
+  CHECK(peers == std::vector<std::uint64_t>{3, 3, 2, 2, 3, 1, 1});
 }
 
 TEST_CASE("a request that was answered has no deadline left") {
@@ -114,9 +128,10 @@ TEST_CASE("requests are postponed by a caller that was late but each only once")
   f.ask(2, 2, 6);
   f.rpcs.postpone(seconds(100));
   CHECK(f.rpcs.next_timeout() == at(11));
-  CHECK(f.rpcs.poll_due(at(11))->request.peer.id().top() == 1);
+  CHECK(f.rpcs.poll_due(at(11))->stage == Rpcs::Stage::slow);
+  CHECK(f.rpcs.poll_due(at(11))->stage == Rpcs::Stage::given_up);
   CHECK_FALSE(f.rpcs.poll_due(at(14)));
-  CHECK(f.rpcs.poll_due(at(15))->failed);
+  CHECK(f.rpcs.poll_due(at(15))->stage == Rpcs::Stage::failed);
   CHECK(f.rpcs.next_timeout() == at(102));
   f.rpcs.take_all(readable::key(2));
   CHECK_FALSE(f.rpcs.next_timeout());
@@ -137,11 +152,13 @@ TEST_CASE("hastening moves what one operation has under way and only to earlier 
   Fixture f;
   f.ask(1, 5, 9, 7);
   f.ask(2, 6, 9, 8);
-  f.rpcs.hasten(7, [](const Rpcs::Pending&) { return at(2); });
-  CHECK(f.rpcs.next_timeout() == at(2));
-  f.rpcs.hasten(7, [](const Rpcs::Pending&) { return at(4); });
-  CHECK(f.rpcs.poll_due(at(2))->request.peer.id().top() == 1);
-  f.rpcs.hasten(7, [](const Rpcs::Pending&) { return at(1); });
+  f.rpcs.hasten(7, both(3));
+  CHECK(f.rpcs.next_timeout() == at(3));
+  f.rpcs.hasten(7, both(4));
+  CHECK(f.rpcs.poll_due(at(3))->stage == Rpcs::Stage::slow);
+  f.rpcs.hasten(7, both(2));
+  CHECK(f.rpcs.poll_due(at(2))->stage == Rpcs::Stage::given_up);
+  f.rpcs.hasten(7, both(1));
   CHECK(f.rpcs.next_timeout() == at(6));
   f.rpcs.take_all(readable::key(1));
   f.rpcs.take_all(readable::key(2));
@@ -163,7 +180,7 @@ TEST_CASE("what concerns one operation or peer looks at few others however many 
   int hastened = 0;
   const auto soon = [&](const Rpcs::Pending&) {
     ++hastened;
-    return at(2);
+    return Rpcs::Deadlines{at(2), at(2)};
   };
   CHECK(own(looked_at([&] { f.rpcs.hasten(7, soon); })));
   CHECK(hastened == 2);
@@ -178,7 +195,7 @@ TEST_CASE("requests that are over are not looked at again and again") {
   f.ask(1, 5, 9, 7);
   for (int i = 0; i < 1000; ++i) {
     f.rpcs.take(f.ask(2, 5, 9, 8), readable::key(2));
-    f.rpcs.hasten(8, [](const Rpcs::Pending&) { return at(2); });
+    f.rpcs.hasten(8, both(2));
   }
   CHECK(f.rpcs.looked_at() < 5000);
 }

@@ -151,6 +151,7 @@ TEST_CASE("for every two that are gone one more is asked than the width lacks") 
   CHECK(search.ask() == Names{4, 5});
   search.answer(3);
   search.answer(4);
+  search.give_up(2);
   CHECK(search.ask().empty());
   CHECK(search.lookup.done());  // and the one more is not waited for
 }
@@ -356,7 +357,7 @@ TEST_CASE("whom a peer named is asked last once three strangers it named are sil
   search.answer_naming(20, {1, 2, 3, 4, 5});
   for (const int silent : {1, 2, 3}) {
     CHECK(search.ask() == Names{silent});
-    search.slow(static_cast<std::uint8_t>(silent));
+    search.silent(static_cast<std::uint8_t>(silent));
   }
   // 20 is the nearest that counts now, so this is the closing phase: 21, and the others only
   // because the width lacks them.
@@ -370,14 +371,14 @@ TEST_CASE("whom somebody else named too is asked though one namer is not believe
   SUBCASE("named by the liar first") {
     search.add(10);
     CHECK(search.ask() == Names{1});
-    search.slow(1);
+    search.silent(1);
     CHECK(search.ask() == Names{2});
-    search.slow(2);
+    search.silent(2);
     CHECK(search.ask() == Names{3});
     search.named(5, search.honest);
-    search.slow(3);
+    search.silent(3);
     CHECK(search.ask() == Names{5});
-    search.slow(5);
+    search.silent(5);
     CHECK(search.ask() == Names{10});
   }
   SUBCASE("or afterwards") {
@@ -393,11 +394,11 @@ TEST_CASE("a peer is believed as long as those it named answer about as often as
   search.ask();
   search.answer_naming(20, {1, 2, 3, 4, 5, 6});
   search.ask();
-  search.slow(1);
+  search.silent(1);
   search.ask();
-  search.slow(2);
+  search.silent(2);
   search.ask();
-  search.slow(3);  // one silence too many
+  search.silent(3);  // one silence too many
   search.add(10);
   search.answer(2);  // it was there after all
   CHECK(search.ask() == Names{4, 5, 6, 10});
@@ -415,7 +416,7 @@ TEST_CASE("those this node has verified are not held against whoever names them"
   search.add(10);
   for (const int known : {1, 2, 3}) {
     CHECK(search.ask() == Names{known});
-    search.slow(static_cast<std::uint8_t>(known));
+    search.silent(static_cast<std::uint8_t>(known));
   }
   CHECK(search.ask() == Names{4});
 }

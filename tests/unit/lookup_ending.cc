@@ -73,7 +73,7 @@ TEST_CASE("a lookup is done with nothing when everybody failed") {
   CHECK(search.lookup.answered_count() == 0);
 }
 
-TEST_CASE("a slow peer does not hold a lookup up") {
+TEST_CASE("a slow peer that is near holds a lookup up until it is given up") {
   SmallLookup search({.width = 2, .alpha = 3});
   search.add_all({1, 2, 3});
   search.ask();
@@ -82,8 +82,62 @@ TEST_CASE("a slow peer does not hold a lookup up") {
   search.slow(1);
   CHECK(search.ask() == Names{3});
   search.answer(3);
+  CHECK_FALSE(search.lookup.done());
+  SUBCASE("one by one") { search.give_up(1); }
+  SUBCASE("with all who are slow") { search.lookup.give_up_slow(); }
   CHECK(search.lookup.done());
   CHECK(search.answered() == Names{2, 3});
+}
+
+TEST_CASE("a slow peer beyond those that are enough is not waited for") {
+  SmallLookup search({.width = 2, .alpha = 4});
+  search.add_all({4, 5});
+  search.ask();
+  search.add_all({1, 2});
+  search.ask();
+  search.slow(4);
+  search.slow(5);
+  search.answer_all({1, 2});
+  CHECK(search.lookup.done());
+}
+
+TEST_CASE("in a later round a slow peer is replaced and not waited for") {
+  SmallLookup search({.width = 2, .alpha = 3});
+  search.add_all({1, 2, 3});
+  search.ask();
+  search.answer_all({1, 2});
+  search.lookup.ask_again(2);
+  CHECK(search.ask() == Names{1, 2});
+  search.slow(1);
+  CHECK(search.ask() == Names{3});
+  search.answer_all({2, 3});
+  CHECK(search.lookup.done());
+}
+
+TEST_CASE("who is doubted and near is asked when the searcher says so") {
+  SmallLookup search({.width = 2, .alpha = 3});
+  for (const std::uint8_t suspect : {1, 2, 5, 6}) search.add_suspect(suspect);
+  search.add_all({10, 11, 12});
+  search.answer_all(search.ask());
+  REQUIRE(search.lookup.done());
+  search.lookup.ask_doubted();
+  CHECK_FALSE(search.lookup.done());
+  CHECK(search.ask() == Names{1, 2});  // strangers: as many as the width
+  search.silent(1);
+  search.silent(2);
+  search.lookup.ask_doubted();
+  CHECK(search.lookup.done());
+  SUBCASE("and all of those this node has reached before") {
+    for (const std::uint8_t known : {3, 4, 7, 200}) {
+      search.lookup.add(search.peer(known).ref(), 1, true, true);
+    }
+    search.lookup.ask_doubted();
+    CHECK(search.ask() == Names{3, 4, 7});
+    for (const std::uint8_t known : {3, 4, 7}) search.silent(known);
+    CHECK(search.ask() == Names{12});  // 200 is no nearer than those that answered
+    search.answer(12);
+    CHECK(search.lookup.done());
+  }
 }
 
 TEST_CASE("the late answer of a slow peer counts") {
@@ -106,8 +160,10 @@ TEST_CASE("with nobody heard at all a lookup waits for those that are slow") {
   search.slow(1);
   search.slow(2);
   CHECK_FALSE(search.lookup.done());
-  SUBCASE("until one answers") {
+  SUBCASE("until one answers and the others are given up") {
     search.answer(1);
+    CHECK_FALSE(search.lookup.done());
+    search.give_up(2);
     CHECK(search.lookup.done());
     CHECK(search.answered() == Names{1});
   }
