@@ -132,9 +132,6 @@ void Engine::on_frame(Now now, const Peer& from, ByteView frame) {
 void Engine::on_unreachable(Now now, const PublicKey& peer, Unreachable why) {
   if (closed_) return;
   look_at_the_clock(now);
-  if (unanswered_of_.erase(peer) > 0) {
-    std::erase_if(unanswered_, [&](const auto& entry) { return entry.second.peer == peer; });
-  }
   const auto requests = rpcs_.take_all(peer);
   for (const Rpcs::Pending& request : requests) {
     if (why != Unreachable::overloaded) blame(now, request);  // a bound of ours is not its fault

@@ -1,6 +1,8 @@
 #include "uv/connection.h"
 
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -17,6 +19,10 @@ namespace {
 
 // The kernel's share of what a peer that does not read can make us hold.
 constexpr int kKernelSendBuffer = 256 * 1024;
+// How long after a write it is asked whether all was acknowledged. Twice that, and a sweep's grain,
+// must be over before the first keepalive.
+constexpr Duration kAcknowledgedAfter = std::chrono::seconds(5);
+static_assert(2 * kAcknowledgedAfter < ConnectionRules::kKeepaliveAfter);
 
 Connection& self(void* data) { return *static_cast<Connection*>(data); }
 
@@ -81,22 +87,46 @@ void Connection::begin_securing() {
   owner_.want_time(deadline());
 }
 
-// Has the kernel give the connection up when the peer's kernel is silent: it acknowledges nothing,
-// or answers no keepalive. Without that a dead connection lasts for a quarter of an hour if data is
-// under way, and for ever if not.
-void Connection::notice_death() {
+void Connection::set_option(int level, int name, std::int64_t value) {
   uv_os_fd_t fd = -1;
   if (uv_fileno(reinterpret_cast<uv_handle_t*>(&tcp_), &fd) != 0) return;
-  const auto set = [fd](int level, int name, std::int64_t value) {
-    const int number = static_cast<int>(value);
-    ::setsockopt(fd, level, name, &number, sizeof number);
-  };
-  const Duration dead_after = ConnectionRules::dead_after();
-  set(IPPROTO_TCP, TCP_USER_TIMEOUT, dead_after / std::chrono::milliseconds(1));
-  set(SOL_SOCKET, SO_KEEPALIVE, 1);
-  set(IPPROTO_TCP, TCP_KEEPIDLE, ConnectionRules::kKeepaliveAfter / std::chrono::seconds(1));
-  set(IPPROTO_TCP, TCP_KEEPINTVL, 1);
-  set(IPPROTO_TCP, TCP_KEEPCNT, dead_after / std::chrono::seconds(1));
+  const int number = static_cast<int>(value);
+  ::setsockopt(fd, level, name, &number, sizeof number);
+}
+
+// Has the kernel give the connection up when the peer's kernel is silent: it answers none of five
+// keepalives, or acknowledges nothing (see expect_acknowledgement). Without that a dead connection
+// lasts for a quarter of an hour if data is under way, and for ever if not.
+void Connection::notice_death() {
+  set_option(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set_option(IPPROTO_TCP, TCP_KEEPIDLE, ConnectionRules::kKeepaliveAfter / std::chrono::seconds(1));
+  set_option(IPPROTO_TCP, TCP_KEEPINTVL, 1);
+  set_option(IPPROTO_TCP, TCP_KEEPCNT, ConnectionRules::dead_after() / std::chrono::seconds(1));
+  expect_acknowledgement();
+}
+
+// Something is about to be written: TCP_USER_TIMEOUT is to be in force. It must not stay so when the
+// connection is idle, since Linux then ignores TCP_KEEPCNT, and a single keepalive that is lost, or
+// whose answer takes a second, would end the connection. So it is taken back before the first one.
+void Connection::expect_acknowledgement() {
+  if (acknowledged_at_ != TimePoint::max()) return;
+  acknowledged_at_ = now() + kAcknowledgedAfter;
+  set_option(IPPROTO_TCP, TCP_USER_TIMEOUT,
+             ConnectionRules::dead_after() / std::chrono::milliseconds(1));
+  owner_.want_time(deadline());
+}
+
+void Connection::look_for_acknowledgement(TimePoint at) {
+  uv_os_fd_t fd = -1;
+  int unacknowledged = 0;
+  uv_fileno(reinterpret_cast<uv_handle_t*>(&tcp_), &fd);
+  if (writing_ || wrote_at_ + kAcknowledgedAfter > at ||
+      (::ioctl(fd, SIOCOUTQ, &unacknowledged) == 0 && unacknowledged > 0)) {
+    acknowledged_at_ = at + kAcknowledgedAfter;
+    return;
+  }
+  acknowledged_at_ = TimePoint::max();
+  set_option(IPPROTO_TCP, TCP_USER_TIMEOUT, 0);
 }
 
 bool Connection::secure() {
@@ -336,6 +366,7 @@ bool Connection::encrypt_more() {
   FrameQueue::Batch batch = queue_.take();
   owner_.stats.bytes_sent += batch.payload;
   used_at_ = wrote_at_ = now();
+  expect_acknowledgement();
   if (!tls_->write(batch.netstrings)) write_failed_ = true;
   spares().give(batch.netstrings);
   return true;
@@ -463,6 +494,7 @@ TimePoint Connection::deadline() const {
     if (reading_ && in_frame_) at_most(frame_deadline());
   }
   if (writing_ || write_failed_) at_most(progress_at_ + options.write_timeout);
+  at_most(acknowledged_at_);
   return due;
 }
 
@@ -474,6 +506,7 @@ void Connection::on_time(TimePoint at) {
     ++stats.dials_failed;
     return close(Unreachable::timed_out);
   }
+  if (at >= acknowledged_at_) look_for_acknowledgement(at);
   if (phase_ != Phase::open && at >= began_at_ + options.handshake_timeout) {
     ++(phase_ == Phase::securing ? stats.handshakes_failed : stats.peers_slow);
     return close(Unreachable::timed_out);

@@ -133,7 +133,10 @@ class Connection {
 
  private:
   void begin_securing();
+  void set_option(int level, int name, std::int64_t value);
   void notice_death();
+  void expect_acknowledgement();
+  void look_for_acknowledgement(TimePoint at);
   void on_connected(int status);
   void on_read(ssize_t size);
   void on_written(int status);
@@ -193,6 +196,7 @@ class Connection {
   TimePoint heard_at_{};
   TimePoint wrote_at_ = TimePoint::min();
   TimePoint frame_began_at_{};
+  TimePoint acknowledged_at_ = TimePoint::max();  // else TCP_USER_TIMEOUT is in force
   TimePoint progress_at_{};
   TimePoint retired_at_{};
   TimePoint retire_due_ = TimePoint::max();

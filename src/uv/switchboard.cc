@@ -149,6 +149,7 @@ void Switchboard::send(const Contact& to, ByteView frame) {
   Entry& entry = entry_of(to.key);
   if (Link* link = entry.current) {
     if (!has_room(*link, frame.size())) return;
+    if (link->queued() == 0) link->answering = false;
     return link->enqueue(frame);
   }
   aim(entry, to.endpoints);
@@ -172,7 +173,9 @@ void Switchboard::answer(const PublicKey& to, ConnectionId over, ByteView frame)
     }
   }
   if (link == nullptr || !link->carries()) link = link != nullptr ? link->entry->current : nullptr;
-  if (link != nullptr && has_room(*link, frame.size())) link->enqueue(frame);
+  if (link == nullptr || !has_room(*link, frame.size())) return;
+  link->answering = true;
+  link->enqueue(frame);
 }
 
 // Or else it is closed.
@@ -509,10 +512,17 @@ void Switchboard::retire(Link& link) {
   oldest->close(Unreachable::closed);
 }
 
+// What the peer is owed still goes out here, for it reads on: the answers that wait for a disk, and
+// those that were queued when its last word came. Requests go elsewhere; it would not answer them.
 void Switchboard::on_peer_retired(Connection& connection) {
   auto& link = static_cast<Link&>(connection);
-  if (!listener_->owes(link.entry->key)) return retire(link);
-  detach_queue(*link.entry, link);
+  const bool answers = link.answering && link.queued() > 0;
+  if (!answers && !listener_->owes(link.entry->key)) return retire(link);
+  if (!answers) {
+    detach_queue(*link.entry, link);
+  } else if (link.entry->current == &link) {
+    use(*link.entry, other_open(*link.entry, link));
+  }
   link.ending = true;
   link.retire_at(uv_loop.now() + options.handshake_timeout / 2);  // the peer waits no longer
   ending_.push_back(&link);

@@ -60,6 +60,7 @@ class Switchboard final : private ConnectionOwner {
     bool client = false;  // it also said so
     bool capped = false;  // counted by caps_
     bool wants_flush = false;
+    bool answering = false;  // answers are among what is queued
     bool ending = false;    // the peer said its last word and is still owed answers
     bool replaced = false;  // and what it may have lost was reported
   };

@@ -1,5 +1,8 @@
 // What hostile or broken peers do to the transport: each is counted, none disturbs the others.
 #include <doctest/doctest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include <future>
 
@@ -164,6 +167,33 @@ TEST_CASE("A peer that says its last word gets its answers and then a clean end"
   CHECK(answer == "the last");
   REQUIRE(until(target.loop, [&] { return target.stats().connections == 0; }));
   CHECK(target.stats().frames_bad == 0);
+}
+
+TEST_CASE("A request that comes in one segment with the last word of its peer is answered") {
+  UvLoop loop;
+  Honest server(loop, 1);
+  server.frame_hook = [&](const Peer& from, ByteView frame) {
+    server.transport->answer(from.contact.key, from.connection, frame);
+  };
+  const Endpoint where = server.contact().endpoints.front();
+  const auto answer = meanwhile(loop, [where] {
+    RawSocket socket(where);
+    RawTls tls(socket, false, {});
+    tls.write(hello());
+    tls.read_frame();
+    const auto hold = [&](int on) {
+      REQUIRE(::setsockopt(socket.fd(), IPPROTO_TCP, TCP_CORK, &on, sizeof on) == 0);
+    };
+    hold(1);
+    tls.write(netstring("the last"));
+    tls.shut_down();
+    hold(0);
+    auto echoed = tls.read_frame();
+    return tls.sees_close() ? echoed : std::nullopt;
+  });
+  CHECK(answer == "the last");
+  REQUIRE(until(loop, [&] { return server.stats().connections == 0; }));
+  CHECK(server.stats().connections_dialled == 0);  // the answer takes no other way
 }
 
 TEST_CASE("A peer that says its last word is still sent the answers that it is owed") {
