@@ -465,10 +465,11 @@ Examples:
               if (!raw.bootstrap.empty()) {
                 throw UsageError("renew: a daemon renews its own: without --bootstrap");
               }
-              return RenewCommand{raw.several, raw.jobs};
+              return RenewCommand{raw.several, raw.jobs, raw.accept_small};
             });
     command->add_option("NAME|KEY", raw_.several, "a name of the daemon's, or a key");
     command->add_flag("--all", raw_.all, "All that status lists");
+    add_accept_small(command);
     add_jobs(command);
   }
 

@@ -87,6 +87,7 @@ struct ExportCommand {
 struct RenewCommand {
   std::vector<std::string> what;  // names of the daemon's and keys; empty: all there are
   std::uint64_t jobs = 0;
+  bool accept_small = false;
 };
 struct KeyCommand {
   bool create = false;

@@ -27,6 +27,7 @@ int run(Session& session, const RenewCommand& command) {
     request["op"] = "renew";
     request["timeout_ms"] = static_cast<std::uint64_t>(timeout.count());
     request["at_once"] = command.jobs;
+    request["accept_small"] = command.accept_small;
     bulk.follow(
         request,
         [&](const Json& answer) {

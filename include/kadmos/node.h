@@ -81,6 +81,7 @@ struct ProvideOptions {
 struct RenewOptions {
   std::optional<Duration> timeout;
   std::vector<Contact> via{};  // as in SetOptions
+  bool accept_small = false;   // as in SetOptions
 };
 
 struct FindProvidersOptions {

@@ -31,7 +31,9 @@ Record Engine::announce(Now now, const Key& key, bool withdrawn) {
 void Engine::republish(Now now, const Key& key) {
   auto request = to_republish(now, key);
   if (!request) return upkeep_.on_republish_ended(now.at, false);
-  request->accept_small = true;  // nobody is misled by it, and few replicas are better than none
+  // Nobody is misled by it, and few replicas are better than none. But what lapsed is signed anew
+  // only if nothing newer is known, and those out of reach may know that it was deleted.
+  request->accept_small = !request->lapsed;
   const auto purpose = request->lapsed ? Running::Purpose::renew : Running::Purpose::republish;
   begin(now, make_operation(env_, std::move(*request)), purpose, config_.operation_timeout);
 }

@@ -207,9 +207,11 @@ class SetAgain {
   Future<Receipt> go_on(Result<Found> found) const {
     const std::uint64_t sequence = *entry_.sequence;
     std::uint64_t expected = sequence == 0 ? 0 : sequence - 1;
-    if (!found && found.error().code != Errc::not_found) {
-      return Future<Receipt>::resolved(std::move(found).error());
-    }
+    // Whether something newer is known is asked of those who can be reached: perhaps of nobody.
+    const bool will_do =
+        found || found.error().code == Errc::not_found ||
+        (found.error().code == Errc::unreachable && options_.accept_small);
+    if (!will_do) return Future<Receipt>::resolved(std::move(found).error());
     if (found) {
       const Record& known = found->record;
       const bool same = known.type == RecordType::owned && known.value == entry_.value;
@@ -315,7 +317,8 @@ Stream<Done<Receipt>> provide_many(Node& node, std::vector<Key> keys, ManyOption
 Stream<Done<Receipt>> renew_many(Node& node, std::vector<Key> keys, ManyOptions options) {
   return Many<Receipt>::start(node, keys, options.at_once,
                               [&node, keys, options](std::size_t input, std::vector<Contact> via) {
-                                return node.renew(keys[input], {options.timeout, std::move(via)});
+                                return node.renew(keys[input], {options.timeout, std::move(via),
+                                                                options.accept_small});
                               });
 }
 

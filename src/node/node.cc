@@ -173,6 +173,7 @@ class Node::Impl final : public TransportListener {
     auto request = engine_.renewal(now(), key);
     if (!request) return Future<Receipt>::resolved(std::move(request).error());
     request->via = options.via;
+    request->accept_small = options.accept_small;
     return launch<Receipt>(*std::move(request), options.timeout);
   }
 

@@ -33,7 +33,10 @@ struct Owner {
       return nodes;
     };
     REQUIRE(net.run<Closest>(a, JoinRequest{}).ok());
-    for (int i = 0; i < 2; ++i) net.meet_one(a, net.add_raw());
+    for (int i = 0; i < 2; ++i) {
+      peers.push_back(net.add_raw());
+      net.meet_one(a, peers.back());
+    }
     const auto set = net.run<Receipt>(a, net.set("name", "value"));
     REQUIRE(set.ok());
     name = set->key;
@@ -67,6 +70,7 @@ struct Owner {
 
   Drive net;
   Host a;
+  std::vector<Host> peers;
   Key name;
   WallTime expiry{};
   std::optional<Record> known;            // by the peers
@@ -115,6 +119,24 @@ TEST_CASE("a newer version that the network knows takes the place of the own one
   }
   for (const Record& record : f.stores()) CHECK(record.sequence == 2);
   CHECK(f.own(Own::lapsed).empty());
+}
+
+TEST_CASE("what lapsed stays so while nobody of the network can be reached") {
+  Owner f;
+  for (const Host peer : f.peers) f.net.take_down(peer);
+  f.sleep(2 * kDay);
+  f.net.run_for(minutes(2));
+  CHECK(f.lapsed());
+  CHECK_FALSE(f.get().ok());
+  CHECK(f.net.stats(f.a).republished == 0);
+  SUBCASE("and is back when somebody can") {
+    for (const Host peer : f.peers) {
+      f.net.take_down(peer, false);
+      f.net.meet_one(f.a, peer);
+    }
+    f.net.run_for(minutes(5));
+    CHECK(f.own(Own::renewed) == std::vector<Key>{f.name});
+  }
 }
 
 TEST_CASE("what was replaced by a version that expired too is not brought back") {
