@@ -55,7 +55,7 @@ OpId Engine::start(Now now, Request request, Duration timeout) {
   auto purpose = Running::Purpose::user;
   if (auto* join = std::get_if<JoinRequest>(&request)) {
     purpose = Running::Purpose::user_join;
-    if (join->bootstrap.empty()) join->bootstrap = ways_in();
+    if (join->bootstrap.empty()) join->bootstrap = ways_in(now);
     upkeep_.begin(now.at);
     sync_plan_.begin(now.at);
   }
@@ -400,23 +400,38 @@ void Engine::finish(Now now, OpId id, OpResult result) {
   events_.push(Completed{id, std::move(result)});
 }
 
-// Every way in, those that were told and those who were lost, in another order each time: the first
-// of them may all be dead.
-std::vector<Bootstrap> Engine::ways_in() {
+// Every way in, in another order each time, since the first of them may all be dead: those that were
+// told and those who were lost within a day, then those who were lost before.
+std::vector<Bootstrap> Engine::ways_in(Now now) {
   std::vector<Bootstrap> out = config_.bootstrap;
   out.insert(out.end(), bootstrap_.begin(), bootstrap_.end());
-  for (const auto& [proved, contact] : acquaintances_.entries()) {
-    for (const Endpoint& where : contact->endpoints) out.push_back({where, contact->key});
-  }
-  for (std::size_t i = out.size(); i > 1; --i) std::swap(out[i - 1], out[prng_.below(i)]);
+  const auto& lost = acquaintances_.entries();
+  const auto lately = static_cast<std::ptrdiff_t>(lost.size() - acquaintances_.count(now.wall));
+  std::size_t first = 0;
+  const auto shuffle = [&] {
+    for (std::size_t i = out.size(); i > first + 1; --i) {
+      std::swap(out[i - 1], out[first + prng_.below(i - first)]);
+    }
+    first = out.size();
+  };
+  const auto add = [&](auto begin, auto end) {
+    for (; begin != end; ++begin) {
+      for (const Endpoint& where : begin->contact->endpoints) {
+        out.push_back({where, begin->contact->key});
+      }
+    }
+    shuffle();
+  };
+  add(lost.begin() + lately, lost.end());
+  add(lost.begin(), lost.begin() + lately);
   return out;
 }
 
 // A search for the own id that also tries one of those who were lost, and a few of all ways in.
 // After a partition each side has dropped the other from its tables, and the lost may be gone for
 // good by then; so they find together again.
-std::unique_ptr<Operation> Engine::meeting() {
-  std::vector<Bootstrap> ways = ways_in();
+std::unique_ptr<Operation> Engine::meeting(Now now) {
+  std::vector<Bootstrap> ways = ways_in(now);
   if (const auto& lost = acquaintances_.entries(); !lost.empty()) {
     const Contact& one = *lost[prng_.below(lost.size())].contact;
     ways.insert(ways.begin(), Bootstrap{one.endpoints.front(), one.key});
@@ -428,11 +443,11 @@ std::unique_ptr<Operation> Engine::meeting() {
 void Engine::run_upkeep(Now now) {
   while (auto job = upkeep_.poll(now.at)) {
     if (std::holds_alternative<Upkeep::Enter>(*job)) {
-      begin(now, make_operation(env_, JoinRequest{ways_in()}), Running::Purpose::enter,
+      begin(now, make_operation(env_, JoinRequest{ways_in(now)}), Running::Purpose::enter,
             config_.operation_timeout);
     } else if (const auto* search = std::get_if<Upkeep::Search>(&*job)) {
       auto operation = search->target == identity_.id()
-                           ? meeting()
+                           ? meeting(now)
                            : make_operation(env_, FindNodeRequest{search->target});
       begin(now, std::move(operation), Running::Purpose::search, config_.operation_timeout);
     } else if (std::holds_alternative<Upkeep::Check>(*job)) {

@@ -177,8 +177,8 @@ class Engine {
   Running take(OpId op);
   void wake(OpId op);
   void finish(Now now, OpId op, OpResult result);
-  std::vector<Bootstrap> ways_in();
-  std::unique_ptr<Operation> meeting();
+  std::vector<Bootstrap> ways_in(Now now);
+  std::unique_ptr<Operation> meeting(Now now);
   void look_at_the_clock(Now now);
   void learn_of_clock(Now now, const Peer& from, const Record& record);
   void learn_of_clock(Now now, const Peer& from, const Rpcs::Pending& request,

@@ -4,8 +4,9 @@
 // lately, so that a set notices when it reaches only a few of them.
 //
 // Whom the table keeps out for want of room is not remembered: it has k others then, and more a set
-// does not want. Nor is whoever it keeps out because of the address group, so that one group cannot
-// make a network look large.
+// does not want. Nor is whoever it keeps out because of the address group; and of each address group
+// only a few are remembered, for one machine can run many nodes, have them proved and end them. So
+// one group cannot make a network look large, nor push the ways back out.
 #pragma once
 
 #include <algorithm>
@@ -26,6 +27,11 @@ class Acquaintances {
   // purpose would be complained of for days.
   static constexpr WallTime::duration kRemembered = std::chrono::hours(24);
 
+  // How many of one address group are remembered, the local ones aside. More, and few groups make a
+  // network of eight look so large that its sets reach too few; fewer, and nodes that are all with
+  // one provider are few ways back.
+  static constexpr std::ptrdiff_t kPerGroup = 4;
+
   struct Entry {
     WallTime proved{};  // for the last time
     ContactHold contact;
@@ -37,9 +43,16 @@ class Acquaintances {
   // The node has counted whom it proves since `when`, at the latest.
   void begin(WallTime when) { began_ = std::min(began_, when); }
 
-  // Replaces what is remembered of the same key.
+  // Replaces what is remembered of the same key. `contact` has an endpoint.
   void add(WallTime proved, ContactHold contact) {
     remove(contact->key);
+    const Endpoint& where = contact->endpoints.front();
+    const auto alike = [&](const Entry& entry) {
+      return entry.contact->endpoints.front().group() == where.group();
+    };
+    if (!where.is_local() && std::ranges::count_if(entries_, alike) >= kPerGroup) {
+      entries_.erase(std::ranges::find_if(entries_, alike));
+    }
     const auto after = std::ranges::upper_bound(entries_, proved, {}, &Entry::proved);
     entries_.insert(after, Entry{proved, std::move(contact)});
     if (entries_.size() > max_) entries_.erase(entries_.begin());

@@ -86,3 +86,20 @@ TEST_CASE("nodes are counted since the first reading of the clock but for no lon
   CHECK(f.known.since(kNoon + hours(1)) == kNoon - hours(3));
   CHECK(f.known.since(kNoon - hours(5)) == kNoon - hours(5));  // the calendar stepped back
 }
+
+TEST_CASE("of one address group only the last few are remembered unless it is local") {
+  Setting f;
+  f.known = Acquaintances(100);
+  const auto add = [&](Byte group, std::uint16_t port) {
+    Contact contact = f.contact(port);
+    contact.endpoints = Endpoints(Endpoint::v4(8, 8, group, static_cast<Byte>(port), port));
+    f.known.add(kNoon + hours(port), ContactHold(f.book, contact));
+  };
+  add(2, 1);
+  for (std::uint16_t port = 2; port < 9; ++port) add(3, port);
+  CHECK(f.ports() == std::vector<std::uint16_t>{1, 5, 6, 7, 8});
+  add(3, 8);  // the same once more displaces nobody
+  CHECK(f.ports() == std::vector<std::uint16_t>{1, 5, 6, 7, 8});
+  for (std::uint16_t port = 20; port < 30; ++port) f.add(port, kNoon + hours(port));
+  CHECK(f.ports().size() == 15);
+}
