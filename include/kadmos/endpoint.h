@@ -30,6 +30,7 @@ struct Endpoint {
   bool is_v4() const { return std::memcmp(ip.data(), kV4Prefix.data(), kV4Prefix.size()) == 0; }
   // 0.0.0.0 or ::, which a node that listens everywhere has.
   bool is_unspecified() const;
+  bool is_loopback() const;
   // Loopback, private (RFC 1918, RFC 4193) or link-local: no address-group cap applies to these.
   bool is_local() const;
   // What one party plausibly controls: the /24 of IPv4, the /48 of IPv6. Caps count by it.

@@ -46,6 +46,11 @@ bool Endpoint::is_unspecified() const {
   return std::all_of(ip.begin() + (is_v4() ? 12 : 0), ip.end(), [](Byte b) { return b == 0; });
 }
 
+bool Endpoint::is_loopback() const {
+  if (is_v4()) return ip[12] == 127;
+  return std::all_of(ip.begin(), ip.end() - 1, [](Byte b) { return b == 0; }) && ip[15] == 1;
+}
+
 bool Endpoint::is_local() const {
   if (is_v4()) {
     const Byte a = ip[12];
@@ -53,9 +58,7 @@ bool Endpoint::is_local() const {
     return a == 127 || a == 10 || (a == 172 && b >= 16 && b < 32) || (a == 192 && b == 168) ||
            (a == 169 && b == 254);
   }
-  const bool loopback =
-      std::all_of(ip.begin(), ip.end() - 1, [](Byte b) { return b == 0; }) && ip[15] == 1;
-  return loopback || (ip[0] & 0xfe) == 0xfc || (ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80);
+  return is_loopback() || (ip[0] & 0xfe) == 0xfc || (ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80);
 }
 
 std::uint64_t Endpoint::group() const {

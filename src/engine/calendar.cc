@@ -7,12 +7,17 @@ namespace {
 
 constexpr Duration kNoticePause = std::chrono::hours(1);
 
-// Who speaks: an address group, or the peer itself where no group is told apart.
+// Who speaks: an address group; on a local network the machine, where whole addresses tell apart who
+// plausibly is one party; and the peer itself on this very machine, or where no address is known.
 std::uint64_t voice_of(const Peer& from) {
-  if (!from.address.is_unspecified() && !from.address.is_local()) return from.address.group();
-  std::uint64_t out = 0;
-  for (std::size_t i = 0; i < sizeof out; ++i) out = out << 8 | from.contact.key.bytes[i];
-  return out;
+  const Endpoint& at = from.address;
+  if (!at.is_unspecified() && !at.is_local()) return at.group();
+  const auto fold = [](const auto& bytes) {
+    std::uint64_t out = 0;
+    for (std::size_t i = 0; i < bytes.size(); ++i) out = (out << 8 | out >> 56) ^ bytes[i];
+    return out;
+  };
+  return at.is_unspecified() || at.is_loopback() ? fold(from.contact.key.bytes) : fold(at.ip);
 }
 
 }  // namespace

@@ -176,6 +176,7 @@ void Engine::look_for_twin(Now now, const wire::Body& reply) {
       const bool own = std::find(endpoints_.begin(), endpoints_.end(), where) != endpoints_.end();
       if (!own && where.port != 0) twin_watch_.on_named(now.at, where);
     }
+    return;  // another one of the same reply would only be to have more dialled
   }
 }
 

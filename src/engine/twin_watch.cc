@@ -8,7 +8,7 @@ namespace kadmos {
 void TwinWatch::on_named(TimePoint now, const Endpoint& where) {
   std::erase_if(looked_at_, [now](const auto& one) { return one.second <= now; });
   if (looked_at_.size() >= kMostLookedAt) return;
-  if (looked_at_.try_emplace(where, now + kLookedAt).second) to_look_at_ = where;
+  if (looked_at_.try_emplace(where, now + kLookedAt).second) to_look_at_.push_back(where);
 }
 
 bool TwinWatch::on_twin(TimePoint now, const Endpoint& where) {
@@ -27,7 +27,11 @@ bool TwinWatch::expire(TimePoint now) {
 }
 
 std::optional<Endpoint> TwinWatch::poll_look(TimePoint now) {
-  if (to_look_at_) return std::exchange(to_look_at_, std::nullopt);
+  if (!to_look_at_.empty()) {
+    const Endpoint first = to_look_at_.front();
+    to_look_at_.erase(to_look_at_.begin());
+    return first;
+  }
   if (!twin_ || now < next_look_) return std::nullopt;
   next_look_ = now + kLookAgain;
   return twin_;

@@ -11,6 +11,7 @@
 
 #include <map>
 #include <optional>
+#include <vector>
 
 #include "kadmos/endpoint.h"
 #include "kadmos/time.h"
@@ -44,7 +45,7 @@ class TwinWatch {
 
  private:
   std::map<Endpoint, TimePoint> looked_at_;  // and until when it is remembered
-  std::optional<Endpoint> to_look_at_;
+  std::vector<Endpoint> to_look_at_;         // of those; no more of them
   std::optional<Endpoint> twin_;
   TimePoint last_sign_{};
   TimePoint next_look_{};

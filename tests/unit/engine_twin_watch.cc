@@ -25,6 +25,15 @@ TEST_CASE("An endpoint that a peer gives for this node is dialled once in ten mi
   CHECK(watch.poll_look(at(seconds(600))) == kThere);
 }
 
+TEST_CASE("Every endpoint that a peer gives at once is dialled") {
+  TwinWatch watch;
+  watch.on_named(at(seconds(0)), kThere);
+  watch.on_named(at(seconds(0)), kEphemeral);
+  CHECK(watch.poll_look(at(seconds(0))) == kThere);
+  CHECK(watch.poll_look(at(seconds(0))) == kEphemeral);
+  CHECK(!watch.poll_look(at(seconds(0))));
+}
+
 TEST_CASE("Peers that give ever new endpoints for this node cause few dials") {
   TwinWatch watch;
   std::size_t dials = 0;
