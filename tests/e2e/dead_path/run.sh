@@ -12,43 +12,10 @@
 set -u
 node=$(realpath "$1") cli=$(realpath "$2") runs=${3:-24} down=${4:-12} first=${5:-0}
 limit=10
-near=kadmos-near-$$ far=kadmos-far-$$
-declare -A space=([near]=$near [far]=$far) address=([near]=10.99.0.1 [far]=10.99.0.2) pid=()
-dir=$(mktemp -d)
-pids=()
+declare -A address=([near]=10.99.0.1 [far]=10.99.0.2) pid=()
+# shellcheck source=tests/e2e/dead_path/spaces.sh disable=SC1091,SC2154
+. "$(dirname "$0")/spaces.sh"
 
-mkfifo "$dir/never"
-exec 9<>"$dir/never"
-pause() { read -rt "$1" -u 9 || :; }
-skip() {
-  echo "skipped: $*"
-  exit 77
-}
-cleanup() {
-  for pid in "${pids[@]}"; do kill -KILL "$pid" 2>/dev/null; done
-  wait 2>/dev/null
-  ip netns del "$near" 2>/dev/null
-  ip netns del "$far" 2>/dev/null
-  rm -rf "$dir"
-}
-command -v ip >/dev/null || skip "no ip (package iproute2)"
-command -v nft >/dev/null || skip "no nft (package nftables)"
-ip netns add "$near" 2>/dev/null || skip "no network namespaces"
-trap cleanup EXIT
-ip netns add "$far" || exit 1
-ip -n "$near" link add veth-near type veth peer name veth-far netns "$far" || skip "no veth"
-for side in near far; do
-  ip -n "${space[$side]}" addr add "${address[$side]}/24" dev veth-$side
-  ip -n "${space[$side]}" link set lo up
-  ip -n "${space[$side]}" link set veth-$side up
-done
-# On one end alone: what the other sends is dropped on arrival.
-ip netns exec "$near" nft -f - <<'NFT' || skip "nftables does not work here"
-table inet path {
-  chain in { type filter hook input priority 0; policy accept; }
-  chain out { type filter hook output priority 0; policy accept; }
-}
-NFT
 path() { # path down|up: of the address that the far end has at first
   case $1 in
     down)
