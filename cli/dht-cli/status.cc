@@ -13,8 +13,8 @@ namespace {
 void write_not_renewed(const Json& list) {
   const auto total = list.at("total").get<std::uint64_t>();
   if (total == 0) return;
-  write_line(fmt::format("expired   {} own records, long ago: 'dht-cli renew --all' publishes them anew",
-                         total));
+  write_line(fmt::format(
+      "expired   {} own records, long ago: 'dht-cli renew --all' publishes them anew", total));
   const Json& records = list.at("records");
   for (const Json& record : records) write_line("  " + lapsed_line(record));
   if (records.size() < total) write_line(fmt::format("  and {} more", total - records.size()));
