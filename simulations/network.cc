@@ -169,9 +169,8 @@ void Network::set_bandwidth(NodeIndex host, std::uint64_t up, std::uint64_t down
 }
 
 void Network::introduce(NodeIndex who, NodeIndex whom) {
-  Link reached;
-  reached.reached = true;
-  hosts_[who]->listener->on_reached({address(whom), key(whom)}, as_peer(whom, reached));
+  const Link dialled{.dialled = true};
+  hosts_[who]->listener->on_reached({address(whom), key(whom)}, as_peer(whom, dialled));
 }
 
 void Network::listen(NodeIndex self, TransportListener& listener) {
@@ -401,9 +400,12 @@ void Network::on_accepted(const Event& event) {
     judge(self, opened);
     link = current_link(host, who_[peer]);
   }
-  link->reached = true;
   for (Bytes& frame : dial.waiting) transmit(self, *link, Kind::frame, std::move(frame));
-  if (dial.probe) host.listener->on_reached(dial.where, as_peer(peer, *link));
+  if (!dial.probe) return;
+  // The dial made a connection, though where one works already it did not stay.
+  Link dialled = *link;
+  dialled.dialled = true;
+  host.listener->on_reached(dial.where, as_peer(peer, dialled));
 }
 
 void Network::fail_dial(NodeIndex self, std::uint64_t number, Unreachable why) {
@@ -473,7 +475,8 @@ void Network::on_closed(const Event& event) {
   Host& host = *hosts_[event.to];
   const Link* link = find_link(host, who_[event.from], event.number);
   if (link == nullptr || (link->dead && event.kind == Kind::closed)) return;
-  const bool carried = usable(*link) && link->current;
+  const bool at_risk = link->retired && event.kind == Kind::broken && link->used > link->heard;
+  const bool carried = (usable(*link) && link->current) || at_risk;
   erase_link(host, *link);
   if (carried) host.listener->on_unreachable(key(event.from), Unreachable::closed);
 }
@@ -553,7 +556,7 @@ void Network::deliver(Event& event) {
 }
 
 // A new connection at this end. Whoever opens one beside another has it judged.
-Network::Link& Network::open(NodeIndex self, NodeIndex peer, std::uint32_t id, bool reached) {
+Network::Link& Network::open(NodeIndex self, NodeIndex peer, std::uint32_t id, bool dialled) {
   Host& host = *hosts_[self];
   const NodeIndex who = who_[peer];
   std::erase_if(host.links,
@@ -569,7 +572,7 @@ Network::Link& Network::open(NodeIndex self, NodeIndex peer, std::uint32_t id, b
                                  .who = who,
                                  .peer = peer,
                                  .id = id,
-                                 .reached = reached});
+                                 .dialled = dialled});
 }
 
 void Network::on_judged(const Event& event) {
@@ -593,12 +596,10 @@ void Network::judge(NodeIndex self, Link& link) {
   }
 }
 
-// The current connection gives its place to `newer`. What was sent over it since its peer was heard
-// on it may be lost.
+// The current connection gives its place to `newer`. If it is dead, what was sent over it is
+// reported as lost when it breaks.
 void Network::take_over(NodeIndex self, Link& newer) {
-  Host& host = *hosts_[self];
-  Link& old = *current_link(host, newer.who);
-  if (old.used > old.heard) lose(self, key(old.peer), Unreachable::closed);
+  Link& old = *current_link(*hosts_[self], newer.who);
   old.current = false;
   newer.current = true;
   retire(self, old);
@@ -709,9 +710,9 @@ Peer Network::as_peer(NodeIndex peer, const Link& link) const {
   const Host& host = *hosts_[peer];
   Peer out = host.self;
   out.address = address(peer);
-  out.reached = link.reached;
+  out.reached = link.dialled;
   out.connection = link.id;
-  if (link.reached) {  // where it was reached counts more than what it says
+  if (link.dialled) {  // where it was reached counts more than what it says
     out.contact.endpoints = Endpoints(address(peer));
     for (const Endpoint& claimed : host.self.contact.endpoints) out.contact.endpoints.add(claimed);
   }

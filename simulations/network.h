@@ -161,7 +161,7 @@ class Network {
     NodeIndex peer = 0;   // the host at the other end
     std::uint32_t id = 0;
     std::uint32_t queued : 26 = 0;  // bytes that wait until `passed`, at most
-    bool reached : 1 = false;
+    bool dialled : 1 = false;  // by this end
     bool current : 1 = false;  // takes the frames for the peer
     bool ending : 1 = false;   // the peer hung up politely and is still owed answers
     bool retired : 1 = false;  // hung up politely: kept for the frames still on their way here
@@ -245,7 +245,7 @@ class Network {
   void on_closed(const Event& event);
   void on_retired(const Event& event);
   void on_judged(const Event& event);
-  Link& open(NodeIndex self, NodeIndex peer, std::uint32_t id, bool reached);
+  Link& open(NodeIndex self, NodeIndex peer, std::uint32_t id, bool dialled);
   void judge(NodeIndex self, Link& link);
   void take_over(NodeIndex self, Link& newer);
   void retire(NodeIndex self, Link& link);

@@ -72,7 +72,7 @@ struct Acquaintance {
 struct Peer {
   Contact contact;              // endpoints empty: it told of none and cannot be dialled
   bool client = false;          // it said it must not enter tables
-  bool reached = false;         // we dialled one of `contact.endpoints` and its key answered there
+  bool reached = false;         // this node dialled the first of `contact.endpoints` to hear it
   Endpoint address{};           // the far end of the connection; what address groups are counted by
   ConnectionId connection = 0;  // over which it was heard, and will be answered
 };

@@ -42,7 +42,8 @@ class ConnectionRules {
 
   // How long sent bytes may stay unacknowledged before their connection is given up. It bounds for
   // how long a dead connection swallows frames; a path that is interrupted for less loses nothing.
-  // A request fails after as long (Config::rpc_timeout), so to wait longer would help nobody.
+  // A request fails after as long (Config::rpc_timeout), so to wait longer would help nobody. The
+  // kernel counts a peer that reads nothing in all that time, its window closed, among the dead.
   static constexpr Duration kDeadAfter = std::chrono::seconds(5);
   // How long a connection may be silent before TCP asks the peer's kernel whether it is there. It
   // bounds how long a dead connection that nobody uses counts as open.

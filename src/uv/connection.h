@@ -118,8 +118,6 @@ class Connection {
   ByteArray<SSL3_RANDOM_SIZE> client_random() const { return tls_->client_random(); }
   // Frames that are enqueued now will be written.
   bool carries() const { return wants_frames() && !write_failed_; }
-  // Something was written since the peer was heard last.
-  bool unheard() const { return wrote_at_ > heard_at_; }
   // Bytes that wait to be written.
   std::size_t queued() const;
   // Open, with nothing on its way either way that this end knows of.

@@ -19,6 +19,10 @@ constexpr Duration kSweepGrain = std::chrono::milliseconds(10);
 
 Switchboard& self(void* data) { return *static_cast<Switchboard*>(data); }
 
+bool contains(const Endpoints& endpoints, const Endpoint& one) {
+  return std::find(endpoints.begin(), endpoints.end(), one) != endpoints.end();
+}
+
 Error cannot_listen(const Endpoint& where, int status) {
   const std::string text = "cannot listen on " + where.text() + ": ";
   if (status == UV_EADDRINUSE) {
@@ -372,16 +376,23 @@ void Switchboard::on_own_key(Connection& connection) {
   const auto random = link.client_random();
   bool itself = false;
   if (link.dialled()) {
-    itself = std::any_of(links_.begin(), links_.end(), [&](const Link* other) {
-      return !other->dialled() && other->phase() == Connection::Phase::securing &&
-             other->client_random() == random;
-    });
+    itself = link.met_itself || std::any_of(links_.begin(), links_.end(), [&](const Link* other) {
+               return is_other_end(*other, link);
+             });
     own_dials_.push_back(random);
     if (own_dials_.size() > kOwnDials) own_dials_.pop_front();
   } else {
     itself = std::find(own_dials_.begin(), own_dials_.end(), random) != own_dials_.end();
   }
   if (!itself) emit(Twin{link.remote()});
+}
+
+// Whether a dial whose handshake is under way is of the connection that `inbound` is or was the
+// accepted end of. Nothing but the bytes of the handshake says so: a relay may stand between them,
+// and let go of either end when it likes.
+bool Switchboard::is_other_end(const Link& inbound, const Link& dial) {
+  return !inbound.dialled() && dial.dialled() && dial.phase() == Connection::Phase::securing &&
+         inbound.client_random() == dial.client_random();
 }
 
 void Switchboard::on_hello(Connection& connection, const wire::Hello& said) {
@@ -411,21 +422,20 @@ void Switchboard::learn(Link& link, const wire::Hello& said) {
   }
   if (!link.dialled()) return;
   Endpoints verified(link.remote());
-  for (const Endpoint& endpoint : link.entry->verified) verified.add(endpoint);
+  for (const Endpoint& endpoint : link.entry->verified) {
+    if (contains(link.claimed, endpoint)) verified.add(endpoint);  // else it has moved since
+  }
   link.entry->verified = verified;
 }
 
 // Who is at the far end of a connection. Where this node has met the key counts more than what the
-// peer says; but a peer that says of itself that it is elsewhere has not been reached there yet.
+// peer says; but a peer that says of itself that it is elsewhere has not been met there yet.
 Peer Switchboard::as_peer(const Link& link) const {
   const Endpoints& verified = link.entry->verified;
-  const auto met = [&](const Endpoint& endpoint) {
-    return std::find(verified.begin(), verified.end(), endpoint) != verified.end();
-  };
+  const auto met = [&](const Endpoint& endpoint) { return contains(verified, endpoint); };
   Peer peer{{link.entry->key, {}}, link.client, link.dialled(), link.remote(), link.number};
-  peer.reached = link.dialled() || (!verified.empty() && link.claimed.empty()) ||
-                 std::any_of(link.claimed.begin(), link.claimed.end(), met);
-  if (peer.reached) {
+  if (link.dialled() || link.claimed.empty() ||
+      std::any_of(link.claimed.begin(), link.claimed.end(), met)) {
     if (link.dialled()) peer.contact.endpoints.add(link.remote());
     for (const Endpoint& endpoint : verified) peer.contact.endpoints.add(endpoint);
   }
@@ -454,11 +464,10 @@ void Switchboard::judge(Entry& entry, Link& newer) {
   }
 }
 
-// The current connection has been silent: what was sent over it since is reported as lost now.
+// The current connection has been silent, which it may be because nothing was asked. If it is dead,
+// what was sent over it is reported as lost when the kernel gives it up (on_gone).
 void Switchboard::take_over(Entry& entry, Link& newer) {
   Link& old = *entry.current;
-  if (old.unheard()) emit(Lost{entry.key, Unreachable::closed});
-  old.replaced = true;
   use(entry, &newer);
   retire(old);
 }
@@ -559,7 +568,10 @@ void Switchboard::on_gone(Connection& connection, std::optional<Unreachable> why
     if (entry->current == nullptr) dial_next(*entry);
     return;
   }
-  if (link.entry == nullptr) return;
+  if (link.entry == nullptr) {
+    for (Link* other : links_) other->met_itself |= is_other_end(link, *other);
+    return;
+  }
   Entry& entry = *link.entry;
   --entry.links;
   if (entry.current == &link) {
@@ -569,7 +581,7 @@ void Switchboard::on_gone(Connection& connection, std::optional<Unreachable> why
     if (entry.current != nullptr && !frames.empty() && has_room(*entry.current, frames.bytes())) {
       entry.current->enqueue(std::move(frames));
     }
-  } else if (link.retired() && why && link.frames_at_risk() && !link.replaced) {
+  } else if (link.retired() && why && link.frames_at_risk()) {
     emit(Lost{entry.key, reason});
   }
   forget_if_unused(entry);

@@ -4,8 +4,7 @@
 // Of two connections with one peer one is left, by the rules in base/connection_rules.h. Retiring
 // the other loses no frame (see connection.h): what was still queued on it goes over the one that
 // stays, or a new one is dialled for it. In that moment frames may overtake one another; over one
-// connection they stay in order. What may have been lost on a connection that died is reported when
-// another takes its place, not when TCP notices.
+// connection they stay in order.
 //
 // A peer that says its last word on a connection (close_notify) still reads. While it is owed
 // answers they go out before this end says its own last word, for as long as a handshake may take.
@@ -60,9 +59,9 @@ class Switchboard final : private ConnectionOwner {
     bool client = false;  // it also said so
     bool capped = false;  // counted by caps_
     bool wants_flush = false;
-    bool answering = false;  // answers are among what is queued
-    bool ending = false;    // the peer said its last word and is still owed answers
-    bool replaced = false;  // and what it may have lost was reported
+    bool answering = false;   // answers are among what is queued
+    bool ending = false;      // the peer said its last word and is still owed answers
+    bool met_itself = false;  // a dial whose other end was here, and is gone
   };
   struct Entry {
     PublicKey key;
@@ -133,6 +132,7 @@ class Switchboard final : private ConnectionOwner {
   Entry& entry_of(const PublicKey& key);
   void forget_if_unused(Entry& entry);
   void attach(Link& link);
+  static bool is_other_end(const Link& inbound, const Link& dial);
   void learn(Link& link, const wire::Hello& said);
   Peer as_peer(const Link& link) const;
   void judge_all(Entry& entry);

@@ -163,6 +163,13 @@ bool RawSocket::write(const std::string& bytes) {
          static_cast<ssize_t>(bytes.size());
 }
 
+std::string RawSocket::read_some() {
+  std::string bytes(16384, 0);
+  const ssize_t got = recv(fd_, bytes.data(), bytes.size(), 0);
+  bytes.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  return bytes;
+}
+
 bool RawSocket::sees_close() {
   char buffer[4096];
   while (true) {

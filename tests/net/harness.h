@@ -93,6 +93,8 @@ class RawSocket {
 
   int fd() const { return fd_; }
   bool write(const std::string& bytes);
+  // What the peer sends next: one segment, on loopback. Empty if it closes or says nothing.
+  std::string read_some();
   // Whether the peer closes within the deadline; what it sends until then is read away.
   bool sees_close();
 

@@ -329,6 +329,34 @@ TEST_CASE("A peer that shows our own key is refused and counted") {
   CHECK(still_serves(target.server));
 }
 
+TEST_CASE("A relay of this node's handshake to itself is not taken for another node with its key") {
+  UvLoop loop;
+  Honest victim(loop, 1);
+  RawListener relay;
+  bool let_go_early = false;
+  SUBCASE("that holds both ends") {}
+  SUBCASE("that lets go of the accepted end first") { let_go_early = true; }
+  victim.probe({relay.endpoint(), std::nullopt});
+  const bool relayed = meanwhile(loop, [&, back = victim.contact().endpoints.front()] {
+    RawSocket dialled(relay.accept());
+    auto accepted = std::make_unique<RawSocket>(back);
+    const bool there = accepted->write(dialled.read_some());
+    const std::string flight = accepted->read_some();
+    if (let_go_early) {
+      accepted.reset();
+      // The loop has turned since when another handshake is done.
+      RawSocket other(back);
+      if (!RawTls(other, false, {}).secured()) return false;
+    }
+    return there && dialled.write(flight) && dialled.sees_close();
+  });
+  CHECK(relayed);
+  REQUIRE(until(loop, [&] { return victim.probes_failed.size() == 1; }));
+  CHECK(victim.probes_failed[0].second == Unreachable::wrong_key);
+  CHECK(victim.twins.empty());
+  CHECK(still_serves(victim));
+}
+
 // ---- Slowness
 
 TEST_CASE("A frame that is begun and never ended is closed and counted") {

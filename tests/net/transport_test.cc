@@ -384,7 +384,7 @@ TEST_CASE("A probe of the wrong key or of nobody fails with the reason") {
   CHECK(a.lost.empty());
 }
 
-TEST_CASE("A probe of a connected peer dials anew and makes it reached and one connection stays") {
+TEST_CASE("A probe of a connected peer dials anew and reaches it and one connection stays") {
   // Both ways round, since the keys decide which side clears up.
   for (const int first : {1, 2}) {
     CAPTURE(first);
@@ -395,14 +395,37 @@ TEST_CASE("A probe of a connected peer dials anew and makes it reached and one c
     CHECK(!b.frames[0].first.reached);
     b.probe({a.contact().endpoints.front(), a.identity.public_key()});
     REQUIRE(until(loop, [&] { return b.reached.size() == 1; }));
+    CHECK(b.reached[0].second.reached);
     REQUIRE(until(loop, [&] { return a.stats().connections == 1 && b.stats().connections == 1; }));
     REQUIRE(a.reaches(b));
-    CHECK(b.frames.back().first.reached);
+    // The older one stays, which a made, and what comes by it does not show where a can be dialled.
+    CHECK(!b.frames.back().first.reached);
+    CHECK(b.frames.back().first.contact == a.contact());
     REQUIRE(b.reaches(a));
     CHECK(a.lost.empty());
     CHECK(b.lost.empty());
     CHECK(a.stats().connections_dialled + b.stats().connections_dialled == 2);
   }
+}
+
+TEST_CASE("A connection that was only silent loses nothing when a newer one takes its place") {
+  TransportOptions brief = listening();
+  brief.handshake_timeout = milliseconds(500);
+  UvLoop loop;
+  Honest a(loop, 1, {}, brief);
+  Honest b(loop, 2, {}, brief);
+  REQUIRE(a.reaches(b));
+  REQUIRE(a.reaches(b));  // and b has nothing to say to that
+  bool later = false;
+  const auto timer = loop.after(brief.handshake_timeout, [&] { later = true; });
+  REQUIRE(until(loop, [&] { return later; }));
+  b.probe({a.contact().endpoints.front(), a.identity.public_key()});
+  REQUIRE(until(loop, [&] { return b.reached.size() == 1; }));
+  REQUIRE(until(loop, [&] { return a.stats().connections == 1 && b.stats().connections == 1; }));
+  REQUIRE(b.reaches(a));
+  CHECK(b.reaches(a));
+  CHECK(a.lost.empty());
+  CHECK(b.lost.empty());
 }
 
 // ---- Idleness

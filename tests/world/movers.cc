@@ -153,6 +153,29 @@ TEST_CASE("a node that nobody can dial any more is dropped although it answers")
   }
 }
 
+TEST_CASE("a node is dropped that nobody can dial any more though the connections it made live") {
+  World world(seeded(7));
+  grow(world, 8);
+  world.run_for(minutes(1));
+  Joins joins;
+  world.crash(3);
+  world.run_for(minutes(1));  // nobody tries it any more, so that its connections will be its own
+  world.restart(3);
+  enter(world, joins, 3, 0);
+  world.run_for(seconds(10));  // all have dialled it back
+  for (NodeIndex i = 0; i < world.size(); ++i) {
+    if (i != 3) CHECK(knows(world, i, 3));
+  }
+  world.network().set_dialable(3, false);
+  for (int times = 0; times < 150; ++times) {  // no connection closes, since all are used
+    world.run_for(minutes(1));
+    CHECK(world.run_until(world.node(3).find_node(world.node(5).id())).ok());
+  }
+  for (NodeIndex i = 0; i < world.size(); ++i) {
+    if (i != 3) CHECK_FALSE(knows(world, i, 3));
+  }
+}
+
 TEST_CASE("of a node that sleeps only the calendar goes on and it wakes up among the others") {
   World world(seeded(6));
   grow(world, 8);
