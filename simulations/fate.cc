@@ -266,11 +266,13 @@ void Fate::divide(const std::vector<NodeIndex>& side, const Fault& fault) {
   });
 }
 
-// Every node's way to so many random others.
+// Every node's way to so many random others. What waits there cannot be let go sooner, so it is
+// known from the start when the calm begins.
 void Fate::clog(const Fault& fault) {
+  const Duration lasts = std::min(fault.lasts, scenario_.duration - fault.at);
   users_.split(true);  // between many pairs, it is
-  undo_after(fault.lasts, [this] { users_.split(false); });
-  const TimePoint until = world_.now() + fault.lasts;
+  undo_after(lasts, [this] { users_.split(false); });
+  const TimePoint until = world_.now() + lasts;
   const std::vector<NodeIndex>& up = crowd_.up();
   const std::uint64_t others =
       std::min(std::uint64_t{fault.share} * up.size() / 1'000'000 + 1, kMaxClogged);
