@@ -167,14 +167,14 @@ void Engine::on_lost(Now now, const PublicKey& peer, Unreachable why) {
 // ---- Whether somebody else goes by this identity
 
 // A peer that names this node itself knows it at another endpoint than it has.
-void Engine::look_for_twin(Now now, const wire::Body& reply) {
+void Engine::look_for_twin(Now now, const Peer& from, const wire::Body& reply) {
   const auto* nodes = std::get_if<wire::Nodes>(&reply);
   if (nodes == nullptr || config_.client) return;
   for (const Contact& contact : nodes->contacts) {
     if (contact.key != identity_.public_key()) continue;
     for (const Endpoint& where : contact.endpoints) {
       const bool own = std::find(endpoints_.begin(), endpoints_.end(), where) != endpoints_.end();
-      if (!own && where.port != 0) twin_watch_.on_named(now.at, where);
+      if (!own && where.port != 0) twin_watch_.on_named(now.at, where, from.address);
     }
     return;  // another one of the same reply would only be to have more dialled
   }

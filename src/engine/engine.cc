@@ -617,7 +617,7 @@ void Engine::on_reply(Now now, const Peer& from, wire::Message& message) {
   }
   suspects_.on_answer(pending->peer.id());
   on_contact(now, from, true, measures ? std::optional(elapsed) : std::nullopt);
-  look_for_twin(now, message.body);
+  look_for_twin(now, from, message.body);
   const auto it = running_.find(pending->op);
   if (it == running_.end()) return;
   it->second.operation->on_answer(now, pending->peer, message.body);

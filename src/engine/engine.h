@@ -224,7 +224,7 @@ class Engine {
   void on_reached_contact(Now now, const ContactHold& contact, std::optional<Duration> round_trip);
   void on_dead(Now now, const ContactHold& peer);
   void on_lost(Now now, const PublicKey& peer, Unreachable why);
-  void look_for_twin(Now now, const wire::Body& reply);
+  void look_for_twin(Now now, const Peer& from, const wire::Body& reply);
   void run_twin_watch(Now now);
 
   // requests of peers (serve.cc)

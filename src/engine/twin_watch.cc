@@ -1,14 +1,17 @@
 #include "engine/twin_watch.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace kadmos {
 
-void TwinWatch::on_named(TimePoint now, const Endpoint& where) {
-  std::erase_if(looked_at_, [now](const auto& one) { return one.second <= now; });
+void TwinWatch::on_named(TimePoint now, const Endpoint& where, const Endpoint& said_by) {
+  std::erase_if(looked_at_, [now](const auto& one) { return one.second.until <= now; });
+  const auto alike = [&](const auto& one) { return one.second.said_by.group() == said_by.group(); };
   if (looked_at_.size() >= kMostLookedAt) return;
-  if (looked_at_.try_emplace(where, now + kLookedAt).second) to_look_at_.push_back(where);
+  if (!said_by.is_local() && std::ranges::count_if(looked_at_, alike) >= kMostPerGroup) return;
+  if (looked_at_.try_emplace(where, LookedAt{now + kLookedAt, said_by}).second) {
+    to_look_at_.push_back(where);
+  }
 }
 
 bool TwinWatch::on_twin(TimePoint now, const Endpoint& where) {

@@ -30,9 +30,12 @@ class TwinWatch {
   static constexpr Duration kLookedAt = std::chrono::minutes(10);
   // Endpoints looked at and remembered. Beyond that none is dialled until one is forgotten.
   static constexpr std::size_t kMostLookedAt = 16;
+  // Of those, how many on the word of peers of one address group, the local ones aside. More, and
+  // one machine's nodes could name so many places that the twin's finds no room.
+  static constexpr std::ptrdiff_t kMostPerGroup = 4;
 
-  // A peer says that this node is at `where`, which is none of its own endpoints.
-  void on_named(TimePoint now, const Endpoint& where);
+  // The peer at `said_by` says that this node is at `where`, which is none of its own endpoints.
+  void on_named(TimePoint now, const Endpoint& where, const Endpoint& said_by);
   // Another node proved this node's key. Whether that is news.
   bool on_twin(TimePoint now, const Endpoint& where);
   // Forgets a twin of which there was no sign for long. Whether one was forgotten.
@@ -44,8 +47,12 @@ class TwinWatch {
   std::optional<Endpoint> twin() const { return twin_; }
 
  private:
-  std::map<Endpoint, TimePoint> looked_at_;  // and until when it is remembered
-  std::vector<Endpoint> to_look_at_;         // of those; no more of them
+  struct LookedAt {
+    TimePoint until{};  // it is remembered
+    Endpoint said_by;
+  };
+  std::map<Endpoint, LookedAt> looked_at_;
+  std::vector<Endpoint> to_look_at_;  // of those; no more of them
   std::optional<Endpoint> twin_;
   TimePoint last_sign_{};
   TimePoint next_look_{};

@@ -11,24 +11,25 @@ using std::chrono::seconds;
 TimePoint at(Duration since_start) { return TimePoint{} + since_start; }
 
 const Endpoint kThere = Endpoint::v4(10, 0, 0, 2, 4000);
+const Endpoint kPeer = Endpoint::v4(10, 0, 0, 3, 4000);
 const Endpoint kEphemeral = Endpoint::v4(10, 0, 0, 2, 50'000);
 
 TEST_CASE("An endpoint that a peer gives for this node is dialled once in ten minutes") {
   TwinWatch watch;
   CHECK(!watch.poll_look(at(seconds(0))));
-  watch.on_named(at(seconds(0)), kThere);
+  watch.on_named(at(seconds(0)), kThere, kPeer);
   CHECK(watch.poll_look(at(seconds(0))) == kThere);
   CHECK(!watch.poll_look(at(seconds(0))));
-  watch.on_named(at(seconds(599)), kThere);
+  watch.on_named(at(seconds(599)), kThere, kPeer);
   CHECK(!watch.poll_look(at(seconds(599))));
-  watch.on_named(at(seconds(600)), kThere);
+  watch.on_named(at(seconds(600)), kThere, kPeer);
   CHECK(watch.poll_look(at(seconds(600))) == kThere);
 }
 
 TEST_CASE("Every endpoint that a peer gives at once is dialled") {
   TwinWatch watch;
-  watch.on_named(at(seconds(0)), kThere);
-  watch.on_named(at(seconds(0)), kEphemeral);
+  watch.on_named(at(seconds(0)), kThere, kPeer);
+  watch.on_named(at(seconds(0)), kEphemeral, kPeer);
   CHECK(watch.poll_look(at(seconds(0))) == kThere);
   CHECK(watch.poll_look(at(seconds(0))) == kEphemeral);
   CHECK(!watch.poll_look(at(seconds(0))));
@@ -38,15 +39,28 @@ TEST_CASE("Peers that give ever new endpoints for this node cause few dials") {
   TwinWatch watch;
   std::size_t dials = 0;
   for (std::uint16_t port = 1; port <= 1000; ++port) {
-    watch.on_named(at(seconds(port) / 10), Endpoint::v4(10, 0, 0, 2, port));
+    watch.on_named(at(seconds(port) / 10), Endpoint::v4(10, 0, 0, 2, port), kPeer);
     if (watch.poll_look(at(seconds(port) / 10))) ++dials;
   }
   CHECK(dials == TwinWatch::kMostLookedAt);
 }
 
+TEST_CASE("Peers of one address group cannot take all the room for endpoints to look at") {
+  TwinWatch watch;
+  const auto liar = [](Byte last) { return Endpoint::v4(198, 51, 100, last, 4000); };
+  for (Byte i = 1; i <= 100; ++i) {
+    watch.on_named(at(seconds(0)), Endpoint::v4(203, 0, 113, i, 4000), liar(i));
+  }
+  watch.on_named(at(seconds(0)), kThere, Endpoint::v4(192, 0, 2, 1, 4000));
+  std::vector<Endpoint> dialled;
+  while (const auto where = watch.poll_look(at(seconds(0)))) dialled.push_back(*where);
+  CHECK(dialled.size() == TwinWatch::kMostPerGroup + 1);
+  CHECK(dialled.back() == kThere);
+}
+
 TEST_CASE("A twin is news once and is looked at again until there was no sign of it for long") {
   TwinWatch watch;
-  watch.on_named(at(seconds(0)), kThere);
+  watch.on_named(at(seconds(0)), kThere, kPeer);
   watch.poll_look(at(seconds(0)));
   CHECK(watch.on_twin(at(seconds(1)), kThere));
   CHECK(watch.twin() == kThere);
@@ -64,7 +78,7 @@ TEST_CASE("Where a twin was dialled is told rather than the port it came from") 
   TwinWatch watch;
   CHECK(watch.on_twin(at(seconds(0)), kEphemeral));
   CHECK(watch.twin() == kEphemeral);
-  watch.on_named(at(seconds(1)), kThere);
+  watch.on_named(at(seconds(1)), kThere, kPeer);
   CHECK(!watch.on_twin(at(seconds(2)), kThere));
   CHECK(watch.twin() == kThere);
   CHECK(!watch.on_twin(at(seconds(3)), kEphemeral));
