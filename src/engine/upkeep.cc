@@ -10,9 +10,9 @@ constexpr int kRepublishing = 8;  // at once
 // Most may be fresh and only looked at, so that they end at once.
 constexpr std::size_t kBatch = 64;
 constexpr Duration kBatchPause = std::chrono::milliseconds(20);
-// The first round is for what a node finds on its disk: it may have expired or be about to, and the
-// node may not run for as long as an interval. Long enough for a calendar that jumped to be set
-// right: what is signed before that lives too long or not at all.
+// How long after it began, or stood still, a node publishes what is on its disk: that may have
+// expired or be about to, and the node may not run for as long as an interval. Long enough for a
+// calendar that jumped to be set right: what is signed before that lives too long or not at all.
 constexpr Duration kFirstRepublish = std::chrono::seconds(5);
 
 }  // namespace
@@ -26,17 +26,24 @@ void Upkeep::begin(TimePoint now) {
   next_meeting_ = now + prng_.jittered(kFirstMeeting);
   next_check_ = now + config_.refresh_interval;
   next_round_ = now + prng_.jittered(config_.refresh_interval);
-  renewal_pause_ = std::min(kFirstRepublish, config_.republish_interval);
-  next_republish_ = now + prng_.jittered(renewal_pause_);
+  republish_what_there_is(now);
 }
 
 void Upkeep::on_stood_still(TimePoint now) {
   if (!begun_) return;
   meeting_pause_ = kFirstMeeting;
   next_meeting_ = now;
-  republish_.clear();
+  republish_what_there_is(now);
+}
+
+// What is published from now on needs no round so soon.
+void Upkeep::republish_what_there_is(TimePoint now) {
+  const auto keys = store_.own_keys();
+  republish_.assign(keys.begin(), keys.end());
   renewal_pause_ = std::min(kFirstRepublish, config_.republish_interval);
-  next_republish_ = now + prng_.jittered(renewal_pause_);
+  next_key_ = now + prng_.jittered(renewal_pause_);
+  next_republish_ = now + prng_.jittered(config_.republish_interval);
+  next_renewal_ = TimePoint::max();
 }
 
 void Upkeep::on_republish_ended(TimePoint now, bool again) {

@@ -82,6 +82,7 @@ class Upkeep {
   bool can_search() const { return !searching_ && !table_.empty(); }
   bool cut_off() const { return table_.empty() && has_way_in_; }
   std::optional<Job> poll_search(TimePoint now);
+  void republish_what_there_is(TimePoint now);
   std::optional<Key> poll_republish(TimePoint now);
 
   const Config& config_;

@@ -296,6 +296,16 @@ TEST_CASE("own records are signed anew with the same sequence and a later expiry
   CHECK(f.net.run<Found>(f.a, GetRequest{content->key})->local);
 }
 
+TEST_CASE("what is published when a node has just begun is republished after an interval") {
+  Member f;
+  REQUIRE(f.net.run<Receipt>(f.a, f.net.put("content")).ok());
+  REQUIRE(f.net.run<Receipt>(f.a, f.net.set("name", "value")).ok());
+  f.net.run_for(minutes(280));  // less than 6 h but for a fifth
+  CHECK(f.net.stats(f.a).republished == 0);
+  f.net.run_for(minutes(160));
+  CHECK(f.net.stats(f.a).republished >= 2);
+}
+
 TEST_CASE("content that a peer says lives longer is republished all the same") {
   Member f;
   const auto content = f.net.run<Receipt>(f.a, f.net.put("content"));
