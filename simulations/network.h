@@ -161,12 +161,12 @@ class Network {
     NodeIndex peer = 0;   // the host at the other end
     std::uint32_t id = 0;
     std::uint32_t queued : 26 = 0;  // bytes that wait until `passed`, at most
-    bool dialled : 1 = false;  // by this end
-    bool current : 1 = false;  // takes the frames for the peer
-    bool ending : 1 = false;   // the peer hung up politely and is still owed answers
-    bool retired : 1 = false;  // hung up politely: kept for the frames still on their way here
-    bool broken : 1 = false;   // and will soon be told so
-    bool dead : 1 = false;     // swallows everything, and nobody was told
+    bool dialled : 1 = false;       // by this end
+    bool current : 1 = false;       // takes the frames for the peer
+    bool ending : 1 = false;        // the peer hung up politely and is still owed answers
+    bool retired : 1 = false;       // hung up politely: kept for the frames still on their way here
+    bool broken : 1 = false;        // and will soon be told so
+    bool dead : 1 = false;          // swallows everything, and nobody was told
     ConnectionRules::Seen seen() const { return {opened, heard}; }
   };
   static_assert(sizeof(Link) == 56);

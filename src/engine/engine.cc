@@ -400,8 +400,8 @@ void Engine::finish(Now now, OpId id, OpResult result) {
   events_.push(Completed{id, std::move(result)});
 }
 
-// Every way in, in another order each time, since the first of them may all be dead: those that were
-// told and those who were lost within a day, then those who were lost before.
+// Every way in, in another order each time, since the first of them may all be dead: those that
+// were told and those who were lost within a day, then those who were lost before.
 std::vector<Bootstrap> Engine::ways_in(Now now) {
   std::vector<Bootstrap> out = config_.bootstrap;
   out.insert(out.end(), bootstrap_.begin(), bootstrap_.end());

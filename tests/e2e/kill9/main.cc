@@ -5,9 +5,9 @@
 // every acknowledged record must be there, verify, and be no older. Exits 1 if one is not, or if
 // the daemon ends in any other way.
 //
-// In most rounds the moment is counted from the first store that was acknowledged, so that there are
-// such however slow the machine is. The moments, what is written and what is read follow the seed;
-// how far the daemon came by then does not.
+// In most rounds the moment is counted from the first store that was acknowledged, so that there
+// are such however slow the machine is. The moments, what is written and what is read follow the
+// seed; how far the daemon came by then does not.
 #include <fmt/core.h>
 
 #include <algorithm>
