@@ -28,8 +28,7 @@ constexpr Duration kHandOver = kDrain - milliseconds(100);
 constexpr Duration kFlush = milliseconds(50);
 // How often it is asked whether the peers file is to be written. A node that is killed knows
 // nothing of who came to another address within this time before; if all its peers did, and it was
-// given no
-// --bootstrap, it finds nobody when it starts again.
+// given no way in, it finds nobody when it starts again.
 constexpr Duration kSnapshotPeriod = std::chrono::seconds(1);
 // While nobody comes or goes the peers file says every so often that they are still there. A node
 // that dies counts them for as much less than a day when it starts again.
