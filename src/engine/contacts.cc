@@ -106,6 +106,12 @@ void Engine::on_contact(Now now, const Peer& from, bool answered,
     return;
   }
   if (answered) table_.on_heard(contact.id(), round_trip);
+  // Where the entry says nobody may be any more, though the peer lives elsewhere.
+  const auto known = table_.find(contact.id());
+  if (answered && known && known != contact.ref() && !table_.find_healthy(contact.id()) &&
+      dial_backs_ < config_.limits.probes) {
+    dial_back(now, book_.contact(*known));
+  }
   if (config_.client || dial_backs_ >= config_.limits.probes || !table_.wants(contact.ref()) ||
       suspects_.wrong(now.at, contact.id())) {
     return;
