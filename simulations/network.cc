@@ -405,6 +405,7 @@ void Network::on_accepted(const Event& event) {
   // The dial made a connection, though where one works already it did not stay.
   Link dialled = *link;
   dialled.dialled = true;
+  dialled.opened = queue_.now();
   host.listener->on_reached(dial.where, as_peer(peer, dialled));
 }
 
@@ -596,10 +597,12 @@ void Network::judge(NodeIndex self, Link& link) {
   }
 }
 
-// The current connection gives its place to `newer`. If it is dead, what was sent over it is
-// reported as lost when it breaks.
+// The current connection gives its place to `newer`. What was sent over it in vain is lost.
 void Network::take_over(NodeIndex self, Link& newer) {
   Link& old = *current_link(*hosts_[self], newer.who);
+  if ((old.dead || old.broken) && old.used > old.heard)
+    lose(self, key(old.peer), Unreachable::closed);
+  old.used = old.heard;  // so that it is told once
   old.current = false;
   newer.current = true;
   retire(self, old);
@@ -710,7 +713,7 @@ Peer Network::as_peer(NodeIndex peer, const Link& link) const {
   const Host& host = *hosts_[peer];
   Peer out = host.self;
   out.address = address(peer);
-  out.reached = link.dialled;
+  out.reached = ConnectionRules::proves(link.dialled, queue_.now() - link.opened);
   out.connection = link.id;
   if (link.dialled) {  // where it was reached counts more than what it says
     out.contact.endpoints = Endpoints(address(peer));

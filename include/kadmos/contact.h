@@ -72,7 +72,7 @@ struct Acquaintance {
 struct Peer {
   Contact contact;              // endpoints empty: it told of none and cannot be dialled
   bool client = false;          // it said it must not enter tables
-  bool reached = false;         // this node dialled the first of `contact.endpoints` to hear it
+  bool reached = false;         // this node has just dialled one of `contact.endpoints` to hear it
   Endpoint address{};           // the far end of the connection; what address groups are counted by
   ConnectionId connection = 0;  // over which it was heard, and will be answered
 };

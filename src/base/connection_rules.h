@@ -49,6 +49,11 @@ class ConnectionRules {
   // bounds how long a dead connection that nobody uses counts as open.
   static constexpr Duration kKeepaliveAfter = std::chrono::seconds(15);
 
+  // How long after a connection opened an answer over it shows that the peer can be dialled. It is
+  // as long as a request waits (Config::rpc_timeout), so that one that had to dial counts. Longer,
+  // and a peer whose address is dead would be passed on for as long as an old connection lives.
+  static constexpr Duration kProves = std::chrono::seconds(5);
+
   // `patience`: how long a connection may be silent while another with the same peer is open.
   // `own_key_is_smaller`: of this node's key and the peer's. Both ends know it, and so agree on who
   // decides.
@@ -61,6 +66,8 @@ class ConnectionRules {
   TimePoint judged_again(const Seen& newer) const { return newer.opened + patience_; }
   // Whether an answer goes over the connection that its request came by, which can still carry it.
   static bool answers_as_asked();
+  // Whether an answer over a connection that opened so long ago shows that the peer can be dialled.
+  static bool proves(bool dialled, Duration age) { return dialled && age <= kProves; }
   // For how long sent bytes may stay unacknowledged.
   static Duration dead_after();
 

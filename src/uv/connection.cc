@@ -105,9 +105,10 @@ void Connection::notice_death() {
   expect_acknowledgement();
 }
 
-// Something is about to be written: TCP_USER_TIMEOUT is to be in force. It must not stay so when the
-// connection is idle, since Linux then ignores TCP_KEEPCNT, and a single keepalive that is lost, or
-// whose answer takes a second, would end the connection. So it is taken back before the first one.
+// Something is about to be written: TCP_USER_TIMEOUT is to be in force. It must not stay so when
+// the connection is idle, since Linux then ignores TCP_KEEPCNT, and a single keepalive that is
+// lost, or whose answer takes a second, would end the connection. So it is taken back before the
+// first one.
 void Connection::expect_acknowledgement() {
   if (acknowledged_at_ != TimePoint::max()) return;
   acknowledged_at_ = now() + kAcknowledgedAfter;
@@ -116,12 +117,15 @@ void Connection::expect_acknowledgement() {
   owner_.want_time(deadline());
 }
 
-void Connection::look_for_acknowledgement(TimePoint at) {
+bool Connection::unacknowledged() const {
   uv_os_fd_t fd = -1;
-  int unacknowledged = 0;
-  uv_fileno(reinterpret_cast<uv_handle_t*>(&tcp_), &fd);
-  if (writing_ || wrote_at_ + kAcknowledgedAfter > at ||
-      (::ioctl(fd, SIOCOUTQ, &unacknowledged) == 0 && unacknowledged > 0)) {
+  int bytes = 0;
+  uv_fileno(reinterpret_cast<const uv_handle_t*>(&tcp_), &fd);
+  return writing_ || (::ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0);
+}
+
+void Connection::look_for_acknowledgement(TimePoint at) {
+  if (wrote_at_ + kAcknowledgedAfter > at || unacknowledged()) {
     acknowledged_at_ = at + kAcknowledgedAfter;
     return;
   }

@@ -118,6 +118,8 @@ class Connection {
   ByteArray<SSL3_RANDOM_SIZE> client_random() const { return tls_->client_random(); }
   // Frames that are enqueued now will be written.
   bool carries() const { return wants_frames() && !write_failed_; }
+  // Whether the peer's kernel has yet to acknowledge what was written.
+  bool unacknowledged() const;
   // Bytes that wait to be written.
   std::size_t queued() const;
   // Open, with nothing on its way either way that this end knows of.

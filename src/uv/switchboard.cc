@@ -203,7 +203,6 @@ void Switchboard::dial(const Contact& to) {
 void Switchboard::probe(const Bootstrap& where) {
   if (closed_) return;
   check(listener_ != nullptr);
-  if (where.key == tls.own_key()) return emit(ProbeFailed{where, Unreachable::wrong_key});
   if (!may_dial(where.endpoint)) return emit(ProbeFailed{where, Unreachable::overloaded});
   auto* link = new Link(*this);
   link->probe = where;
@@ -421,25 +420,30 @@ void Switchboard::learn(Link& link, const wire::Hello& said) {
     link.claimed.add(endpoint);
   }
   if (!link.dialled()) return;
+  // Of another family than the peer names now, it may be there still; else it has moved since.
   Endpoints verified(link.remote());
   for (const Endpoint& endpoint : link.entry->verified) {
-    if (contains(link.claimed, endpoint)) verified.add(endpoint);  // else it has moved since
+    const bool contradicted =
+        std::any_of(link.claimed.begin(), link.claimed.end(),
+                    [&](const Endpoint& claim) { return claim.is_v4() == endpoint.is_v4(); });
+    if (!contradicted || contains(link.claimed, endpoint)) verified.add(endpoint);
   }
   link.entry->verified = verified;
 }
 
-// Who is at the far end of a connection. Where this node has met the key counts more than what the
-// peer says; but a peer that says of itself that it is elsewhere has not been met there yet.
+// Who is at the far end of a connection. Where this node has met the key is all that counts, once
+// it has; but a peer that says of itself that it is elsewhere has not been met there yet.
 Peer Switchboard::as_peer(const Link& link) const {
   const Endpoints& verified = link.entry->verified;
   const auto met = [&](const Endpoint& endpoint) { return contains(verified, endpoint); };
-  Peer peer{{link.entry->key, {}}, link.client, link.dialled(), link.remote(), link.number};
-  if (link.dialled() || link.claimed.empty() ||
-      std::any_of(link.claimed.begin(), link.claimed.end(), met)) {
-    if (link.dialled()) peer.contact.endpoints.add(link.remote());
-    for (const Endpoint& endpoint : verified) peer.contact.endpoints.add(endpoint);
+  const bool proves = ConnectionRules::proves(link.dialled(), uv_loop.now() - link.opened);
+  Peer peer{{link.entry->key, {}}, link.client, proves, link.remote(), link.number};
+  const bool there = link.dialled() || link.claimed.empty() ||
+                     std::any_of(link.claimed.begin(), link.claimed.end(), met);
+  if (link.dialled()) peer.contact.endpoints.add(link.remote());
+  for (const Endpoint& endpoint : there ? verified : link.claimed) {
+    peer.contact.endpoints.add(endpoint);
   }
-  for (const Endpoint& endpoint : link.claimed) peer.contact.endpoints.add(endpoint);
   return peer;
 }
 
@@ -464,10 +468,13 @@ void Switchboard::judge(Entry& entry, Link& newer) {
   }
 }
 
-// The current connection has been silent, which it may be because nothing was asked. If it is dead,
-// what was sent over it is reported as lost when the kernel gives it up (on_gone).
+// The current connection has been silent, which it may be because nothing was asked. If the peer's
+// kernel has not acknowledged what was written, that is lost, and told now: later it would be taken
+// for a loss of what goes over the new connection.
 void Switchboard::take_over(Entry& entry, Link& newer) {
   Link& old = *entry.current;
+  old.replaced = true;
+  if (old.unacknowledged()) emit(Lost{entry.key, Unreachable::closed});
   use(entry, &newer);
   retire(old);
 }
@@ -581,7 +588,7 @@ void Switchboard::on_gone(Connection& connection, std::optional<Unreachable> why
     if (entry.current != nullptr && !frames.empty() && has_room(*entry.current, frames.bytes())) {
       entry.current->enqueue(std::move(frames));
     }
-  } else if (link.retired() && why && link.frames_at_risk()) {
+  } else if (link.retired() && !link.replaced && why && link.frames_at_risk()) {
     emit(Lost{entry.key, reason});
   }
   forget_if_unused(entry);

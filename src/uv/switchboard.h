@@ -59,6 +59,7 @@ class Switchboard final : private ConnectionOwner {
     bool client = false;  // it also said so
     bool capped = false;  // counted by caps_
     bool wants_flush = false;
+    bool replaced = false;    // by a newer one, and what it lost was told then
     bool answering = false;   // answers are among what is queued
     bool ending = false;      // the peer said its last word and is still owed answers
     bool met_itself = false;  // a dial whose other end was here, and is gone

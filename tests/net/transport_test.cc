@@ -408,9 +408,22 @@ TEST_CASE("A probe of a connected peer dials anew and reaches it and one connect
   }
 }
 
+TEST_CASE("Where somebody else answers a dial for the own key nothing is left of it") {
+  UvLoop loop;
+  Honest a(loop, 1);
+  Honest b(loop, 2);
+  const Bootstrap where{b.contact().endpoints.front(), a.identity.public_key()};
+  a.probe(where);
+  REQUIRE(until(loop, [&] { return a.probes_failed.size() == 1; }));
+  CHECK(a.probes_failed[0] == std::pair(where, Unreachable::wrong_key));
+  CHECK(a.reached.empty());
+  CHECK(a.twins.empty());
+  REQUIRE(until(loop, [&] { return a.stats().connections + b.stats().connections == 0; }));
+}
+
 TEST_CASE("A connection that was only silent loses nothing when a newer one takes its place") {
   TransportOptions brief = listening();
-  brief.handshake_timeout = milliseconds(500);
+  brief.handshake_timeout = std::chrono::seconds(2);
   UvLoop loop;
   Honest a(loop, 1, {}, brief);
   Honest b(loop, 2, {}, brief);

@@ -153,6 +153,25 @@ TEST_CASE("a node that nobody can dial any more is dropped although it answers")
   }
 }
 
+TEST_CASE("a node is dropped that nobody can dial any more though connections made to it live") {
+  World world(seeded(5));
+  grow(world, 8);
+  world.run_for(minutes(1));
+  for (NodeIndex i = 0; i < world.size(); ++i) {
+    if (i != 3) CHECK(world.run_until(world.node(i).ping(world.bootstrap(3))).ok());
+  }
+  world.network().set_dialable(3, false);
+  for (int times = 0; times < 150; ++times) {  // no connection closes, since all are used
+    world.run_for(minutes(1));
+    for (NodeIndex i = 0; i < world.size(); ++i) {
+      if (i != 3) CHECK(world.run_until(world.node(i).find_node(world.node(3).id())).ok());
+    }
+  }
+  for (NodeIndex i = 0; i < world.size(); ++i) {
+    if (i != 3) CHECK_FALSE(knows(world, i, 3));
+  }
+}
+
 TEST_CASE("a node is dropped that nobody can dial any more though the connections it made live") {
   World world(seeded(7));
   grow(world, 8);
