@@ -9,7 +9,9 @@ namespace kadmos {
 namespace {
 
 Error unreachable_error(const Bootstrap& where, Unreachable why) {
-  return {Errc::unreachable, where.endpoint.text() + ": " + std::string(name_of(why))};
+  const bool other = why == Unreachable::wrong_key;
+  return {other ? Errc::verification_failed : Errc::unreachable,
+          where.endpoint.text() + ": " + std::string(name_of(why))};
 }
 
 // A key at an endpoint, side by side in one id: by this it is remembered where nobody was found.
@@ -33,9 +35,11 @@ void Engine::probe(Now now, OpId op, const Bootstrap& where) {
   if (fresh) outgoing_.push(Probe{where});
 }
 
-void Engine::dial_back(Now now, const Contact& peer) {
+void Engine::dial_back(Now now, const Contact& peer, bool then_ask) {
   const Bootstrap where{peer.endpoints.front(), peer.key};
-  if (!probes_.try_emplace(where, Probing{now.at}).second) return;
+  const auto [it, fresh] = probes_.try_emplace(where, Probing{now.at});
+  it->second.then_ask |= then_ask;
+  if (!fresh) return;
   ++dial_backs_;
   outgoing_.push(Probe{where});
 }
@@ -47,40 +51,47 @@ void Engine::on_reached(Now now, const Bootstrap& probed, const Peer& peer) {
     suspects_.on_answer(id_of(peer.contact.key));
     undialable_.on_answer(place_of(peer.contact.key, probed.endpoint));
   }
-  on_contact(now, peer, true, std::nullopt);
-  probe_ended(now, probed, peer);
+  const auto probing = probes_.extract(probed);
+  if (probing && probing.mapped().ops.empty()) --dial_backs_;
+  const bool asks = probing && probing.mapped().then_ask;
+  on_contact(now, peer, !asks, std::nullopt);
+  if (probing) probe_ended(now, probed, probing.mapped(), peer);
+  if (const auto known = table_.find(id_of(peer.contact.key)); asks && known) {
+    ask(now, 0, Ask{ContactHold(book_, *known), wire::Ping{}});
+  }
   settle(now);
 }
 
 void Engine::on_probe_failed(Now now, const Bootstrap& probed, Unreachable why) {
   if (closed_) return;
   look_at_the_clock(now);
-  const auto probing = probes_.find(probed);
-  if (probed.key && why != Unreachable::overloaded && probing != probes_.end()) {
+  const auto probing = probes_.extract(probed);
+  if (probing && probing.mapped().ops.empty()) --dial_backs_;
+  if (probed.key && why != Unreachable::overloaded && probing) {
     const Id id = id_of(*probed.key);
     const auto known = table_.find(id);
     const bool own = known && std::ranges::count(book_.contact(*known).endpoints, probed.endpoint);
     if (own) {
       const ContactHold contact(book_, *known);
-      if (suspects_.on_failure(now.at, probing->second.sent, id)) on_dead(now, contact);
+      if (suspects_.on_failure(now.at, probing.mapped().sent, id)) on_dead(now, contact);
     } else {
       // That nobody is where an operation looked does not count against the peer, who may have
       // moved since. Whoever claims to be there, though, is not worth another dial for a while.
-      if (probing->second.ops.empty()) {
+      if (probing.mapped().ops.empty()) {
         if (!known) suspects_.on_offence(now.at, id);
         undialable_.on_offence(now.at, place_of(*probed.key, probed.endpoint));
+        // It says it has left the place that the entry names.
+        if (known) dial_back(now, book_.contact(*known));
       }
     }
   }
-  probe_ended(now, probed, unreachable_error(probed, why));
+  if (probing) probe_ended(now, probed, probing.mapped(), unreachable_error(probed, why));
   settle(now);
 }
 
-void Engine::probe_ended(Now now, const Bootstrap& where, const Result<Peer>& peer) {
-  const auto waiting = probes_.extract(where);
-  if (!waiting) return;
-  if (waiting.mapped().ops.empty()) --dial_backs_;
-  for (const OpId op : waiting.mapped().ops) {
+void Engine::probe_ended(Now now, const Bootstrap& where, const Probing& probing,
+                         const Result<Peer>& peer) {
+  for (const OpId op : probing.ops) {
     const auto it = running_.find(op);
     if (it == running_.end()) continue;
     it->second.operation->on_probed(now, where, peer);
@@ -134,8 +145,9 @@ void Engine::on_reached_contact(Now now, const ContactHold& contact,
 
 // ---- Who was lost
 
-// A contact that failed gets one second chance at once; one that fails that too is dead. If it
-// answers over a connection of its own, it is dialled (on_contact).
+// A contact that failed gets one second chance at once; one that fails that too is dead. It is
+// dialled anew, since the connection it was asked over may swallow what is sent while the peer is
+// well, and then asked: that it can be dialled does not show that it answers.
 void Engine::on_dead(Now now, const ContactHold& peer) {
   const auto known = table_.find(peer.id());
   if (!known) {
@@ -143,10 +155,7 @@ void Engine::on_dead(Now now, const ContactHold& peer) {
     return;
   }
   const ContactHold contact(book_, *known);
-  if (!table_.on_failed(peer.id())) {
-    ask(now, 0, Ask{contact, wire::Ping{}});
-    return;
-  }
+  if (!table_.on_failed(peer.id())) return dial_back(now, *contact, true);
   ++stats_.contacts_evicted;
   upkeep_.on_dead(now.at);
   acquaintances_.add(now.wall, contact);
@@ -192,7 +201,8 @@ void Engine::run_twin_watch(Now now) {
            "no other node was seen for a while that uses this node's identity");
   }
   while (const auto where = twin_watch_.poll_look(now.at)) {
-    outgoing_.push(Probe{Bootstrap{*where, std::nullopt}});
+    // By its own key, so that whoever else answers is hung up on: hearsay brings nobody in.
+    outgoing_.push(Probe{Bootstrap{*where, identity_.public_key()}});
   }
 }
 

@@ -19,6 +19,8 @@ constexpr Duration kStoodStill = std::chrono::minutes(1);
 // A calendar that jumps, or went on while a laptop slept, rings no alarm. Who has own records looks
 // at it so often, so that they are soon renewed.
 constexpr Duration kCalendarLook = std::chrono::seconds(30);
+// The first day of 2020: before this was written, and after what an unset clock shows.
+constexpr WallTime kSurelyPast{std::chrono::hours(24 * 18262)};
 constexpr Duration kForever = std::chrono::hours(24 * 365);  // a timeout this long is none
 
 }  // namespace
@@ -55,7 +57,7 @@ OpId Engine::start(Now now, Request request, Duration timeout) {
   auto purpose = Running::Purpose::user;
   if (auto* join = std::get_if<JoinRequest>(&request)) {
     purpose = Running::Purpose::user_join;
-    if (join->bootstrap.empty()) join->bootstrap = ways_in(now);
+    if (join->bootstrap.empty()) *join = ways_in(now);
     upkeep_.begin(now.at);
     sync_plan_.begin(now.at);
   }
@@ -205,6 +207,7 @@ void Engine::look_at_the_clock(Now now) {
   if (late || (!first && jumped)) {
     upkeep_.on_stood_still(now.at);
     clock_voices_.forget(now.at);
+    twin_watch_.on_stood_still(now.at);
   }
   if (first) acquaintances_.begin(now.wall);
   last_look_ = now;
@@ -259,7 +262,10 @@ void Engine::add_acquaintance(Now now, const Acquaintance& one) {
   look_at_the_clock(now);
   if (one.contact.key == identity_.public_key() || one.contact.endpoints.empty()) return;
   if (table_.find(id_of(one.contact.key))) return;
-  const WallTime proved = std::min(one.proved, now.wall);
+  // A calendar of years ago is that of a machine whose clock has not been set yet. By it all that
+  // was known would be as old, and be forgotten once it is right.
+  const bool unset = now.wall < kSurelyPast;
+  const WallTime proved = unset ? one.proved : std::min(one.proved, now.wall);
   acquaintances_.begin(proved);
   acquaintances_.add(proved, ContactHold(book_, one.contact));
   has_way_in_ = true;
@@ -402,9 +408,10 @@ void Engine::finish(Now now, OpId id, OpResult result) {
 
 // Every way in, in another order each time, since the first of them may all be dead: those that
 // were told and those who were lost within a day, then those who were lost before.
-std::vector<Bootstrap> Engine::ways_in(Now now) {
+JoinRequest Engine::ways_in(Now now) {
   std::vector<Bootstrap> out = config_.bootstrap;
   out.insert(out.end(), bootstrap_.begin(), bootstrap_.end());
+  const std::size_t told = out.size();
   const auto& lost = acquaintances_.entries();
   const auto lately = static_cast<std::ptrdiff_t>(lost.size() - acquaintances_.count(now.wall));
   std::size_t first = 0;
@@ -424,14 +431,14 @@ std::vector<Bootstrap> Engine::ways_in(Now now) {
   };
   add(lost.begin() + lately, lost.end());
   add(lost.begin(), lost.begin() + lately);
-  return out;
+  return {std::move(out), told};
 }
 
 // A search for the own id that also tries one of those who were lost, and a few of all ways in.
 // After a partition each side has dropped the other from its tables, and the lost may be gone for
 // good by then; so they find together again.
 std::unique_ptr<Operation> Engine::meeting(Now now) {
-  std::vector<Bootstrap> ways = ways_in(now);
+  std::vector<Bootstrap> ways = ways_in(now).bootstrap;
   if (const auto& lost = acquaintances_.entries(); !lost.empty()) {
     const Contact& one = *lost[prng_.below(lost.size())].contact;
     ways.insert(ways.begin(), Bootstrap{one.endpoints.front(), one.key});
@@ -443,7 +450,7 @@ std::unique_ptr<Operation> Engine::meeting(Now now) {
 void Engine::run_upkeep(Now now) {
   while (auto job = upkeep_.poll(now.at)) {
     if (std::holds_alternative<Upkeep::Enter>(*job)) {
-      begin(now, make_operation(env_, JoinRequest{ways_in(now)}), Running::Purpose::enter,
+      begin(now, make_operation(env_, ways_in(now)), Running::Purpose::enter,
             config_.operation_timeout);
     } else if (const auto* search = std::get_if<Upkeep::Search>(&*job)) {
       auto operation = search->target == identity_.id()

@@ -147,6 +147,7 @@ class Engine {
   struct Probing {
     TimePoint sent{};
     std::vector<OpId> ops{};  // that await it; none: a dial-back
+    bool then_ask = false;    // whether the peer answers, too, for it has failed to
   };
   // A store that waits for its commit before it is answered.
   struct Unanswered {
@@ -177,7 +178,7 @@ class Engine {
   Running take(OpId op);
   void wake(OpId op);
   void finish(Now now, OpId op, OpResult result);
-  std::vector<Bootstrap> ways_in(Now now);
+  JoinRequest ways_in(Now now);
   std::unique_ptr<Operation> meeting(Now now);
   void look_at_the_clock(Now now);
   void learn_of_clock(Now now, const Peer& from, const Record& record);
@@ -218,8 +219,9 @@ class Engine {
 
   // who is in the table (contacts.cc)
   void probe(Now now, OpId op, const Bootstrap& where);
-  void probe_ended(Now now, const Bootstrap& where, const Result<Peer>& peer);
-  void dial_back(Now now, const Contact& peer);
+  void probe_ended(Now now, const Bootstrap& where, const Probing& probing,
+                   const Result<Peer>& peer);
+  void dial_back(Now now, const Contact& peer, bool then_ask = false);
   void on_contact(Now now, const Peer& from, bool answered, std::optional<Duration> round_trip);
   void on_reached_contact(Now now, const ContactHold& contact, std::optional<Duration> round_trip);
   void on_dead(Now now, const ContactHold& peer);

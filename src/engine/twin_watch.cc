@@ -25,9 +25,12 @@ bool TwinWatch::on_twin(TimePoint now, const Endpoint& where) {
 
 bool TwinWatch::expire(TimePoint now) {
   if (!twin_ || now < last_sign_ + kForgotten) return false;
+  looked_at_.erase(*twin_);  // whoever names it again is believed to have news
   twin_.reset();
   return true;
 }
+
+void TwinWatch::on_stood_still(TimePoint now) { last_sign_ = next_look_ = now; }
 
 std::optional<Endpoint> TwinWatch::poll_look(TimePoint now) {
   if (!to_look_at_.empty()) {

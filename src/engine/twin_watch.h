@@ -38,6 +38,9 @@ class TwinWatch {
   void on_named(TimePoint now, const Endpoint& where, const Endpoint& said_by);
   // Another node proved this node's key. Whether that is news.
   bool on_twin(TimePoint now, const Endpoint& where);
+  // No sign could be seen meanwhile: a twin that is known is looked at once more before it may be
+  // forgotten.
+  void on_stood_still(TimePoint now);
   // Forgets a twin of which there was no sign for long. Whether one was forgotten.
   bool expire(TimePoint now);
   // An endpoint to dial, whoever answers there.

@@ -44,6 +44,7 @@ void Upkeep::republish_what_there_is(TimePoint now) {
   next_key_ = now + prng_.jittered(renewal_pause_);
   next_republish_ = now + prng_.jittered(config_.republish_interval);
   next_renewal_ = TimePoint::max();
+  untouched_ = true;
 }
 
 void Upkeep::on_republish_ended(TimePoint now, bool again) {
@@ -109,6 +110,8 @@ std::optional<Upkeep::Job> Upkeep::poll_search(TimePoint now) {
 }
 
 std::optional<Key> Upkeep::poll_republish(TimePoint now) {
+  // Who was cut off for so long that the next round is due makes that one instead.
+  if (untouched_ && next_republish_ <= now) republish_.clear();
   if (republish_.empty()) {
     const bool all = next_republish_ <= now;
     if (!all && next_renewal_ > now) return std::nullopt;
@@ -120,6 +123,7 @@ std::optional<Key> Upkeep::poll_republish(TimePoint now) {
   }
   if (republish_.empty() || next_key_ > now) return std::nullopt;
   if (republish_.size() % kBatch == 0) next_key_ = now + kBatchPause;
+  untouched_ = false;
   const Key key = republish_.front();
   republish_.pop_front();
   return key;

@@ -106,6 +106,7 @@ class Upkeep {
   TimePoint next_renewal_ = TimePoint::max();  // a round of what lapsed alone
   Duration renewal_pause_{};                   // before what could not be renewed is tried again
   std::list<Key> republish_;                   // of the round under way
+  bool untouched_ = false;                     // that round, made by republish_what_there_is
   TimePoint next_key_{};                       // of them
 };
 

@@ -1,6 +1,7 @@
 // join: probes the ways into the network, alpha at a time, and from the first that answers searches
 // for the own id, so that the neighbours get to know each other. Ways that are slow to answer are
-// not waited for once the search is done.
+// not waited for once the search is done. Where another node answers than this one has
+// met there, that one is a way in as well: nodes may have exchanged their addresses.
 #include <algorithm>
 
 #include "ops/requests.h"
@@ -11,9 +12,10 @@ namespace {
 
 class JoinOp final : public Operation {
  public:
-  JoinOp(const OpEnv& env, std::vector<Bootstrap> bootstrap)
+  JoinOp(const OpEnv& env, JoinRequest request)
       : env_(env),
-        bootstrap_(std::move(bootstrap)),
+        bootstrap_(std::move(request.bootstrap)),
+        told_(std::min(request.told, bootstrap_.size())),
         walk_(env, env.identity.id(), env.config.k, wire::FindNode{env.identity.id()}) {}
 
   void start(Now now) override {
@@ -37,9 +39,14 @@ class JoinOp final : public Operation {
       ++reached_;
       walking_ = true;
       if (!peer->client) walk_.add(now, peer->contact);
-    } else {
-      failures_.push_back(peer.error());
-      failures_.back().operation = "probe " + where.endpoint.text();
+      return;
+    }
+    failures_.push_back(peer.error());
+    failures_.back().operation = "probe " + where.endpoint.text();
+    const auto told_end = bootstrap_.begin() + static_cast<std::ptrdiff_t>(told_);
+    const bool told = std::find(bootstrap_.begin(), told_end, where) != told_end;
+    if (where.key && !told && peer.error().code == Errc::verification_failed) {
+      bootstrap_.push_back({where.endpoint, std::nullopt});
     }
   }
   void on_answer(Now now, const ContactHold& from, wire::Body& reply) override {
@@ -85,6 +92,7 @@ class JoinOp final : public Operation {
 
   const OpEnv& env_;
   std::vector<Bootstrap> bootstrap_;
+  std::size_t told_;  // the first of them
   std::size_t next_ = 0;
   int probing_ = 0;
   int reached_ = 0;
@@ -96,7 +104,7 @@ class JoinOp final : public Operation {
 }  // namespace
 
 std::unique_ptr<Operation> make_operation(const OpEnv& env, JoinRequest request) {
-  return std::make_unique<JoinOp>(env, std::move(request.bootstrap));
+  return std::make_unique<JoinOp>(env, std::move(request));
 }
 
 }  // namespace kadmos

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <variant>
@@ -17,6 +18,9 @@ namespace kadmos {
 // Enter the network through these endpoints, then search for the own id.
 struct JoinRequest {
   std::vector<Bootstrap> bootstrap;
+  // The first so many were told by the user: where another key answers than they name, nobody is
+  // believed. Where another key answers than this node has met there, somebody has moved.
+  std::size_t told = std::numeric_limits<std::size_t>::max();
 };
 // The k closest live nodes to `target`.
 struct FindNodeRequest {

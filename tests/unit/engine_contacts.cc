@@ -250,7 +250,7 @@ TEST_CASE("a contact that answers over its own connection has answered") {
   Peer inbound = net.as_seen(a, b);
   inbound.reached = false;  // the connection it was reached by is gone, this one is b's
   net.start(a, FindNodeRequest{Id::from_top(1)});
-  net.run_for(seconds(5));
+  net.run_for(seconds(5) + milliseconds(20));  // and a dial
   const auto pings = net.sent_of<wire::Ping>(a, b);
   REQUIRE(pings.size() == 1);
   net.inject(a, inbound, wire::encode(wire::Message{pings[0].message.request, wire::Pong{}}));
@@ -265,7 +265,7 @@ TEST_CASE("a contact that asks but never answers is evicted all the same") {
   const Host b = net.add_raw();
   net.meet_one(a, b);
   net.start(a, FindNodeRequest{Id::from_top(1)});
-  for (int i = 0; i < 10; ++i) {
+  for (int i = 0; i < 11; ++i) {
     ping(net, a, b);
     net.run_for(seconds(1));
   }
@@ -310,12 +310,12 @@ TEST_CASE("an address that a known peer claims in vain is left alone for a while
     net.inject(a, moved, wire::encode(wire::Message{1, wire::Ping{}}));
     net.run_for(seconds(1));  // nobody is there
   }
-  CHECK(net.probed(a).size() == 1);
+  CHECK(std::ranges::count(net.probed(a), at(moved)) == 1);
   CHECK(known_at(net, a, b) == net.contact(b));
   CHECK(net.engine(a).table().find_healthy(net.id(b)));
   net.run_for(seconds(30));
   net.inject(a, moved, wire::encode(wire::Message{1, wire::Ping{}}));
-  CHECK(net.probed(a).size() == 2);
+  CHECK(std::ranges::count(net.probed(a), at(moved)) == 2);
 }
 
 TEST_CASE("a contact that answers but cannot be dialled any more is not passed on and goes") {
@@ -326,14 +326,17 @@ TEST_CASE("a contact that answers but cannot be dialled any more is not passed o
   net.meet_one(a, b);
   net.freeze(b);
   net.start(a, FindNodeRequest{Id::from_top(1)});
-  net.break_connection(a, b, Unreachable::refused);
-  const auto pings = net.sent_of<wire::Ping>(a, b);
-  REQUIRE(pings.size() == 1);
+  const auto find = net.sent_of<wire::FindNode>(a, b);
+  REQUIRE(find.size() == 1);
+  net.probe_failed(a, net.bootstrap(b), Unreachable::refused);  // not one that this node began
+  REQUIRE(net.engine(a).table().find_healthy(net.id(b)));
+  REQUIRE(net.start(a, PingRequest{net.bootstrap(b)}) != 0);
+  net.probe_failed(a, net.bootstrap(b), Unreachable::refused);
+  CHECK(net.probed(a) == std::vector(2, net.bootstrap(b)));  // the second chance
   Peer inbound = net.as_seen(a, b);
   inbound.reached = false;
-  net.inject(a, inbound, wire::encode(wire::Message{pings[0].message.request, wire::Pong{}}));
+  net.inject(a, inbound, wire::encode(wire::Message{find[0].message.request, wire::Nodes{}}));
   CHECK(net.knows(a, b));
-  CHECK(net.probed(a) == std::vector<Bootstrap>{net.bootstrap(b)});
   net.inject(a, c, wire::Message{7, wire::FindNode{net.id(b)}});
   CHECK(net.last_answer(a, c) == wire::Body(wire::Nodes{}));
   SUBCASE("if the dial fails") {
@@ -342,6 +345,9 @@ TEST_CASE("a contact that answers but cannot be dialled any more is not passed o
   }
   SUBCASE("unless the dial goes well") {
     net.reached(a, net.bootstrap(b), net.as_seen(a, b));
+    const auto pings = net.sent_of<wire::Ping>(a, b);
+    REQUIRE(pings.size() == 1);
+    net.inject(a, b, wire::Message{pings[0].message.request, wire::Pong{}});
     net.inject(a, c, wire::Message{8, wire::FindNode{net.id(b)}});
     CHECK(net.last_answer(a, c) == wire::Body(wire::Nodes{{net.contact(b)}, {}}));
   }
@@ -360,6 +366,55 @@ TEST_CASE("a dial to a contact in vain is held against it but one failure is not
   CHECK_FALSE(net.knows(a, b));
 }
 
+TEST_CASE("a contact that did not answer is dialled anew and then asked once more") {
+  Drive net;
+  const Host a = net.add();
+  const Host b = net.add_raw();
+  net.meet_one(a, b);
+  net.start(a, FindNodeRequest{Id::from_top(1)});
+  net.run_for(Config{}.rpc_timeout);
+  net.run_for(seconds(1));
+  CHECK(net.probed(a) == std::vector<Bootstrap>{net.bootstrap(b)});
+  CHECK(net.sent_of<wire::Ping>(a, b).size() == 1);
+  REQUIRE(net.knows(a, b));
+  CHECK_FALSE(net.engine(a).table().find_healthy(net.id(b)));  // a dial is no answer
+  SUBCASE("and is well if it answers") {
+    net.inject(a, b, wire::Message{net.sent_of<wire::Ping>(a, b)[0].message.request, wire::Pong{}});
+    CHECK(net.engine(a).table().find_healthy(net.id(b)));
+  }
+  SUBCASE("and goes if it does not") {
+    net.run_for(Config{}.rpc_timeout);
+    CHECK_FALSE(net.knows(a, b));
+  }
+}
+
+TEST_CASE("where a contact was it is dialled when it claims in vain to be elsewhere") {
+  Drive net;
+  const Host a = net.add();
+  const Host b = net.add_raw();
+  net.meet_one(a, b);
+  net.inject(a, moved_peer(net, b), wire::encode(wire::Message{1, wire::Ping{}}));
+  net.take_down(b);
+  net.probe_failed(a, at(moved_peer(net, b)), Unreachable::refused);
+  CHECK(net.probed(a).back() == net.bootstrap(b));
+  net.run_for(seconds(1));
+  CHECK_FALSE(net.engine(a).table().find_healthy(net.id(b)));
+}
+
+TEST_CASE("where a peer says that this node is only this node's own key counts") {
+  Drive net;
+  const Host a = net.add();
+  const Host b = net.add_raw();
+  net.meet_one(a, b);
+  const Endpoint elsewhere = Endpoint::v4(127, 0, 0, 1, 9999);
+  net.raw_answer = [&](const Drive::Sent&) -> std::optional<wire::Body> {
+    return wire::Nodes{{{net.identity(a).public_key(), Endpoints(elsewhere)}}, std::nullopt};
+  };
+  net.start(a, FindNodeRequest{Id::from_top(1)});
+  net.run_for(seconds(1));
+  CHECK(net.probed(a) == std::vector<Bootstrap>{{elsewhere, net.identity(a).public_key()}});
+}
+
 TEST_CASE("a silent peer that connects is dialled back once in a while") {
   Drive net;
   const Host a = net.add();
@@ -372,15 +427,16 @@ TEST_CASE("a silent peer that connects is dialled back once in a while") {
   const auto hello = wire::encode(wire::Message{1, wire::Ping{}});
   const Peer moved = moved_peer(net, b);
   net.inject(a, moved, hello);
-  REQUIRE(net.probed(a) == std::vector<Bootstrap>{at(moved)});
+  REQUIRE(net.probed(a).back() == at(moved));
   SUBCASE("and enters the table if it is there") {
     net.reached(a, at(moved), reached(moved));
     CHECK(known_at(net, a, b) == moved.contact);
   }
   SUBCASE("and not again for a while if it is not") {
     net.run_for(seconds(1));
+    const std::size_t dials = net.probed(a).size();
     net.inject(a, moved, hello);
-    CHECK(net.probed(a).size() == 1);
+    CHECK(net.probed(a).size() == dials);
   }
   SUBCASE("unless it is at another place by then") {
     net.run_for(seconds(1));

@@ -94,6 +94,7 @@ TEST_CASE("the requests of a cancelled operation stay to learn whether their pee
   CHECK(f.net.stats(f.a).rpcs_pending == 1);
   f.net.run_for(seconds(5));
   CHECK(f.net.stats(f.a).requests_failed == 1);
+  f.net.run_for(milliseconds(20));  // a dial
   CHECK(f.net.sent_of<wire::Ping>(f.a, f.b).size() == 1);
 }
 

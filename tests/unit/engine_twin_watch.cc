@@ -74,6 +74,25 @@ TEST_CASE("A twin is news once and is looked at again until there was no sign of
   CHECK(watch.on_twin(at(minutes(5)), kThere));
 }
 
+TEST_CASE("A twin that peers name again after it was forgotten is dialled again") {
+  TwinWatch watch;
+  watch.on_named(at(seconds(0)), kThere, kPeer);
+  watch.poll_look(at(seconds(0)));
+  watch.on_twin(at(seconds(1)), kThere);
+  REQUIRE(watch.expire(at(seconds(80))));
+  watch.on_named(at(seconds(81)), kThere, kPeer);
+  CHECK(watch.poll_look(at(seconds(81))) == kThere);
+}
+
+TEST_CASE("Who stood still looks once more before a twin is forgotten") {
+  TwinWatch watch;
+  watch.on_twin(at(seconds(1)), kThere);
+  watch.on_stood_still(at(minutes(9)));
+  CHECK(!watch.expire(at(minutes(9))));
+  CHECK(watch.poll_look(at(minutes(9))) == kThere);
+  CHECK(watch.expire(at(minutes(9) + TwinWatch::kForgotten)));
+}
+
 TEST_CASE("Where a twin was dialled is told rather than the port it came from") {
   TwinWatch watch;
   CHECK(watch.on_twin(at(seconds(0)), kEphemeral));

@@ -306,6 +306,20 @@ TEST_CASE("what is published when a node has just begun is republished after an 
   CHECK(f.net.stats(f.a).republished >= 2);
 }
 
+TEST_CASE("who enters after longer than an interval publishes what it has once") {
+  Drive net;
+  const Host a = net.add();
+  answer_everything(net);
+  REQUIRE(net.run<Receipt>(a, net.put("content")).ok());
+  net.engine(a).add_bootstrap({Endpoint::v4(127, 0, 0, 1, 4999), std::nullopt});
+  net.start(a, JoinRequest{});
+  net.run_for(hours(8));
+  REQUIRE(net.stats(a).republished == 0);
+  net.meet_one(a, net.add_raw());
+  net.run_for(minutes(10));
+  CHECK(net.stats(a).republished == 1);
+}
+
 TEST_CASE("content that a peer says lives longer is republished all the same") {
   Member f;
   const auto content = f.net.run<Receipt>(f.a, f.net.put("content"));

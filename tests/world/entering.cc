@@ -111,6 +111,30 @@ TEST_CASE("a node enters through whichever bootstrap lives") {
   CHECK(knows(world, node, 1));
 }
 
+TEST_CASE("nodes that exchanged their addresses while all were down find each other") {
+  World world;
+  grow(world, 7);
+  world.run_for(minutes(1));
+  std::vector<Acquaintance> known;
+  for (NodeIndex i = 0; i < 7; ++i) {
+    known.push_back(
+        {{world.network().key(i), Endpoints(world.network().address(i))}, world.wall()});
+  }
+  for (NodeIndex i = 0; i < 7; ++i) world.crash(i);
+  std::vector<Endpoint> places;
+  for (NodeIndex i = 0; i < 7; ++i) places.push_back(world.network().address((i + 1) % 7));
+  for (NodeIndex i = 0; i < 7; ++i) world.move(i);
+  for (NodeIndex i = 0; i < 7; ++i) world.network().move(i, places[i]);
+  std::vector<Future<Closest>> joins;
+  for (NodeIndex i = 0; i < 7; ++i) {
+    world.restart(i);
+    world.node(i).add_acquaintances(known);
+    joins.push_back(world.node(i).join());
+  }
+  world.run_for(minutes(1));
+  for (NodeIndex i = 0; i < 7; ++i) CHECK(world.node(i).contacts().size() == 6);
+}
+
 TEST_CASE("a bootstrap that answers with another key is not believed") {
   World world;
   grow(world, 3);
