@@ -383,6 +383,9 @@ void Engine::finish(Now now, OpId id, OpResult result) {
       upkeep_.on_republish_ended(now.at, !ok && running.purpose == Running::Purpose::renew);
       if (ok) ++stats_.republished;
       return;
+    case Running::Purpose::restore:
+      on_restored(now, std::get<Result<Found>>(result));
+      return;
     case Running::Purpose::sync:
       on_synced(result);
       return;
@@ -495,6 +498,7 @@ void Engine::settle(Now now) {
     const TimePoint look = now.at + kCalendarLook;
     expiry_due_ = std::min(expiry_due_.value_or(look), look);
   }
+  tell_of_unreadable(now);
   find_due();
 }
 

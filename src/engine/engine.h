@@ -136,7 +136,8 @@ class Engine {
       enter,
       search,
       republish,
-      renew,  // republish what lapsed
+      renew,    // republish what lapsed
+      restore,  // fetch back an own record that is damaged
       sync
     } purpose{};
   };
@@ -191,6 +192,8 @@ class Engine {
 
   // own records (own.cc)
   void republish(Now now, const Key& key);
+  void on_restored(Now now, const Result<Found>& fetched);
+  void tell_of_unreadable(Now now);
   std::optional<PublishRequest> to_republish(Now now, const Key& key);
   PublishRequest sign_anew(Now now, const StoredRecord& held);
   bool forgotten(Now now, WallTime expired) const;

@@ -29,6 +29,13 @@ Record Engine::announce(Now now, const Key& key, bool withdrawn) {
 }
 
 void Engine::republish(Now now, const Key& key) {
+  const auto held = store_.present(key);
+  if (!held && held.error().code == Errc::verification_failed) {
+    // By asking for it, since a get puts back what it finds. It is published in its turn.
+    begin(now, make_operation(env_, GetRequest{.key = key}), Running::Purpose::restore,
+          config_.operation_timeout);
+    return;
+  }
   auto request = to_republish(now, key);
   if (!request) return upkeep_.on_republish_ended(now.at, false);
   // Nobody is misled by it, and few replicas are better than none. But what lapsed is signed anew
@@ -36,6 +43,34 @@ void Engine::republish(Now now, const Key& key) {
   request->accept_small = !request->lapsed;
   const auto purpose = request->lapsed ? Running::Purpose::renew : Running::Purpose::republish;
   begin(now, make_operation(env_, std::move(*request)), purpose, config_.operation_timeout);
+}
+
+void Engine::on_restored(Now now, const Result<Found>& fetched) {
+  upkeep_.on_republish_ended(now.at, false);
+  if (fetched) {
+    notice(now, Notice::Level::info, "record_restored",
+           "the own record " + key_of(fetched->record).short_hex() +
+               " was damaged and has been fetched back from others");
+  } else if (fetched.error().code != Errc::not_found) {  // or its deletion was found
+    notice(now, Notice::Level::warning, "record_not_restored",
+           "an own record stays unreadable: " + fetched.error().text());
+  }
+}
+
+// Whoever asked for it. A damaged record is told of whatever the quota of notices, since that is
+// done once of each.
+void Engine::tell_of_unreadable(Now now) {
+  while (auto one = store_.poll_unreadable()) {
+    const bool own = one->own == Own::renewed || one->own == Own::until_expiry;
+    if (one->why.code != Errc::verification_failed) {
+      notice(now, Notice::Level::warning, "record_unreadable", one->why.text());
+      continue;
+    }
+    events_.push(Notice{Notice::Level::warning, "record_unreadable",
+                        one->why.detail + (own ? "; it is an own record, and is fetched back"
+                                               : "; it is erased, so that others send it anew")});
+    if (own) upkeep_.republish_soon(now.at, one->key);
+  }
 }
 
 // An own record as it is to be published again, signed; none if it need not be yet or no more.

@@ -41,7 +41,6 @@ void Engine::serve(Now now, const Peer& from, wire::Message& message) {
 // The record held of `key`. A disk that fails costs its peers the record, not their way on.
 std::optional<Record> Engine::readable(Now now, const Key& key) {
   auto held = store_.find(now, key);
-  if (!held) notice(now, Notice::Level::warning, "record_unreadable", held.error().text());
   if (!held || !*held) return std::nullopt;
   return std::move((*held)->record);
 }

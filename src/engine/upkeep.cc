@@ -47,6 +47,11 @@ void Upkeep::republish_what_there_is(TimePoint now) {
   untouched_ = true;
 }
 
+void Upkeep::republish_soon(TimePoint now, const Key& key) {
+  republish_.push_front(key);
+  next_key_ = std::min(next_key_, now);
+}
+
 void Upkeep::on_republish_ended(TimePoint now, bool again) {
   --republishing_;
   if (again) next_renewal_ = std::min(next_renewal_, now + prng_.jittered(renewal_pause_));

@@ -67,6 +67,8 @@ class Upkeep {
   void on_search_ended() { searching_ = false; }
   // A contact was found dead.
   void on_dead(TimePoint now);
+  // An own record is to be looked at before its turn.
+  void republish_soon(TimePoint now, const Key& key);
   // A Republish has ended. `again`: it was of a record that lapsed, and did not renew it.
   void on_republish_ended(TimePoint now, bool again);
 

@@ -152,7 +152,8 @@ class AuditOp final : public Operation {
   void decide(Now now) {
     decided_ = true;
     const Id& self = env_.identity.id();
-    if (auto own = env_.store.find(now, key_); own && *own) {
+    auto own = env_.store.find(now, key_);
+    if (own && *own) {
       consider((*own)->record);
       held_.insert_or_assign(self, std::move((*own)->record));
     }
@@ -168,6 +169,7 @@ class AuditOp final : public Operation {
       replica.state = std::move(asked);
       if (!answered(replica.state)) continue;
       replica.rank = ++out_.target;
+      if (!own && id == self) replica.state.detail = own.error().detail;
       if (!holds) continue;
       replica.state.outcome = Outcome::found;
       replica.state.sequence = held->second.sequence;

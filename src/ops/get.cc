@@ -6,7 +6,8 @@
 // then to those nearer whom it has reason to doubt, before it says "not found". Replicas found
 // stale, and nodes found without a copy although a farther one has it, are mended after the answer.
 // Who asks may want another number of answers than r, and a version that is not older than one they
-// know of.
+// know of. A copy of this node that cannot be read is no absence: it is put back by what others
+// have, and said to have failed if nobody has anything.
 #include <algorithm>
 
 #include "base/plant.h"
@@ -29,6 +30,10 @@ class GetOp final : public Operation {
   void start(Now now) override {
     walk_.start(now, request_.via);
     auto held = env_.store.find(now, request_.key);
+    if (!held) {
+      unreadable_ = held.error();
+      if (const auto known = env_.store.outline(request_.key)) own_ = known->own;
+    }
     if (!held || !*held) {  // a disk that fails does not stop us from asking others
       // Who wants several answers or a late version asks for an owned name.
       const bool may_be_content = !request_.quorum && request_.min_sequence == 0;
@@ -112,13 +117,17 @@ class GetOp final : public Operation {
     }
     if (!best_) {
       if (walk_.cut_off()) {
-        return OpResult(Result<Found>(walk_.nobody(name())));
+        Error nobody = walk_.nobody(name());
+        nobody.detail = also_unreadable(std::move(nobody.detail));
+        return OpResult(Result<Found>(std::move(nobody)));
       }
-      return OpResult(Result<Found>(walk_.error(
-          Errc::not_found, name(),
-          "none of the " + std::to_string(answers_.size()) + " nodes that answered holds it")));
+      return OpResult(Result<Found>(
+          walk_.error(unreadable_ ? Errc::storage_failed : Errc::not_found, name(),
+                      also_unreadable("none of the " + std::to_string(answers_.size()) +
+                                      " nodes that answered holds it"))));
     }
     plan_repairs();
+    restore_here(now);
     if (!has_it()) {
       return OpResult(Result<Found>(
           walk_.error(Errc::not_found, name(),
@@ -143,7 +152,7 @@ class GetOp final : public Operation {
     if (best_) {
       detail += "; the latest version so far has sequence " + std::to_string(best_->sequence);
     }
-    return Result<Found>(walk_.error(code, name(), std::move(detail)));
+    return Result<Found>(walk_.error(code, name(), also_unreadable(std::move(detail))));
   }
 
  private:
@@ -188,6 +197,18 @@ class GetOp final : public Operation {
     return record.sequence == best_->sequence && !equivocates(record, *best_);
   }
 
+  // `detail`, and before it what this node's own copy lacks.
+  std::string also_unreadable(std::string detail) const {
+    return unreadable_ ? unreadable_->detail + " on this node; " + std::move(detail) : detail;
+  }
+
+  // What this node held and cannot read any more is put back. Own stays own.
+  void restore_here(Now now) {
+    if (!unreadable_) return;
+    const Own own = own_ == Own::lapsed ? Own::renewed : own_;
+    env_.store.offer(now, request_.key, *best_, own, 0);
+  }
+
   // A node nearer than somebody who has a copy should have one too; one with an older version must.
   void plan_repairs() {
     std::optional<Id> farthest_holder;
@@ -213,6 +234,8 @@ class GetOp final : public Operation {
   RecycledVector<Ask> repairs_;
   std::optional<Record> best_;
   bool best_is_local_ = false;
+  std::optional<Error> unreadable_;  // the own copy
+  Own own_ = Own::none;              // which that is
   Contact from_;
   int hops_ = 0;
   bool decided_ = false;

@@ -19,6 +19,8 @@ constexpr std::size_t kShed = 256;
 // The pause between two tries of a full disk, and how many records go in each.
 constexpr Duration kFullPause = std::chrono::seconds(1);
 constexpr std::size_t kShedByDisk = 16;
+// How many failures of the disk itself wait to be told: more say no more.
+constexpr std::size_t kMostTold = 64;
 
 Verdict verdict(Status status, std::string detail) {
   return {status, std::nullopt, 0, false, std::move(detail)};
@@ -94,6 +96,10 @@ Verdict RecordStore::judge(Now now, const Key& key, Record offered, Own own, std
   const bool damaged = !found && found.error().code == Errc::verification_failed;
   if (!found && !damaged) return verdict(Status::busy, found.error().text());
   const std::optional<StoredRecord> held = damaged ? std::nullopt : *std::move(found);
+  if (const auto known = outline(key); damaged && known) {
+    fresh.own = joined(own, known->own);
+    if (fresh.own != Own::none) fresh.group = 0;
+  }
 
   fresh.expiry = std::min(record.expiry, now.wall + config_.ttl_max + config_.clock_skew);
   if (!held) return admit(now, key, std::move(fresh), held);
@@ -293,8 +299,12 @@ bool RecordStore::drop(Now now, const Key& key) {
   if (known && known->own == Own::lapsed) return true;
   if (known && known->own == Own::renewed) {
     const auto held = present(key);
-    // Damage is erased with the next commit; a disk that fails may be well again.
-    if (!held) return held.error().code == Errc::verification_failed;
+    if (!held) {
+      // A disk that fails may be well again; nobody has what was damaged and has expired.
+      const bool damaged = held.error().code == Errc::verification_failed;
+      if (damaged) write(key, std::nullopt);
+      return damaged;
+    }
     lapse(key, (*held)->record, known->expiry);
   } else {
     write(key, floor_of(now, key));
@@ -323,7 +333,9 @@ std::optional<StoredRecord> RecordStore::floor_of(Now now, const Key& key) const
 
 std::uint64_t RecordStore::last_sequence(const Key& key) const {
   const auto held = present(key);
-  return held && *held ? (*held)->record.sequence : 0;
+  if (held) return *held ? (*held)->record.sequence : 0;
+  const auto listed = storage_.versions(KeyRange::around(key, Id::kBits), 1);
+  return listed.empty() ? 0 : listed.front().sequence;
 }
 
 Result<std::optional<StoredRecord>> RecordStore::find(Now now, const Key& key) const {
@@ -354,11 +366,24 @@ Result<std::optional<StoredRecord>> RecordStore::present(const Key& key) const {
 
 Result<std::optional<StoredRecord>> RecordStore::read(const Key& key) const {
   auto found = storage_.find(key);
-  if (!found) {
-    ++stats_.records_unreadable;
-    if (found.error().code == Errc::verification_failed) damaged_.insert(key);
+  if (found) return found;
+  ++stats_.records_unreadable;
+  const auto known = storage_.outline(key);
+  const Own own = known ? known->own : Own::none;
+  const bool damaged = found.error().code == Errc::verification_failed;
+  if (damaged && (pending_.contains(key) || !damaged_.insert(key).second)) return found;
+  if (damaged && own != Own::renewed && own != Own::until_expiry) to_erase_.insert(key);
+  if (damaged || unreadable_.size() < kMostTold) {
+    unreadable_.push_back({key, own, found.error()});
   }
   return found;
+}
+
+std::optional<RecordStore::Unreadable> RecordStore::poll_unreadable() {
+  if (unreadable_.empty()) return std::nullopt;
+  Unreadable out = std::move(unreadable_.front());
+  unreadable_.pop_front();
+  return out;
 }
 
 RecordStore::Announcements RecordStore::announcements(Now now, const Key& key,
@@ -453,8 +478,8 @@ void RecordStore::lapse(const Key& key, const Record& version, WallTime since) {
 }
 
 std::optional<Commit> RecordStore::poll_commit() {
-  while (!damaged_.empty()) {
-    const Key key = damaged_.extract(damaged_.begin()).value();
+  while (!to_erase_.empty()) {
+    const Key key = to_erase_.extract(to_erase_.begin()).value();
     if (!pending_.contains(key) && storage_.outline(key)) write(key, std::nullopt);
   }
   const auto it = batches_.find(next_);
@@ -488,6 +513,7 @@ std::optional<CommitId> RecordStore::commit_of(const Key& key) const {
 }
 
 void RecordStore::write(const Key& key, std::optional<StoredRecord> record, bool newer) {
+  damaged_.erase(key);
   Batch& batch = batches_[next_];
   const auto held = outline(key);
   const bool may_be_next = next_expiry_ && held && held->expiry == *next_expiry_;

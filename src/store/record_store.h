@@ -6,6 +6,7 @@
 // offers for the same key and counts against the bounds, but readers do not see it.
 #pragma once
 
+#include <deque>
 #include <optional>
 #include <set>
 #include <string>
@@ -73,15 +74,16 @@ class RecordStore {
   Verdict offer(Now now, const Key& key, Record record, Own own, std::uint64_t group,
                 std::optional<std::uint64_t> expects = std::nullopt);
 
-  // Durable and unexpired at `now`; nothing otherwise. Storage errors are reported as they are and
-  // counted in records_unreadable. A record that is damaged is told of once: it is erased with the
-  // next commit, so that others send it anew, and no longer held against offers.
+  // Durable and unexpired at `now`; nothing otherwise. Storage errors are reported as they are,
+  // counted in records_unreadable and told by poll_unreadable. A damaged record is told of once. It
+  // is no longer held against offers, and erased with the next commit, so that others send it anew;
+  // but not an own one that is alive, which stays own until it is offered again, or expires.
   Result<std::optional<StoredRecord>> find(Now now, const Key& key) const;
   // As find, but the version being committed if there is one: what the next offer is held against.
   Result<std::optional<StoredRecord>> newest(Now now, const Key& key) const;
   // As newest, but also what is expired or lapsed, or a floor.
   Result<std::optional<StoredRecord>> present(const Key& key) const;
-  // The highest sequence known of a name, if its record expired too; 0 if none.
+  // The highest sequence known of a name, if its record expired or is damaged too; 0 if none.
   std::uint64_t last_sequence(const Key& key) const;
 
   // Up to n announcements of `key`, durable and unexpired at `now`, in the order of their keys; the
@@ -122,6 +124,14 @@ class RecordStore {
   // happens if another version is held by now.
   void lapse(const Key& key, const Record& version, WallTime since);
   StorageUsage usage() const;
+
+  // What a read met since the last call that it could not give, whoever asked for it.
+  struct Unreadable {
+    Key key;
+    Own own = Own::none;
+    Error why;
+  };
+  std::optional<Unreadable> poll_unreadable();
 
   // The batch of everything accepted since the last call; nothing if there is nothing.
   std::optional<Commit> poll_commit();
@@ -181,7 +191,9 @@ class RecordStore {
   bool failing_ = false;                  // the last commit reported failed
   int full_ = 0;                          // commits in a row that found no room on the disk
   std::optional<TimePoint> next_try_;     // of a full disk; nothing: a while from the next offer
-  mutable std::set<Key> damaged_;         // found so, and to be erased
+  mutable std::set<Key> damaged_;         // found so, and not written since
+  mutable std::set<Key> to_erase_;        // of them
+  mutable std::deque<Unreadable> unreadable_;
   std::optional<WallTime> next_expiry_;
 
   // What the unreported changes add to the storage's own counts.

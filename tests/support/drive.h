@@ -260,9 +260,11 @@ class Drive {
   std::vector<PublicKey> dialled(Host i) const { return places_[i]->dialled; }
   std::vector<PublicKey> dropped(Host i) const { return places_[i]->dropped; }
   std::vector<Notice> notices(Host i) const { return places_[i]->notices; }
-  bool noticed(Host i, std::string_view what) const {
+  bool noticed(Host i, std::string_view what) const { return times_noticed(i, what) > 0; }
+  std::size_t times_noticed(Host i, std::string_view what) const {
     const auto& all = places_[i]->notices;
-    return std::any_of(all.begin(), all.end(), [&](const Notice& n) { return n.what == what; });
+    return static_cast<std::size_t>(
+        std::count_if(all.begin(), all.end(), [&](const Notice& n) { return n.what == what; }));
   }
 
  private:

@@ -248,3 +248,52 @@ TEST_CASE("an own record put again with a lifetime is given up") {
   CHECK(f.own(Own::until_expiry) == std::vector<Key>{content->key});
   CHECK(f.lapsed());  // the name alone
 }
+
+TEST_CASE("an own record that is damaged is fetched back and stays own") {
+  Owner f;
+  const auto whole = f.get();
+  REQUIRE(whole.ok());
+  f.net.storage(f.a).damaged = {f.name};
+  f.known = whole->record;
+  f.net.sent.clear();
+  CHECK(f.net.run<Closest>(f.a, FindNodeRequest{f.name}).ok());
+  CHECK_FALSE(f.net.engine(f.a).held(f.net.now(), f.name).ok());  // whoever reads it
+  CHECK(f.own(Own::renewed) == std::vector<Key>{f.name});
+  f.net.run_until([&] { return f.net.storage(f.a).damaged.empty(); });
+  const auto back = f.net.engine(f.a).held(f.net.now(), f.name);
+  REQUIRE(back.ok());
+  REQUIRE(*back);
+  CHECK((*back)->record == whole->record);
+  CHECK((*back)->own == Own::renewed);
+  CHECK(f.net.times_noticed(f.a, "record_unreadable") == 1);
+  f.net.run_for(seconds(10));
+  CHECK(f.net.times_noticed(f.a, "record_restored") == 1);
+}
+
+TEST_CASE(
+    "an own record that is damaged and that nobody has is said to be so until it is set anew") {
+  Owner f;
+  f.net.storage(f.a).damaged = {f.name};
+  for (int i = 0; i < 2; ++i) {
+    const auto got = f.get();
+    REQUIRE_FALSE(got.ok());
+    CHECK(got.error().code == Errc::storage_failed);
+    f.net.run_for(seconds(10));
+  }
+  CHECK(f.own(Own::renewed) == std::vector<Key>{f.name});
+  CHECK(f.net.times_noticed(f.a, "record_not_restored") == 1);
+  const auto set = f.net.run<Receipt>(f.a, f.net.set("name", "anew"));
+  REQUIRE(set.ok());
+  CHECK(set->sequence == 2);  // the index knows of the first
+  CHECK(f.get().ok());
+}
+
+TEST_CASE("an own record that is damaged stays own when a peer stores it here") {
+  Owner f;
+  const auto whole = f.get();
+  REQUIRE(whole.ok());
+  f.net.storage(f.a).damaged = {f.name};
+  f.net.inject(f.a, f.peers[0], wire::Message{1, wire::Store{whole->record}});
+  CHECK(f.own(Own::renewed) == std::vector<Key>{f.name});
+  CHECK(f.net.storage(f.a).damaged.empty());
+}

@@ -439,3 +439,32 @@ TEST_CASE("get that runs out of time says how far it came") {
   CHECK(found.error().detail ==
         "answered 1 of 3 nodes asked; the latest version so far has sequence 7");
 }
+
+TEST_CASE("get of a record that is damaged here fails as storage does if nobody else has it") {
+  Getting f;
+  f.net.storage(f.a).put(f.version(3));
+  f.net.storage(f.a).damaged = {f.key};
+  const auto found = f.get();
+  REQUIRE_FALSE(found.ok());
+  CHECK(found.error().code == Errc::storage_failed);
+  CHECK(found.error().detail.find("damaged") != std::string::npos);
+  CHECK(found.error().detail.find("nodes that answered holds it") != std::string::npos);
+  CHECK(f.net.stats(f.a).records_unreadable == 1);
+  CHECK(f.net.times_noticed(f.a, "record_unreadable") == 1);
+  CHECK_FALSE(f.net.storage(f.a).outline(f.key));  // erased
+}
+
+TEST_CASE("get of a record that is damaged here puts back what others have") {
+  Getting f;
+  f.net.storage(f.a).put(f.version(3));
+  f.net.storage(f.a).damaged = {f.key};
+  for (const Host peer : f.peers) f.held[peer] = f.version(3);
+  REQUIRE(f.get().ok());
+  const auto here = f.net.storage(f.a).find(f.key);
+  REQUIRE(here.ok());
+  REQUIRE(*here);
+  CHECK((*here)->record == f.version(3));
+  const auto again = f.get(true);
+  REQUIRE(again.ok());
+  CHECK(again->local);
+}
