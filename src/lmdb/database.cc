@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <lmdb.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -11,8 +12,11 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <limits>
+#include <utility>
 
 #include "base/check.h"
+#include "lmdb/pages.h"
 #include "store/index.h"
 
 namespace kadmos {
@@ -37,6 +41,8 @@ constexpr std::size_t kMostRoom = 32UL << 40;
 constexpr unsigned int kFlags = MDB_NOSUBDIR | MDB_NOTLS;
 constexpr std::string_view kFormatEntry = "kadmos records";
 constexpr std::string_view kNetworkEntry = "network";
+constexpr const char* kWhatToDo =
+    "; 'dht-node --check' tells what is left in it, and 'dht-node --salvage' rescues that";
 
 MDB_val val_of(ByteView bytes) { return {bytes.size(), const_cast<Byte*>(bytes.data())}; }
 ByteView view_of(const MDB_val& val) {
@@ -53,9 +59,18 @@ bool is_full(int code) {
          code == MDB_TXN_FULL || code == ENOMEM;
 }
 
+std::string why(int failed) {
+  if (failed == EFBIG) return "the file may not become larger (ulimit -f)";
+  if (failed == MDB_MAP_FULL) {
+    return "the file has no address space left to grow; raise --storage-limit, or the limit on "
+           "address space (ulimit -v), and start anew";
+  }
+  return mdb_strerror(failed);
+}
+
 // A transaction that failed.
 Error lmdb_error(const std::string& what, int code) {
-  return Error(is_full(code) ? Errc::busy : Errc::storage_failed, what + ": " + mdb_strerror(code));
+  return Error(is_full(code) ? Errc::busy : Errc::storage_failed, what + ": " + why(code));
 }
 
 Error cannot_open(const std::string& path, const std::string& why) {
@@ -122,7 +137,8 @@ std::string directory_of(const std::string& path) {
   return slash == std::string::npos ? "." : path.substr(0, slash + 1);
 }
 
-// So that a file made there stays after a crash.
+}  // namespace
+
 Result<void> sync_directory_of(const std::string& path) {
   const std::string directory = directory_of(path);
   const File opened(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -132,14 +148,14 @@ Result<void> sync_directory_of(const std::string& path) {
   return {};
 }
 
-}  // namespace
-
 struct Database::Lmdb {
   ~Lmdb() {
     if (reader != nullptr) mdb_txn_abort(reader);
     if (env != nullptr) mdb_env_close(env);
   }
 
+  Result<void> check_pages(const std::string& path);
+  int try_environment(const std::string& path, std::size_t room);
   Result<void> open_environment(const std::string& path, std::size_t room);
   Result<void> make_tables(std::string_view network);
   Result<void> open_tables(const std::string& path, std::string_view network);
@@ -150,6 +166,7 @@ struct Database::Lmdb {
   std::size_t growth(std::span<const Commit> commits) const;
   int reserve(std::size_t bytes);
   bool lacks(std::size_t bytes) const;
+  static std::size_t most_bytes();
   bool takes_more() const;
   int write(MDB_txn* txn, const Write& write) const;
   int unlist(MDB_txn* txn, const Key& key) const;
@@ -164,21 +181,64 @@ struct Database::Lmdb {
   std::string mended;
 };
 
+// What is missing or damaged would end the process when it is read.
+Result<void> Database::Lmdb::check_pages(const std::string& path) {
+  auto pages = Pages::open(path);
+  if (!pages) return std::move(pages).error();
+  const Pages::Survey survey = (*pages)->survey();
+  const std::uint64_t needed = (survey.last + 1) * (*pages)->page_size();
+  if (!survey.known) {
+    return cannot_open(path, std::string("is damaged, or is something else") + kWhatToDo);
+  }
+  if (survey.missing > 0) {
+    return cannot_open(path, "is damaged: it was cut short and has " +
+                                 std::to_string((*pages)->file_size()) + " bytes, of the " +
+                                 std::to_string(needed) + " it says it has" + kWhatToDo);
+  }
+  if (!survey.trees_whole || !survey.free_list_whole) {
+    return cannot_open(path, "is damaged (" + survey.wrong.front() + ")" + kWhatToDo);
+  }
+  // LMDB itself may leave out pages at the end that nothing needs.
+  if ((*pages)->file_size() < needed &&
+      ::ftruncate(locked->get(), static_cast<off_t>(needed)) != 0) {
+    return system_error("cannot write the file of records " + path, errno);
+  }
+  return {};
+}
+
 Result<void> Database::Lmdb::open_environment(const std::string& path, std::size_t room) {
   struct stat info {};
   const bool exists = ::stat(path.c_str(), &info) == 0;
   const auto size = exists ? static_cast<std::size_t>(info.st_size) : 0;
-  check(mdb_env_create(&env) == 0);
-  check(mdb_env_set_maxdbs(env, 3) == 0);
-  room = std::min(std::max(room, 2 * size + kHeadroom), kMostRoom);
-  check(mdb_env_set_mapsize(env, room) == 0);
-  const int failed = mdb_env_open(env, path.c_str(), kFlags, 0600);
-  if (failed == MDB_INVALID) return cannot_open(path, "is damaged, or is something else");
+  const std::size_t least = 2 * size + kHeadroom;
+  room = std::min(std::max(room, least), kMostRoom);
+  int failed = try_environment(path, room);
+  // The limits of a process may leave it less address space; a file that needs more gets that when
+  // it is opened again.
+  while (failed == ENOMEM && room > least)
+    failed = try_environment(path, room = std::max(room / 2, least));
+  if (failed == ENOMEM) {
+    return Error(Errc::io, "cannot open the file of records " + path + ": it needs " +
+                               std::to_string(room >> 20) +
+                               " MiB of address space in one piece, and this process may not have "
+                               "so much more (ulimit -v, or a limit of its container); raise that");
+  }
+  if (failed == MDB_INVALID) {
+    return cannot_open(path, std::string("is damaged, or is something else") + kWhatToDo);
+  }
   if (failed == MDB_VERSION_MISMATCH) return cannot_open(path, "is of another version of LMDB");
   if (failed != 0) {
     return Error(Errc::io, "cannot open the file of records " + path + ": " + mdb_strerror(failed));
   }
   return {};
+}
+
+int Database::Lmdb::try_environment(const std::string& path, std::size_t room) {
+  if (env != nullptr) mdb_env_close(std::exchange(env, nullptr));
+  check(mdb_env_create(&env) == 0);
+  check(mdb_env_set_maxdbs(env, 3) == 0);
+  check(mdb_env_set_mapsize(env, room) == 0);
+  return mdb_env_open(env, path.c_str(), kFlags, 0600);
 }
 
 Result<void> Database::Lmdb::make_tables(std::string_view network) {
@@ -201,14 +261,6 @@ Result<void> Database::Lmdb::make_tables(std::string_view network) {
 }
 
 Result<void> Database::Lmdb::open_tables(const std::string& path, std::string_view network) {
-  // A file that was cut short would end the process when what is missing is read. As zeros it fails
-  // checksums instead. LMDB itself may leave out pages at the end that nothing needs.
-  const auto needed = static_cast<off_t>(end_of_pages());
-  struct stat file {};
-  if (::fstat(locked->get(), &file) != 0 ||
-      (file.st_size < needed && ::ftruncate(locked->get(), needed) != 0)) {
-    return system_error("cannot measure the file of records " + path, errno);
-  }
   Transaction txn;
   int failed = begin(env, MDB_RDONLY, txn);
   if (failed == 0) {
@@ -234,12 +286,14 @@ Result<void> Database::Lmdb::check_meta(MDB_txn* txn, const std::string& path,
   };
   const int failed = mdb_dbi_open(txn, "meta", 0, &meta);
   const auto version = failed == 0 ? entry(kFormatEntry) : std::nullopt;
-  if (!version) return cannot_open(path, "is damaged, or is something else");
+  if (!version) {
+    return cannot_open(path, std::string("is damaged, or is something else") + kWhatToDo);
+  }
   std::uint32_t number = 0;
   const char* end = version->data() + version->size();
   const auto parsed = std::from_chars(version->data(), end, number);
   if (parsed.ec != std::errc() || parsed.ptr != end) {
-    return cannot_open(path, "is damaged, or is something else");
+    return cannot_open(path, std::string("is damaged, or is something else") + kWhatToDo);
   }
   // An older one has other rows in its index, which is made anew.
   outdated = number < kFormat;
@@ -249,9 +303,13 @@ Result<void> Database::Lmdb::check_meta(MDB_txn* txn, const std::string& path,
                                  ": use a newer kadmos, or move the file away to begin without");
   }
   const auto written_for = entry(kNetworkEntry);
+  if (!written_for || written_for->empty()) {
+    return cannot_open(
+        path, std::string("is damaged (it does not say which network it is of)") + kWhatToDo);
+  }
   if (written_for != network) {
-    return cannot_open(path, "belongs to the network \"" + written_for.value_or("") +
-                                 "\", not to \"" + std::string(network) +
+    return cannot_open(path, "belongs to the network \"" + *written_for + "\", not to \"" +
+                                 std::string(network) +
                                  "\": give each network its own data directory");
   }
   return {};
@@ -301,6 +359,7 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path, std::s
   if (::flock(lmdb->locked->get(), LOCK_EX | LOCK_NB) != 0) {
     return Error(Errc::busy, "the file of records " + path + " is in use by another node");
   }
+  if (auto sound = lmdb->check_pages(path); !sound) return std::move(sound).error();
   if (auto opened = lmdb->open_environment(path, room); !opened) return std::move(opened).error();
   if (auto ours = lmdb->open_tables(path, network); !ours) return std::move(ours).error();
   // Whoever had it last may have been killed before an fsync: what is read now must stay.
@@ -343,8 +402,7 @@ Result<std::vector<std::pair<Key, Standing>>> Database::standings() {
   if (failed == ENOSPC) return lmdb_error("cannot mend the index of the records", failed);
   if (failed != 0) {
     return Error(Errc::storage_failed, std::string("the file of records is damaged (") +
-                                           mdb_strerror(failed) +
-                                           "): move it away to begin without");
+                                           mdb_strerror(failed) + ")" + kWhatToDo);
   }
   lmdb_->mended = "the index was made anew from " + std::to_string(out.size()) + " records; " +
                   std::to_string(lost) + " damaged ones were erased";
@@ -428,7 +486,7 @@ Result<void> Database::apply(std::span<const Commit> commits) {
   const bool full = is_full(failed) || (failed == EIO && lmdb_->lacks(growth));
   return Error(full && lmdb_->takes_more() ? Errc::busy : Errc::storage_failed,
                "cannot write the records: " +
-                   std::string(full ? mdb_strerror(ENOSPC) : mdb_strerror(failed)));
+                   std::string(full && failed == EIO ? mdb_strerror(ENOSPC) : why(failed)));
 }
 
 bool Database::panicked() const {
@@ -469,6 +527,7 @@ std::size_t Database::Lmdb::growth(std::span<const Commit> commits) const {
 // before anything is written. Gives an errno.
 int Database::Lmdb::reserve(std::size_t bytes) {
   const std::size_t end = end_of_pages();
+  if (bytes > 0 && end + bytes > most_bytes()) return EFBIG;
   if (bytes == 0 || end + bytes + kForErasures <= reserved) return 0;
   const std::size_t size = (bytes + kForErasures + kReserveStep) / kReserveStep * kReserveStep;
   int failed = 0;
@@ -484,7 +543,15 @@ int Database::Lmdb::reserve(std::size_t bytes) {
   return failed;
 }
 
+// What this process may write to a file (ulimit -f).
+std::size_t Database::Lmdb::most_bytes() {
+  struct rlimit limit {};
+  const bool limited = ::getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+  return limited ? limit.rlim_cur : std::numeric_limits<std::size_t>::max();
+}
+
 bool Database::Lmdb::lacks(std::size_t bytes) const {
+  if (end_of_pages() + std::max(bytes, kReserveStep) > most_bytes()) return true;
   struct statvfs info {};
   return ::fstatvfs(locked->get(), &info) == 0 &&
          info.f_bavail * info.f_frsize < std::max(bytes, kReserveStep);

@@ -22,11 +22,16 @@
 
 namespace kadmos {
 
+// So that a file made or renamed in the directory of `path` stays so after a crash.
+Result<void> sync_directory_of(const std::string& path);
+
 class Database {
  public:
   // Opens the file at `path`, or makes it, with `path`-lock beside it. `room`: how large the file
-  // may grow; one that is nearly so large already gets more. What is in it then is on the disk,
-  // also if whoever had it last was killed. Errors: busy (open elsewhere), io (the file system's),
+  // may grow; one that is nearly so large already gets more, and where there is too little address
+  // space any gets less. What is in it then is on the disk, also if whoever had it last was killed.
+  // All pages but the values are looked at, since LMDB trusts them: a file that is cut short or
+  // whose trees are damaged is refused. Errors: busy (open elsewhere), io (the file system's),
   // storage_failed (damaged, not ours, a newer format, another network's).
   static Result<std::unique_ptr<Database>> open(const std::string& path, std::string_view network,
                                                 std::size_t room);

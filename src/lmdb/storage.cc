@@ -19,6 +19,11 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr auto kGather = std::chrono::milliseconds(20);
 constexpr std::size_t kBatchRecords = 1000;
 
+bool same_version(const Key& key, const Standing& listed, const StoredRecord& found) {
+  return listed.sequence == found.record.sequence &&
+         listed.fingerprint == fingerprint(key, found.record);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<LmdbStorage>> LmdbStorage::open(
@@ -106,7 +111,8 @@ void LmdbStorage::broke(const Error& error) const {
 
 Result<std::optional<StoredRecord>> LmdbStorage::find(const Key& key) const {
   if (broken_) return *broken_;
-  if (index_.find(key) == nullptr) return std::optional<StoredRecord>();
+  const Standing* listed = index_.find(key);
+  if (listed == nullptr) return std::optional<StoredRecord>();
   auto found = database_->find(key);
   if (!found && database_->panicked()) broke(found.error());
   // Only a commit under way may have erased it.
@@ -114,7 +120,19 @@ Result<std::optional<StoredRecord>> LmdbStorage::find(const Key& key) const {
     return Error(Errc::verification_failed,
                  "the record " + key.short_hex() + " is in the index but not in the file");
   }
+  if (found && *found && !same_version(key, *listed, **found) && !being_written(key)) {
+    return Error(Errc::verification_failed, "the record " + key.short_hex() +
+                                                " cannot be read: the file has another version "
+                                                "of it than the index");
+  }
   return found;
+}
+
+bool LmdbStorage::being_written(const Key& key) const {
+  return std::ranges::any_of(unreported_, [&](const Unreported& commit) {
+    return std::ranges::any_of(commit.writes,
+                               [&](const auto& write) { return write.first == key; });
+  });
 }
 
 bool LmdbStorage::being_erased(const Key& key) const {

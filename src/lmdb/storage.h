@@ -54,6 +54,7 @@ class LmdbStorage final : public IndexedStorage<Standing> {
               std::function<void(const Error&)> on_broken);
   std::optional<Done> next_done();
   void broke(const Error& error) const;
+  bool being_written(const Key& key) const;
   bool being_erased(const Key& key) const;
 
   // The committing thread.
