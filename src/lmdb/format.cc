@@ -85,6 +85,29 @@ std::optional<ByteView> unsealed(ByteView key, ByteView row) {
   return content;
 }
 
+std::optional<StoredRecord> parse_content(ByteView content) {
+  if (content.size() < kRecordHead) return std::nullopt;
+  Reader in(content);
+  StoredRecord out;
+  const std::uint64_t type = in.number(1);
+  if (type < 1 || type > 5) return std::nullopt;
+  out.record.type = static_cast<RecordType>(type);
+  const std::uint64_t own = in.number(1);
+  if (own > static_cast<std::uint64_t>(Own::lapsed) || own == kFloor) return std::nullopt;
+  out.own = static_cast<Own>(own);
+  out.group = in.number(8);
+  out.expiry = time_of(in.number(8));
+  out.record.expiry = time_of(in.number(8));
+  out.record.sequence = in.number(8);
+  in.into(out.record.owner.bytes);
+  in.into(out.record.signature);
+  const std::size_t name = in.number(2);
+  if (name > in.left()) return std::nullopt;
+  out.record.name = to_bytes(in.take(name));
+  out.record.value = to_bytes(in.take(in.left()));
+  return out;
+}
+
 }  // namespace
 
 std::uint64_t checksum(ByteView bytes, std::uint64_t before) {
@@ -110,26 +133,20 @@ Bytes record_row(const Key& key, const StoredRecord& stored) {
 
 std::optional<StoredRecord> parse_record(const Key& key, ByteView row) {
   const auto content = unsealed(key.bytes(), row);
-  if (!content || content->size() < kRecordHead) return std::nullopt;
-  Reader in(*content);
-  StoredRecord out;
-  const std::uint64_t type = in.number(1);
-  if (type < 1 || type > 5) return std::nullopt;
-  out.record.type = static_cast<RecordType>(type);
-  const std::uint64_t own = in.number(1);
-  if (own > static_cast<std::uint64_t>(Own::lapsed) || own == kFloor) return std::nullopt;
-  out.own = static_cast<Own>(own);
-  out.group = in.number(8);
-  out.expiry = time_of(in.number(8));
-  out.record.expiry = time_of(in.number(8));
-  out.record.sequence = in.number(8);
-  in.into(out.record.owner.bytes);
-  in.into(out.record.signature);
-  const std::size_t name = in.number(2);
-  if (name > in.left()) return std::nullopt;
-  out.record.name = to_bytes(in.take(name));
-  out.record.value = to_bytes(in.take(in.left()));
-  return out;
+  return content ? parse_content(*content) : std::nullopt;
+}
+
+std::optional<std::pair<Key, StoredRecord>> parse_lone_record(ByteView row) {
+  if (row.size() < kRecordHead + 8) return std::nullopt;
+  auto record = parse_content(row.first(row.size() - 8));
+  if (!record || is_floor(*record)) return std::nullopt;
+  const Key key = key_of(record->record);
+  if (!unsealed(key.bytes(), row)) return std::nullopt;
+  return std::pair(key, *std::move(record));
+}
+
+std::size_t record_row_bytes(const Standing& standing) {
+  return kRecordHead + standing.bytes - kRecordOverhead + 8;
 }
 
 ByteArray<72> expiry_key(WallTime expiry, const Key& key) {

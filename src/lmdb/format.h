@@ -57,6 +57,10 @@ std::uint64_t checksum(ByteView bytes, std::uint64_t before = 0);
 Bytes record_row(const Key& key, const StoredRecord& record);
 // Nothing: damaged, or of another key.
 std::optional<StoredRecord> parse_record(const Key& key, ByteView row);
+// The same of a row whose key nobody knows: its record tells it, unless it is a floor.
+std::optional<std::pair<Key, StoredRecord>> parse_lone_record(ByteView row);
+// The bytes of a row, given what standing_of says the record weighs. Not of a floor.
+std::size_t record_row_bytes(const Standing& standing);
 
 ByteArray<72> expiry_key(WallTime expiry, const Key& key);
 Bytes expiry_row(ByteView expiry_key, const Standing& standing);
