@@ -12,7 +12,7 @@ inline constexpr int kNotFound = 3;     // no asked node holds it
 inline constexpr int kIncomplete = 4;   // the deadline passed, or too few replicas
 inline constexpr int kUnreachable = 5;  // no daemon, or no node, could be reached
 inline constexpr int kUnverified = 6;   // a key, hash or signature did not fit
-inline constexpr int kStorage = 7;      // dht-node: the disk failed while it ran
+inline constexpr int kStorage = 7;      // dht-node: the disk failed while it ran, or has damage
 
 inline int exit_code_of(Errc code) {
   switch (code) {

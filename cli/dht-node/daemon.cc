@@ -11,6 +11,7 @@
 #include "cli/common/execute.h"
 #include "cli/common/exit_code.h"
 #include "cli/common/files.h"
+#include "cli/common/json.h"
 #include "cli/common/text.h"
 #include "cli/dht-node/bootstrap_names.h"
 #include "kadmos/kadmos.h"
@@ -314,11 +315,37 @@ void Daemon::finish() {
   loop_.stop();
 }
 
+// What is said when a page of the file of records cannot be read, because the file was cut short or
+// the disk fails: that ends a process that has the file mapped, and here at least not in silence.
+std::string lost_pages;
+
+extern "C" void on_lost_page(int) {
+  [[maybe_unused]] const auto told = ::write(STDERR_FILENO, lost_pages.data(), lost_pages.size());
+  ::_exit(kStorage);
+}
+
+void tell_of_lost_pages(const NodeOptions& options) {
+  const std::string what = fmt::format(
+      "a page of {} cannot be read any more: the file was cut short, or its disk fails; ending; "
+      "'dht-node --check' tells what is left in it, and 'dht-node --salvage' rescues that",
+      printable(records_path(options.data_dir)));
+  lost_pages =
+      options.log_json
+          ? dump({{"level", "error"}, {"event", "storage_failed"}, {"detail", what}}) + "\n"
+          : fmt::format("dht-node: {}\n", what);
+  struct sigaction action {};
+  action.sa_handler = on_lost_page;
+  ::sigaction(SIGBUS, &action, nullptr);
+}
+
 }  // namespace
 
 int run_daemon(const NodeOptions& options, const Log& log) {
   // A reader of stdout or stderr that goes away is no reason to end.
   std::signal(SIGPIPE, SIG_IGN);
+  // A file that may not grow any more (ulimit -f) is as a full disk, which whoever writes notices.
+  std::signal(SIGXFSZ, SIG_IGN);
+  if (options.on_disk) tell_of_lost_pages(options);
   Daemon daemon(options, log);
   if (auto started = daemon.start(); !started) {
     const std::string line = printable(started.error().detail);

@@ -16,7 +16,7 @@ namespace kadmos::cli {
 namespace {
 
 constexpr const char* kFooter = R"(
-Each option but --help and --version can also be given in the environment (KADMOS_LISTEN for
+Each option but --help, --version, --check and --salvage can also be given in the environment (KADMOS_LISTEN for
 --listen, KADMOS_DATA_DIR for --data-dir; commas between several) and in the --config file, without
 the dashes. Flags win over the environment, the environment over the file.
 
@@ -29,6 +29,7 @@ Examples:
   dht-node                                       the first node of a network
   dht-node --bootstrap seed.example.org:4280     one more
   dht-node --listen 127.0.0.1:0 --data-dir /tmp/a --network test
+  dht-node --data-dir /tmp/a --network test --check
   dht-node --config /etc/kadmos.toml             with lines such as
       listen = "[::]:4280"
       bootstrap = ["192.0.2.7:4280", "seed.example.org:4280"]
@@ -51,6 +52,8 @@ struct Raw {
   bool log_json = false;
   int k = 20;
   int alpha = 3;
+  bool check = false;
+  bool salvage = false;
 };
 
 struct UsageError : std::runtime_error {
@@ -111,6 +114,13 @@ void declare(CLI::App& app, Raw& raw) {
       option->envname(environment_name(name));
     }
   }
+  app.add_flag("--check", raw.check,
+               "Read every record in the data directory of a node that is not running, name those "
+               "that are damaged, and end")
+      ->configurable(false);
+  app.add_flag("--salvage", raw.salvage,
+               "Make a new file of all records that are whole, keep the old one aside, and end")
+      ->configurable(false);
   app.add_option("--config", raw.config, "A TOML file with these options")
       ->envname("KADMOS_CONFIG")
       ->configurable(false)
@@ -172,6 +182,11 @@ Endpoint endpoint_of(const char* option, const std::string& text) {
 
 NodeOptions understand(const CLI::App& app, const Raw& raw) {
   NodeOptions out;
+  if (raw.check && raw.salvage) {
+    throw UsageError("--check and --salvage exclude each other: --salvage checks as well");
+  }
+  if (raw.check) out.task = NodeOptions::Task::check;
+  if (raw.salvage) out.task = NodeOptions::Task::salvage;
   if (raw.client && app.count("--listen") > 0) {
     throw UsageError("--client and --listen exclude each other: a client does not listen");
   }

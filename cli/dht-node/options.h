@@ -2,6 +2,7 @@
 // that over the file given with --config, and that over the defaults.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +14,8 @@
 namespace kadmos::cli {
 
 struct NodeOptions {
+  // Be a node, or look after the file of records of one that is not running.
+  enum class Task : std::uint8_t { run, check, salvage } task = Task::run;
   std::optional<Endpoint> listen;  // nothing for a client
   std::vector<BootstrapName> bootstrap;
   std::string data_dir;
