@@ -106,10 +106,15 @@ Bytes Pages::read(std::uint64_t begin, std::size_t size) const {
   return out;
 }
 
+Bytes Pages::page(PageNumber number) const {
+  Bytes out = read(number * page_size_, page_size_);
+  out.resize(page_size_);
+  return out;
+}
+
 Pages::Head Pages::head(PageNumber number) const {
   const Bytes bytes = page(number);
   Head out;
-  if (bytes.size() < page_size_) return out;
   const std::size_t behind = kTables + 2 * kTableBytes;
   out.room = number_at(bytes, kPageHead + 16, 8);
   out.free_root = number_at(bytes, kTables + kRootInTable, 8);
@@ -245,7 +250,7 @@ Pages::Survey Pages::survey() const {
   constexpr PageNumber kMostSlack = 1 << 26;  // more is damage
   const PageNumber last =
       newest.valid && newest.last < count_ + kMostSlack ? newest.last : PageNumber{count_};
-  out.use.assign(std::max(last + 1, std::max<PageNumber>(count_, 2)), Use::unknown);
+  out.use.assign(std::max(last + 1, std::max<PageNumber>(begun(), 2)), Use::unknown);
   out.last = last;
   out.use[0] = out.use[1] = Use::other;
   if (!newest.valid) return out;

@@ -51,10 +51,12 @@ class Pages {
 
   std::size_t page_size() const { return page_size_; }
   PageNumber count() const { return count_; }  // whole ones
+  PageNumber begun() const { return (file_size_ + page_size_ - 1) / page_size_; }
   std::uint64_t file_size() const { return file_size_; }
   // So many bytes of the file; fewer or none if it ends.
   Bytes read(std::uint64_t begin, std::size_t size) const;
-  Bytes page(PageNumber number) const { return read(number * page_size_, page_size_); }
+  // What is missing of a page at the end of the file is zeros.
+  Bytes page(PageNumber number) const;
   // Where the data of a large value begins.
   std::uint64_t large_value(PageNumber first) const { return first * page_size_ + kPageHead; }
 

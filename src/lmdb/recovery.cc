@@ -65,7 +65,7 @@ Result<std::unique_ptr<Recovery>> Recovery::open(const std::string& path,
   }
   out->pages_ = *std::move(pages);
   out->survey_ = out->pages_->survey();
-  for (PageNumber page = 0; page < out->pages_->count(); ++page) {
+  for (PageNumber page = 0; page < out->pages_->begun(); ++page) {
     if (out->counts(page)) out->look_at(page);
   }
   if (!out->survey_.trees_whole) out->look_for_large_values();
@@ -169,7 +169,7 @@ bool Recovery::take_damaged(PageNumber number, ByteView page, std::size_t at, st
 // Large values that no node leads to any more. The index may tell how long a row is; if not, the
 // last page of a value is cleared before it is written, and else every length is tried.
 void Recovery::look_for_large_values() {
-  for (PageNumber page = 2; page < pages_->count(); ++page) {
+  for (PageNumber page = 2; page < pages_->begun(); ++page) {
     if (counts(page) && !taken_.contains(page)) look_for_large_value(page);
   }
 }
@@ -234,7 +234,7 @@ bool Recovery::take(const std::optional<Key>& key, Place place) {
 }
 
 bool Recovery::take_large(const std::optional<Key>& key, PageNumber first, std::size_t size) {
-  if (first < 2 || first >= pages_->count()) return false;
+  if (first < 2 || first >= pages_->begun()) return false;
   if (!take(key, {pages_->large_value(first), size})) return false;
   taken_.insert(first);
   return true;

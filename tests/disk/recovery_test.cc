@@ -26,7 +26,7 @@ using e2e::write;
 
 std::size_t rounds() {
   const char* wanted = std::getenv("KADMOS_DAMAGE");
-  return wanted != nullptr ? std::strtoul(wanted, nullptr, 10) : 48;
+  return wanted != nullptr ? std::strtoul(wanted, nullptr, 10) : 100;
 }
 
 // A file with what a node comes to have: names of several versions, some deleted and some that
@@ -71,22 +71,27 @@ struct Damage {
     return out;
   }
 
-  // Where each record is: of the places where its row stands the one that is in use.
+  // Where each record is. A floor does not say which key it is of: that stands before it.
   void find_rows() {
     const auto pages = Pages::open(path).value();
     const auto survey = pages->survey();
     REQUIRE(survey.trees_whole);
     REQUIRE(survey.free_list_whole);
-    for (const auto& [key, stored] : now) {
-      const std::string row(text_of(format::record_row(key, stored)));
-      for (std::size_t at = 0; (at = whole.find(row, at)) != std::string::npos; ++at) {
-        if (survey.use[at / pages->page_size()] == Pages::Use::free) continue;
-        // A floor does not say which key it is of: that stands before it.
-        const std::size_t before = is_floor(stored) ? 64 : 0;
-        rows[key] = {at - before, row.size() + before};
+    for (PageNumber number = 0; number < pages->count(); ++number) {
+      if (survey.use[number] != Pages::Use::leaf) continue;
+      const Bytes page = pages->page(number);
+      for (std::size_t slot = kPageHead; slot < number_at(page, 12, 2); slot += 2) {
+        const auto node = node_at(page, number_at(page, slot, 2)).value();
+        if (node.key.size() != 64) continue;
+        const auto inside = static_cast<std::size_t>(node.key.data() - page.data()) + 64;
+        const Key key = *Key::from_bytes(node.key);
+        const std::size_t before = is_floor(now.at(key)) ? 64 : 0;
+        const std::size_t at =
+            node.large ? pages->large_value(*node.large) : number * pages->page_size() + inside;
+        rows[key] = {at - before, node.size + before};
       }
-      REQUIRE(rows.contains(key));
     }
+    REQUIRE(rows.size() == now.size());
   }
   bool untouched(const Key& key, const std::string& file) const {
     const auto [at, size] = rows.at(key);
@@ -114,7 +119,11 @@ struct Damage {
       const auto found = (*db)->find(key);
       if (!found) return "what was rescued cannot be read";
       const bool right = *found && (*found)->record == stored.record && (*found)->own == stored.own;
-      if (untouched(key, file) && !right) return "an untouched record was not rescued";
+      if (untouched(key, file) && !right)
+        return "an untouched record was not rescued: type " +
+               std::to_string(static_cast<int>(stored.record.type)) + " of " +
+               std::to_string(stored.record.value.size()) + " bytes at " +
+               std::to_string(rows.at(key).first) + (*found ? ", but another" : "");
       if (*found && std::ranges::count(ever.at(key), (*found)->record) == 0) return "a wrong value";
       if (report.all_named && !*found && !lost.contains(key)) return "nothing names what is lost";
     }
