@@ -65,6 +65,7 @@ std::string why(int failed) {
     return "the file has no address space left to grow; raise --storage-limit, or the limit on "
            "address space (ulimit -v), and start anew";
   }
+  if (failed == MDB_CORRUPTED) return std::string("a page is damaged") + kWhatToDo;
   return mdb_strerror(failed);
 }
 
@@ -169,6 +170,7 @@ struct Database::Lmdb {
   static std::size_t most_bytes();
   bool takes_more() const;
   int write(MDB_txn* txn, const Write& write) const;
+  bool may_be_freed(const MDB_val& row) const;
   int unlist(MDB_txn* txn, const Key& key) const;
 
   std::unique_ptr<File> locked;  // one process, and one Database in it
@@ -185,7 +187,7 @@ struct Database::Lmdb {
 Result<void> Database::Lmdb::check_pages(const std::string& path) {
   auto pages = Pages::open(path);
   if (!pages) return std::move(pages).error();
-  const Pages::Survey survey = (*pages)->survey();
+  const Pages::Survey survey = (*pages)->survey(false);
   const std::uint64_t needed = (survey.last + 1) * (*pages)->page_size();
   if (!survey.known) {
     return cannot_open(path, std::string("is damaged, or is something else") + kWhatToDo);
@@ -580,6 +582,17 @@ int Database::Lmdb::write(MDB_txn* txn, const Write& write) const {
   return put(txn, by_key, key, format::record_row(write.key, *write.record));
 }
 
+// LMDB frees as many pages as the head of a large value says, which no checksum is of, and whoever
+// has them else would lose them.
+bool Database::Lmdb::may_be_freed(const MDB_val& row) const {
+  const std::size_t page = page_bytes();
+  constexpr std::size_t kKey = 64;
+  const std::size_t largest_node = ((page - kPageHead) / 2 & ~std::size_t{1}) - 2;
+  if (kNodeHead + kKey + row.mv_size <= largest_node) return true;
+  const ByteView head(static_cast<const Byte*>(row.mv_data) - kPageHead, kPageHead);
+  return number_at(head, 12, 4) == (kPageHead - 1 + row.mv_size) / page + 1;
+}
+
 // Takes what is held of `key`, if anything, out of the table by expiry.
 int Database::Lmdb::unlist(MDB_txn* txn, const Key& key) const {
   const auto bytes = key.bytes();
@@ -587,6 +600,7 @@ int Database::Lmdb::unlist(MDB_txn* txn, const Key& key) const {
   MDB_val row;
   int failed = mdb_get(txn, by_key, &at, &row);
   if (failed != 0) return failed == MDB_NOTFOUND ? 0 : failed;
+  if (!may_be_freed(row)) return MDB_CORRUPTED;
   std::optional<ByteArray<72>> listed;
   if (const auto held = format::parse_record(key, view_of(row))) {
     listed = format::expiry_key(held->expiry, key);

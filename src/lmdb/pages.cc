@@ -134,6 +134,7 @@ struct Pages::Walk {
   const Pages& pages;
   Survey& out;
   PageNumber last;
+  bool large_values;
   bool whole = true;
   std::vector<PageNumber> free_pages;
 
@@ -166,11 +167,13 @@ struct Pages::Walk {
   void large_value(const PageNode& node, bool list) {
     const PageNumber n = (kPageHead - 1 + node.size) / pages.page_size() + 1;
     if (!claim(*node.large, n, Use::other)) return;
+    if (list) take_list(pages.read(pages.large_value(*node.large), node.size));
+    if (!list && !large_values) return;
     const Bytes head = pages.read(*node.large * pages.page_size(), kPageHead);
-    if (number_at(head, 0, 8) != *node.large || (number_at(head, 10, 2) & kOverflow) == 0) {
+    if (number_at(head, 0, 8) != *node.large || (number_at(head, 10, 2) & kOverflow) == 0 ||
+        number_at(head, 12, 4) != n) {
       wrong(*node.large, "is not what it is named for");
     }
-    if (list) take_list(pages.read(pages.large_value(*node.large), node.size));
   }
 
   // A list of free pages: how many, then their numbers, the highest first.
@@ -232,7 +235,7 @@ struct Pages::Walk {
   }
 };
 
-Pages::Survey Pages::survey() const {
+Pages::Survey Pages::survey(bool large_values) const {
   Survey out;
   const Head first = head(0);
   const Head second = head(1);
@@ -254,10 +257,10 @@ Pages::Survey Pages::survey() const {
   out.last = last;
   out.use[0] = out.use[1] = Use::other;
   if (!newest.valid) return out;
-  Walk main{*this, out, last, true, {}};
+  Walk main{*this, out, last, large_values, true, {}};
   main.tree(newest.main_root, Walk::Tree::tables);
   out.trees_whole = main.whole && out.heads_whole;
-  Walk list{*this, out, last, true, {}};
+  Walk list{*this, out, last, large_values, true, {}};
   list.tree(newest.free_root, Walk::Tree::free_list);
   for (const PageNumber page : list.free_pages) {
     if (out.use[page] == Use::unknown) {

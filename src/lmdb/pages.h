@@ -74,7 +74,8 @@ class Pages {
     PageNumber missing = 0;          // pages in use, or unknown, that the file is too short for
     std::vector<std::string> wrong;  // for people
   };
-  Survey survey() const;
+  // `large_values`: looks at where each begins, too, which costs a page each.
+  Survey survey(bool large_values) const;
 
  private:
   struct Head {

@@ -64,7 +64,7 @@ Result<std::unique_ptr<Recovery>> Recovery::open(const std::string& path,
     return Error(Errc::busy, "the file of records " + path + " is in use by a node");
   }
   out->pages_ = *std::move(pages);
-  out->survey_ = out->pages_->survey();
+  out->survey_ = out->pages_->survey(true);
   for (PageNumber page = 0; page < out->pages_->begun(); ++page) {
     if (out->counts(page)) out->look_at(page);
   }

@@ -74,7 +74,7 @@ struct Damage {
   // Where each record is. A floor does not say which key it is of: that stands before it.
   void find_rows() {
     const auto pages = Pages::open(path).value();
-    const auto survey = pages->survey();
+    const auto survey = pages->survey(true);
     REQUIRE(survey.trees_whole);
     REQUIRE(survey.free_list_whole);
     for (PageNumber number = 0; number < pages->count(); ++number) {
@@ -222,6 +222,26 @@ TEST_CASE("of a file that was cut anywhere all is rescued that is left") {
     CHECK(f.judge(f.whole.substr(0, size)) == "");
   }
   CHECK(f.refused == static_cast<int>(rounds() / 4));
+}
+
+TEST_CASE("a large value whose head is damaged takes no other record with it") {
+  Damage f;
+  std::size_t refused = 0;
+  for (const auto& [key, row] : f.rows) {
+    if (row.second < 15'000) continue;
+    std::string file = f.whole;
+    char& pages = file[row.first - 4];  // how many it has, says its head
+    ++pages;
+    write(f.path, file);
+    CHECK_FALSE(Recovery::open(f.path, records::kNetwork).value()->report().whole());
+    const auto db = Database::open(f.path, records::kNetwork, 1 << 26).value();
+    const auto erased = db->apply(std::vector{Commit{1, {{key, std::nullopt}}}});
+    REQUIRE_FALSE(erased.ok());
+    CHECK(erased.error().code == Errc::storage_failed);
+    CHECK(erased.error().detail.find("--salvage") != std::string::npos);
+    ++refused;
+  }
+  CHECK(refused > 3);
 }
 
 TEST_CASE("a file that a node uses is left alone") {
