@@ -105,21 +105,25 @@ void Recovery::look_at(PageNumber number) {
     for (std::size_t slot = lower & ~std::size_t{1}; slot + 2 <= page.size(); slot += 2) {
       if (slot >= kPageHead) add(slot);
     }
-    std::vector<std::size_t> begins(starts.begin(), starts.end());
-    begins.push_back(number_at(page, 14, 2));
-    for (std::size_t at : begins) {
-      for (auto node = node_at(page, at); node; node = node_at(page, at = node->end)) {
-        if (!starts.insert(at).second && at != begins.back()) break;
-      }
+    std::vector<std::size_t> to_follow(starts.begin(), starts.end());
+    to_follow.push_back(number_at(page, 14, 2));
+    while (!to_follow.empty()) {
+      const std::size_t at = to_follow.back();
+      to_follow.pop_back();
+      const auto node = node_at(page, at);
+      if (!node) continue;
+      starts.insert(at);
+      if (!starts.contains(node->end)) to_follow.push_back(node->end);
     }
   }
   for (auto it = starts.begin(); it != starts.end(); ++it) {
-    const auto next = std::next(it);
-    look_at_node(number, page, *it, next == starts.end() ? page.size() : *next);
+    const std::vector<std::size_t> ends(std::next(it), starts.end());
+    look_at_node(number, page, *it, ends);
   }
 }
 
-void Recovery::look_at_node(PageNumber number, ByteView page, std::size_t at, std::size_t bound) {
+void Recovery::look_at_node(PageNumber number, ByteView page, std::size_t at,
+                            std::span<const std::size_t> ends) {
   const auto node = node_at(page, at);
   const bool trusted = survey_.use[number] == Pages::Use::leaf || survey_.free_list_whole;
   if (node && node->key.size() == kKeyBytes) {
@@ -137,7 +141,7 @@ void Recovery::look_at_node(PageNumber number, ByteView page, std::size_t at, st
     if (trusted) ++index_damaged_;
     return;
   }
-  if (take_damaged(number, page, at, bound)) return;
+  if (take_damaged(number, page, at, ends)) return;
   const bool looks_right = number_at(page, 0, 8) == number && number_at(page, 10, 2) == kLeafPage;
   if (node && node->key.size() == kKeyBytes && trusted && looks_right) {
     named_.insert(*key_in(page, at + kNodeHead));
@@ -151,15 +155,27 @@ void Recovery::look_at_node(PageNumber number, ByteView page, std::size_t at, st
   }
 }
 
-// A row whose node is damaged: its key, its size or what kind it is of.
-bool Recovery::take_damaged(PageNumber number, ByteView page, std::size_t at, std::size_t bound) {
+// A row whose node is damaged: its key, its size or what kind it is of. It ends at one of `ends`,
+// where others begin, or with the page.
+bool Recovery::take_damaged(PageNumber number, ByteView page, std::size_t at,
+                            std::span<const std::size_t> ends) {
   const std::size_t data = at + kNodeHead + kKeyBytes;
   const auto key = key_in(page, at + kNodeHead);
   if (!key || data + 8 > page.size()) return false;
   const std::uint64_t begin = number * pages_->page_size() + data;
   const std::size_t size = number_at(page, at, 4);
-  for (const std::size_t row : {size, bound - data, bound - data - 1}) {
-    if (bound <= data || row > page.size() - data) continue;
+  std::vector<std::size_t> sizes = {size};
+  const auto add = [&](std::size_t end) {
+    if (end > data) sizes.insert(sizes.end(), {end - data, end - data - 1});
+  };
+  for (const std::size_t end : ends) add(end);
+  add(page.size());
+  // What kind of record, and whose: most of what may be a row is none.
+  const bool may_be_row = page[data] >= 1 && page[data] <= 5 && page[data + 1] <= 4;
+  for (const std::size_t row : sizes) {
+    if (!may_be_row || row > page.size() - data) continue;
+    const ByteView bytes = page.subspan(data, row);
+    if (!format::parse_record(*key, bytes) && !format::parse_lone_record(bytes)) continue;
     if (take(key, {begin, row}) || take(std::nullopt, {begin, row})) return true;
   }
   const PageNumber large = number_at(page, data, 8);

@@ -17,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -64,8 +65,10 @@ class Recovery {
   Recovery(std::string path, std::string_view network);
   bool counts(PageNumber page) const;
   void look_at(PageNumber number);
-  void look_at_node(PageNumber number, ByteView page, std::size_t at, std::size_t bound);
-  bool take_damaged(PageNumber number, ByteView page, std::size_t at, std::size_t bound);
+  void look_at_node(PageNumber number, ByteView page, std::size_t at,
+                    std::span<const std::size_t> ends);
+  bool take_damaged(PageNumber number, ByteView page, std::size_t at,
+                    std::span<const std::size_t> ends);
   void look_for_large_values();
   bool look_for_large_value(PageNumber first);
   bool take(const std::optional<Key>& key, Place place);

@@ -199,6 +199,24 @@ TEST_CASE("after any flipped bit no value is wrong and what was not hit is rescu
   }
 }
 
+TEST_CASE("after any flipped bit of a page with records the other records are rescued") {
+  Damage f;
+  Prng prng(4);
+  for (std::size_t i = 0; i < rounds(); ++i) {
+    // In the head of a page, the offsets of its nodes, and the heads of these.
+    auto row = f.rows.begin();
+    std::advance(row, static_cast<std::ptrdiff_t>(prng.below(f.rows.size())));
+    const std::size_t page = row->second.first / 4096 * 4096;
+    const std::size_t byte = i % 2 == 0 ? page + prng.below(64) : row->second.first - 72 + i % 8;
+    const int bit = static_cast<int>(prng.below(8));
+    CAPTURE(byte);
+    CAPTURE(bit);
+    std::string file = f.whole;
+    file[byte] = static_cast<char>(file[byte] ^ (1 << bit));
+    CHECK(f.judge(file) == "");
+  }
+}
+
 TEST_CASE("after many flipped bits at once no value is wrong and what was not hit is rescued") {
   Damage f;
   Prng prng(2);
