@@ -26,7 +26,7 @@ using e2e::write;
 
 std::size_t rounds() {
   const char* wanted = std::getenv("KADMOS_DAMAGE");
-  return wanted != nullptr ? std::strtoul(wanted, nullptr, 10) : 100;
+  return wanted != nullptr ? std::strtoul(wanted, nullptr, 10) : 48;
 }
 
 // A file with what a node comes to have: names of several versions, some deleted and some that
