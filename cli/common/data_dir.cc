@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <optional>
@@ -27,19 +28,31 @@ Error damaged(const std::string& path, std::string_view how) {
                            path, how));
 }
 
+// The next word of `text`, which goes on behind it. Without a copy, since it may be a secret.
+std::string_view next_word(std::string_view& text) {
+  constexpr std::string_view kSpace = " \t\r\n";
+  text.remove_prefix(std::min(text.find_first_not_of(kSpace), text.size()));
+  const std::string_view word = text.substr(0, text.find_first_of(kSpace));
+  text.remove_prefix(word.size());
+  return word;
+}
+
 Result<Identity> parse_identity(const std::string& path, std::string_view text) {
-  std::istringstream lines{std::string(text)};
-  std::string title, secret_word, secret, public_word, shown, more;
-  std::getline(lines, title);
-  lines >> secret_word >> secret >> public_word >> shown;
-  if (title != kTitle || secret_word != "secret" || public_word != "public" || lines >> more) {
+  const std::string_view title = text.substr(0, text.find('\n'));
+  text.remove_prefix(title.size());
+  const bool secret_follows = next_word(text) == "secret";
+  const std::string_view secret = next_word(text);
+  const bool public_follows = next_word(text) == "public";
+  const std::string_view shown = next_word(text);
+  if (title != kTitle || !secret_follows || !public_follows || !next_word(text).empty()) {
     return damaged(path, "not the three lines expected");
   }
-  const auto bytes = from_hex(secret);
+  auto bytes = from_hex(secret);
   Seed seed{};
   if (!bytes || bytes->size() != seed.size()) return damaged(path, "the secret is not 64 digits");
   std::copy(bytes->begin(), bytes->end(), seed.begin());
-  Identity identity = Identity::from_seed(seed);
+  wipe(*bytes);
+  Identity identity = Identity::guarded(seed);
   if (identity.public_key().hex() != shown) {
     return damaged(path, "the secret and the public key do not belong together");
   }
@@ -75,27 +88,34 @@ std::string lock_path(const std::string& data_dir) { return data_dir + "/lock"; 
 std::string control_path(const std::string& data_dir) { return data_dir + "/control.sock"; }
 
 Result<Identity> load_identity(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) && (info.st_mode & 077) != 0) {
+    return Error(Errc::io, fmt::format("the key file {} can be read by others: chmod 600 it, and "
+                                       "consider whether its secret is still one",
+                                       path));
+  }
   auto content = read_file(path, 4096);
   if (!content) {
     if (content.error().code == Errc::too_large) return damaged(path, "too long");
     return std::move(content).error();
   }
-  struct stat info {};
-  if (::stat(path.c_str(), &info) == 0 && (info.st_mode & 077) != 0) {
-    return Error(Errc::io, fmt::format("the key file {} can be read by others: chmod 600 it, and "
-                                       "consider whether its secret is still one",
-                                       path));
-  }
-  return parse_identity(path, text_of(*content));
+  auto identity = parse_identity(path, text_of(*content));
+  wipe(*content);
+  return identity;
 }
 
 Result<Identity> create_identity(const std::string& path) {
-  Identity identity = Identity::from_seed(random_seed());
-  const std::string text = fmt::format("{}\nsecret {}\npublic {}\n", kTitle,
-                                       to_hex(identity.seed()), identity.public_key().hex());
-  if (auto written = write_file(path, view_of(text), IfExists::fail); !written) {
-    return std::move(written).error();
+  Identity identity = Identity::guarded(random_seed());
+  std::string secret = to_hex(identity.seed());
+  std::string text;
+  text.reserve(4 * secret.size());  // so that it stays in one place, where it is wiped
+  text.append(kTitle).append("\nsecret ").append(secret);
+  text.append("\npublic ").append(identity.public_key().hex()).append("\n");
+  const auto written = write_file(path, view_of(text), IfExists::fail);
+  for (std::string* copy : {&secret, &text}) {
+    wipe({reinterpret_cast<Byte*>(copy->data()), copy->size()});
   }
+  if (!written) return written.error();
   return identity;
 }
 

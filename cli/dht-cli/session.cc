@@ -158,7 +158,7 @@ Result<void> Session::Impl::enter() {
     for (const Endpoint& endpoint : *endpoints) config.bootstrap.push_back({endpoint, name.key});
   }
   if (config.bootstrap.empty()) return *unresolved;
-  auto made = make_node(loop, Identity::from_seed(random_seed()), std::move(config), {});
+  auto made = make_node(loop, Identity::guarded(random_seed()), std::move(config), {});
   if (!made) return std::move(made).error();
   node = *std::move(made);
   auto joined = wait(node->join(), left(), "the network was not entered");

@@ -90,6 +90,8 @@ class Daemon {
   std::optional<Future<void>> joining_;
   std::optional<Future<void>> handing_over_;
   std::vector<Acquaintance> saved_;
+  bool new_identity_ = false;
+  bool secret_locked_ = false;
   bool draining_ = false;
   bool finished_ = false;
   int exit_code_ = kOk;
@@ -104,6 +106,7 @@ Result<Identity> Daemon::identity() {
   const std::string path = key_path(options_.data_dir);
   auto loaded = load_identity(path);
   if (loaded || loaded.error().code != Errc::not_found) return loaded;
+  new_identity_ = true;
   return create_identity(path);
 }
 
@@ -118,6 +121,7 @@ Result<std::unique_ptr<Storage>> Daemon::storage() {
 Result<void> Daemon::start_node() {
   auto who = identity();
   if (!who) return std::move(who).error();
+  secret_locked_ = who->locked();
   auto records = storage();
   if (!records) return std::move(records).error();
   Config config = options_.config;
@@ -211,6 +215,15 @@ void Daemon::announce() const {
               {"network", options_.config.network},
               {"data_dir", options_.data_dir},
               {"control", options_.control}});
+  if (new_identity_) {
+    log_.info("identity_created",
+              key_path(options_.data_dir) + " holds a new identity; there was none");
+  }
+  if (!secret_locked_) {
+    log_.warning("secret_unlocked",
+                 "the secret key may be written to swap, since this process may lock no memory: "
+                 "raise its limit (ulimit -l, LimitMEMLOCK=)");
+  }
 }
 
 void Daemon::load_snapshot() {

@@ -5,6 +5,7 @@
 #include <compare>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -15,7 +16,14 @@
 namespace kadmos {
 
 using Signature = ByteArray<64>;
-using Seed = ByteArray<32>;
+
+// Overwrites a secret in a way that no compiler leaves out.
+void wipe(std::span<Byte> secret);
+
+// The secret from which a key pair follows. Each copy is wiped when it goes.
+struct Seed : ByteArray<32> {
+  ~Seed();
+};
 
 struct PublicKey {
   ByteArray<32> bytes{};
@@ -28,12 +36,17 @@ struct PublicKey {
   }
 };
 
-// A key pair. Movable, not copyable: one owner of a secret. Signing is deterministic (RFC 8032).
+// A key pair. Movable, not copyable: one owner of a secret, which is in memory once, here, and
+// wiped at the end. Signing is deterministic (RFC 8032).
 class Identity {
  public:
   // The pair that belongs to a 32-byte secret seed. The seed must come from a secure source
   // (`random_seed` of kadmos/uv.h); the core has none.
   static Identity from_seed(const Seed& seed);
+  // The same, with the secret in memory of its own, which is read-only, not swapped out, left out
+  // of core dumps, and lies between pages that end the program when they are touched. It takes four
+  // pages: for what a program goes by, not for a million simulated nodes.
+  static Identity guarded(const Seed& seed);
 
   Identity(Identity&&) noexcept;
   Identity& operator=(Identity&&) noexcept;
@@ -41,8 +54,11 @@ class Identity {
 
   const PublicKey& public_key() const;
   const Id& id() const;
-  // The secret, for saving it. Handle with care.
-  const Seed& seed() const;
+  // A copy of the secret, for saving it. Handle with care.
+  Seed seed() const;
+  // Whether the secret is never swapped out. Not unless it is guarded, nor if this process may lock
+  // no memory (`ulimit -l`).
+  bool locked() const;
 
   // About 15 us.
   Signature sign(ByteView message) const;

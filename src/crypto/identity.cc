@@ -28,24 +28,49 @@ std::optional<PublicKey> PublicKey::from_hex(std::string_view hex) {
   return out;
 }
 
+void wipe(std::span<Byte> secret) { sodium_memzero(secret.data(), secret.size()); }
+
+Seed::~Seed() { wipe(*this); }
+
 struct Identity::Impl {
-  ~Impl() {
-    sodium_memzero(secret.data(), secret.size());
-    sodium_memzero(seed.data(), seed.size());
+  // What the library signs with: the seed and the public key.
+  using Secret = ByteArray<crypto_sign_SECRETKEYBYTES>;
+  static_assert(crypto_sign_SECRETKEYBYTES == 32 + crypto_sign_PUBLICKEYBYTES);
+
+  static void wipe_and_delete(Secret* secret) {
+    wipe(*secret);
+    delete secret;
+  }
+  static void free_guarded(Secret* secret) { sodium_free(secret); }  // which wipes it
+
+  Impl(std::unique_ptr<Secret, void (*)(Secret*)> memory, const Seed& seed)
+      : secret(std::move(memory)) {
+    check(secret != nullptr &&
+          crypto_sign_seed_keypair(key.bytes.data(), secret->data(), seed.data()) == 0);
+    id = id_of(key);
   }
 
-  ByteArray<crypto_sign_SECRETKEYBYTES> secret{};  // what the library signs with
-  Seed seed{};
+  std::unique_ptr<Secret, void (*)(Secret*)> secret;
   PublicKey key;
   Id id;
+  bool locked = false;
 };
 
 Identity Identity::from_seed(const Seed& seed) {
   prepare();
-  auto impl = std::make_unique<Impl>();
-  impl->seed = seed;
-  check(crypto_sign_seed_keypair(impl->key.bytes.data(), impl->secret.data(), seed.data()) == 0);
-  impl->id = id_of(impl->key);
+  return Identity(std::make_unique<Impl>(std::unique_ptr<Impl::Secret, void (*)(Impl::Secret*)>(
+                                             new Impl::Secret{}, Impl::wipe_and_delete),
+                                         seed));
+}
+
+Identity Identity::guarded(const Seed& seed) {
+  prepare();
+  auto* memory = static_cast<Impl::Secret*>(sodium_malloc(sizeof(Impl::Secret)));
+  auto impl = std::make_unique<Impl>(
+      std::unique_ptr<Impl::Secret, void (*)(Impl::Secret*)>(memory, Impl::free_guarded), seed);
+  // Done already, but for saying whether it was.
+  impl->locked = sodium_mlock(memory, sizeof *memory) == 0;
+  check(sodium_mprotect_readonly(memory) == 0);
   return Identity(std::move(impl));
 }
 
@@ -56,12 +81,18 @@ Identity::~Identity() = default;
 
 const PublicKey& Identity::public_key() const { return impl_->key; }
 const Id& Identity::id() const { return impl_->id; }
-const Seed& Identity::seed() const { return impl_->seed; }
+bool Identity::locked() const { return impl_->locked; }
+
+Seed Identity::seed() const {
+  Seed out{};
+  std::copy_n(impl_->secret->begin(), out.size(), out.begin());
+  return out;
+}
 
 Signature Identity::sign(ByteView message) const {
   Signature out{};
   check(crypto_sign_detached(out.data(), nullptr, message.data(), message.size(),
-                             impl_->secret.data()) == 0);
+                             impl_->secret->data()) == 0);
   return out;
 }
 

@@ -115,9 +115,10 @@ TlsContext::TlsContext(const Identity& identity)
   SSL_CTX_set_max_cert_list(context, kCertificateBytes);
   check(SSL_CTX_set1_groups_list(context, "X25519") == 1);
 
-  const KeyPair key(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, identity.seed().data(),
-                                                 identity.seed().size()),
-                    EVP_PKEY_free);
+  const Seed seed = identity.seed();
+  const KeyPair key(
+      EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, seed.data(), seed.size()),
+      EVP_PKEY_free);
   check(key != nullptr);
   const Certificate certificate = make_certificate(key.get());
   check(SSL_CTX_use_certificate(context, certificate.get()) == 1 &&

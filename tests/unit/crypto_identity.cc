@@ -50,13 +50,34 @@ constexpr std::array<Vector, 3> kVectors = {{
 
 TEST_CASE("identities sign and verify as RFC 8032 says") {
   for (const Vector& vector : kVectors) {
-    const auto identity = Identity::from_seed(array_of<32>(vector.seed));
+    const auto identity = Identity::from_seed(Seed{array_of<32>(vector.seed)});
     const auto message = *from_hex(vector.message);
     CHECK(identity.public_key().hex() == vector.key);
     CHECK(identity.seed() == array_of<32>(vector.seed));
     CHECK(to_hex(identity.sign(message)) == vector.signature);
     CHECK(verify(*PublicKey::from_hex(vector.key), message, array_of<64>(vector.signature)));
   }
+}
+
+TEST_CASE("a guarded identity is the same as one that is not") {
+  for (const Vector& vector : kVectors) {
+    const Seed seed{array_of<32>(vector.seed)};
+    auto made = Identity::guarded(seed);
+    const Identity identity = std::move(made);
+    CHECK(identity.public_key().hex() == vector.key);
+    CHECK(identity.seed() == seed);
+    CHECK(to_hex(identity.sign(*from_hex(vector.message))) == vector.signature);
+  }
+  CHECK(!Identity::from_seed(Seed{}).locked());
+}
+
+TEST_CASE("a seed that goes leaves nothing behind") {
+  alignas(Seed) ByteArray<sizeof(Seed)> memory{};
+  auto* seed = new (memory.data()) Seed{};
+  seed->fill(7);
+  CHECK(memory[31] == 7);
+  seed->~Seed();
+  CHECK(memory == ByteArray<sizeof(Seed)>{});
 }
 
 TEST_CASE("a signature fits neither another message nor another key nor itself changed") {
@@ -92,7 +113,7 @@ TEST_CASE(
 }
 
 TEST_CASE("the id of a node is the tagged hash of its public key") {
-  const auto identity = Identity::from_seed(array_of<32>(kVectors[0].seed));
+  const auto identity = Identity::from_seed(Seed{array_of<32>(kVectors[0].seed)});
   // SHA-512("kadmos:node:1" || key), computed elsewhere.
   CHECK(identity.id().hex() ==
         "7fd109a074b097eced26f133aa60ecb2200fa593f231552a91a4905040b60cce"
