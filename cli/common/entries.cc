@@ -147,7 +147,7 @@ std::string entry_line(const Json& found) {
   for (const char* field : {"key", "owner", "sequence", "expires", "renewed"}) {
     if (found.contains(field)) out[field] = found.at(field);
   }
-  return out.dump();
+  return printable_json(out.dump());
 }
 
 }  // namespace kadmos::cli

@@ -86,7 +86,8 @@ Result<Json> parse_json(std::string_view text) {
 Bytes to_cbor(const Json& json) { return Json::to_cbor(json); }
 
 std::string dump(const Json& json) {
-  return printable_binaries(json).dump(-1, ' ', false, Json::error_handler_t::replace);
+  return printable_json(
+      printable_binaries(json).dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 Json json_of(const Endpoints& endpoints) {

@@ -36,11 +36,46 @@ std::size_t utf8_sequence(std::string_view text) {
   return 0;
 }
 
+// The character of a well-formed sequence of two or three bytes.
+unsigned character_of(std::string_view sequence) {
+  unsigned out = static_cast<unsigned char>(sequence[0]) & (sequence.size() == 2 ? 0x1FU : 0x0FU);
+  for (const char c : sequence.substr(1)) out = out << 6 | (static_cast<unsigned char>(c) & 0x3FU);
+  return out;
+}
+
+// Whether a terminal or an editor would do something else with it than show it.
 bool is_control(std::string_view sequence) {
   const auto first = static_cast<unsigned char>(sequence[0]);
   if (sequence.size() == 1) return first < 0x20 || first == 0x7F;
-  // U+0080 to U+009F, which terminals obey too.
-  return first == 0xC2 && static_cast<unsigned char>(sequence[1]) < 0xA0;
+  if (sequence.size() > 3) return false;
+  const unsigned character = character_of(sequence);
+  const auto within = [&](unsigned from, unsigned to) {
+    return from <= character && character <= to;
+  };
+  return within(0x80, 0x9F)          // which terminals obey as they do ESC and a letter
+         || within(0x2028, 0x2029)   // ends of lines
+         || within(0x202A, 0x202E)   // what lets text appear in another order than it has
+         || within(0x2066, 0x2069);  // and these
+}
+
+std::string hex_escapes(std::string_view bytes) {
+  std::string out;
+  for (const char c : bytes) out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+  return out;
+}
+
+// `text` with everything that is no character to be shown as \xNN, but for what is in `kept`.
+std::string escaped(std::string_view text, std::string_view kept) {
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t length = utf8_sequence(text);
+    const std::string_view head = text.substr(0, length == 0 ? 1 : length);
+    const bool shown = length > 0 && !is_control(head);
+    const bool keep = kept.find(head) != std::string_view::npos;
+    out += shown || keep ? std::string(head) : hex_escapes(head);
+    text.remove_prefix(head.size());
+  }
+  return out;
 }
 
 }  // namespace
@@ -54,17 +89,23 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
-std::string printable(std::string_view text) {
+std::string printable(std::string_view text) { return escaped(text, ""); }
+
+std::string printable_lines(std::string_view text) { return escaped(text, "\n\t"); }
+
+std::string printable_json(std::string_view json) {
   std::string out;
-  while (!text.empty()) {
-    const std::size_t length = utf8_sequence(text);
-    const std::string_view head = text.substr(0, length == 0 ? 1 : length);
-    if (length == 0 || is_control(head)) {
-      for (const char c : head) out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+  while (!json.empty()) {
+    const std::size_t length = std::max<std::size_t>(utf8_sequence(json), 1);
+    const std::string_view head = json.substr(0, length);
+    if (head == "\x7f") {
+      out += "\\u007f";
+    } else if (length > 1 && is_control(head)) {
+      out += fmt::format("\\u{:04x}", character_of(head));
     } else {
       out += head;
     }
-    text.remove_prefix(head.size());
+    json.remove_prefix(length);
   }
   return out;
 }

@@ -13,9 +13,14 @@ namespace kadmos::cli {
 
 bool is_utf8(std::string_view text);
 
-// One line that a terminal or a log can be given whoever wrote `text`: control characters and what
-// is not UTF-8 appear as \xNN.
+// One line that a terminal or a log can be given whoever wrote `text`: control characters, those
+// that turn the direction of writing among them, and what is not UTF-8 appear as \xNN, byte by
+// byte.
 std::string printable(std::string_view text);
+// The same of a text that may have several lines: newlines and tabs stay.
+std::string printable_lines(std::string_view text);
+// The same of JSON text, where control characters appear as \uNNNN, which means the same.
+std::string printable_json(std::string_view json);
 
 std::string base64(ByteView bytes);
 // What base64() gives for some bytes, and nothing else: padded, no line breaks, no stray bits.

@@ -71,8 +71,8 @@ void Bulk::fail(const std::string& what, const Json& answer) {
   ++failed_;
   if (code_ == kOk) code_ = exit_code_of(answer);
   line_.clear();
-  fmt::print(stderr, "dht-cli: {}: {}\n", printable(what),
-             printable(answer.at("error").at("detail").get<std::string>()));
+  write_note(
+      fmt::format("dht-cli: {}: {}", what, answer.at("error").at("detail").get<std::string>()));
 }
 
 void Bulk::warn(const Json& answer) {
@@ -86,7 +86,7 @@ void Bulk::give_up(const std::string& why, int code) {
   if (std::exchange(given_up_, true)) return;
   code_ = code;
   line_.clear();
-  fmt::print(stderr, "dht-cli: {}: {}\n", command_, printable(why));
+  write_note(fmt::format("dht-cli: {}: {}", command_, why));
 }
 
 std::string Bulk::rate() const {

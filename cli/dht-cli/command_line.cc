@@ -36,6 +36,7 @@ Exit codes: 0 done, 1 error, 2 wrong usage or input, 3 not found, 4 timeout or t
 
 constexpr const char* kIfSeqHelp =
     "Only if no version is newer than this sequence; 0: only if there is none";
+constexpr const char* kRawHelp = "The bytes as they are, on a terminal too";
 constexpr const char* kAcceptSmallHelp =
     "Be content with however few of the nodes known in the last day can be reached";
 constexpr const char* kValueHelp =
@@ -77,6 +78,7 @@ struct Raw {
   std::string file;
   std::vector<std::string> fields;
   bool first = false;
+  bool raw = false;
   bool repair = false;
   bool all = false;
   std::optional<unsigned> quorum;
@@ -94,6 +96,10 @@ struct Raw {
 };
 
 using Make = std::function<Command(const Raw&)>;
+
+void check_raw(const Raw& raw) {
+  if (raw.raw && raw.globals.json) throw UsageError("--raw and --json exclude each other");
+}
 
 std::optional<std::chrono::milliseconds> ttl_of(const Raw& raw) {
   if (raw.ttl.empty()) return std::nullopt;
@@ -165,24 +171,26 @@ class Commands {
   }
 
   void add_records() {
-    CLI::App* get =
-        add(app_, "get", "Read a record", R"(
-Writes the bytes of the value to stdout as they are, and a newline only on a terminal.
+    CLI::App* get = add(app_, "get", "Read a record", R"(
+Writes the bytes of the value to stdout as they are. Only on a terminal a newline follows, and control
+characters, which could do anything there, appear as \xNN, unless --raw is given.
 
 Examples:
   dht-cli get greeting                  a name of the daemon's
   dht-cli get greeting --owner KEY      a name of somebody else's (also if it has 128 hex digits)
   dht-cli get 3f2a...                   a key: 128 hexadecimal digits, as put prints them
 )",
-            [](const Raw& raw) -> Command {
-              GetCommand out{raw.name, std::nullopt, raw.first, raw.quorum, raw.min_sequence};
-              check_name(raw.name);
-              if (!raw.owner.empty()) {
-                check_owner(raw.owner);
-                out.owner = raw.owner;
-              }
-              return out;
-            });
+                        [](const Raw& raw) -> Command {
+                          GetCommand out{raw.name,   std::nullopt,     raw.first,
+                                         raw.quorum, raw.min_sequence, raw.raw};
+                          check_name(raw.name);
+                          check_raw(raw);
+                          if (!raw.owner.empty()) {
+                            check_owner(raw.owner);
+                            out.owner = raw.owner;
+                          }
+                          return out;
+                        });
     get->add_option("NAME|KEY", raw_.name, "a name, or a key of 128 digits")->required();
     get->add_option("--owner", raw_.owner, "Whose name: a public key")->type_name("KEY");
     CLI::Option* first = get->add_flag("--first", raw_.first,
@@ -193,11 +201,13 @@ Examples:
         ->type_name("N");
     get->add_option("--min-seq", raw_.min_sequence, "Accept no version older than this sequence")
         ->type_name("SEQ");
+    get->add_flag("--raw", raw_.raw, kRawHelp);
 
     CLI::App* watch =
         add(app_, "watch", "Show a record and each newer version of it, until Ctrl-C", R"(
-Writes the present value and then each newer one as it is set, with a newline after each. That it
-was deleted is told on stderr. With --json each version is an object in a line of its own.
+Writes the present value and then each newer one as it is set, with a newline after each; on a
+terminal with control characters as \xNN, unless --raw is given. That it was deleted is told on
+stderr. With --json each version is an object in a line of its own.
 
 Examples:
   dht-cli watch greeting
@@ -206,7 +216,8 @@ Examples:
 )",
             [](const Raw& raw) -> Command {
               check_name(raw.name);
-              WatchCommand out{raw.name, std::nullopt, raw.count};
+              check_raw(raw);
+              WatchCommand out{raw.name, std::nullopt, raw.count, raw.raw};
               if (!raw.owner.empty()) {
                 check_owner(raw.owner);
                 out.owner = raw.owner;
@@ -218,6 +229,8 @@ Examples:
     watch->add_option("--count", raw_.count, "End after so many versions")
         ->check(CLI::PositiveNumber)
         ->type_name("N");
+
+    watch->add_flag("--raw", raw_.raw, kRawHelp);
 
     CLI::App* set = add(
         app_, "set", "Publish a value under a name", R"(
@@ -617,7 +630,7 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
                unknown.empty() ? printable(e.what())
                                : printable(unknown.front()) + ": no such command or option");
   } catch (const UsageError& e) {
-    fmt::print(stderr, "dht-cli: {}\n", e.what());
+    fmt::print(stderr, "dht-cli: {}\n", printable(e.what()));
   }
   return {std::nullopt, kUsage};
 }

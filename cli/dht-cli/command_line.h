@@ -31,11 +31,13 @@ struct GetCommand {
   bool first = false;
   std::optional<unsigned> quorum;
   std::uint64_t min_sequence = 0;
+  bool raw = false;  // to a terminal too
 };
 struct WatchCommand {
   std::string what;  // as in GetCommand
   std::optional<std::string> owner;
   std::optional<std::uint64_t> count;  // end after so many
+  bool raw = false;                    // to a terminal too
 };
 struct AuditCommand {
   std::string what;  // as in GetCommand

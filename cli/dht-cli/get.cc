@@ -10,17 +10,17 @@ namespace kadmos::cli {
 namespace {
 
 // Shows one version. False if stdout takes no more.
-bool show(const Globals& globals, const Json& update) {
+bool show(const Globals& globals, const Json& update, bool raw) {
   const bool deleted = update.contains("deleted");
   if (globals.verbose) {
-    fmt::print(stderr, "sequence {}{}, from {}\n", update.value("sequence", std::uint64_t{0}),
-               deleted ? ", deleted" : "",
-               update.at("from").at("key").get<std::string>().substr(0, 12));
+    write_note(fmt::format("sequence {}{}, from {}", update.value("sequence", std::uint64_t{0}),
+                           deleted ? ", deleted" : "",
+                           update.at("from").at("key").get<std::string>().substr(0, 12)));
   } else if (deleted && !globals.json && !globals.quiet) {
-    fmt::print(stderr, "deleted\n");
+    write_note("deleted");
   }
-  if (globals.json) return write_now(view_of(dump(update)));
-  return deleted || write_now(update.at("value").get_binary());
+  if (globals.json) return write_now(update);
+  return deleted || write_version(update.at("value").get_binary(), raw);
 }
 
 }  // namespace
@@ -32,7 +32,7 @@ int run(Session& session, const WatchCommand& command) {
   std::uint64_t left = command.count.value_or(0);  // 0: no end
   bool written = true;
   const Json end = session.follow(request, [&](const Json& update) {
-    written = show(globals, update);
+    written = show(globals, update, command.raw);
     return written && --left != 0;
   });
   if (!written) return kError;
@@ -49,13 +49,13 @@ int run(Session& session, const GetCommand& command) {
   if (const auto done = conclude(globals, answer, "get " + command.what)) return *done;
   if (globals.verbose) {
     const Json& from = answer.at("from");
-    fmt::print(stderr, "found at {}{}, {} hops, {} of {} answers agree, {:.2f} ms\n",
-               from.at("key").get<std::string>().substr(0, 12),
-               answer.at("local").get<bool>() ? " (this node)" : "", answer.at("hops").get<int>(),
-               answer.at("agreeing").get<int>(), answer.at("answers").get<int>(),
-               answer.at("elapsed_ms").get<double>());
+    write_note(fmt::format("found at {}{}, {} hops, {} of {} answers agree, {:.2f} ms",
+                           from.at("key").get<std::string>().substr(0, 12),
+                           answer.at("local").get<bool>() ? " (this node)" : "",
+                           answer.at("hops").get<int>(), answer.at("agreeing").get<int>(),
+                           answer.at("answers").get<int>(), answer.at("elapsed_ms").get<double>()));
   }
-  return write_value(answer.at("value").get_binary()) ? kOk : kError;
+  return write_value(answer.at("value").get_binary(), command.raw) ? kOk : kError;
 }
 
 }  // namespace kadmos::cli

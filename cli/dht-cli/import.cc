@@ -222,7 +222,7 @@ class Import {
     ++counter;
     if (globals_.verbose) {
       bulk_.clear();
-      fmt::print(stderr, "dht-cli: line {}: not set: {}\n", line.number, printable(detail));
+      write_note(fmt::format("dht-cli: line {}: not set: {}", line.number, detail));
     }
     return show(line, {{"not_set", why}, {"detail", detail}});
   }
@@ -237,7 +237,7 @@ class Import {
     return write(out);
   }
   bool write(const Json& json) {
-    if (write_now(view_of(dump(json)))) return true;
+    if (write_now(json)) return true;
     bulk_.give_up("cannot write to stdout", kError);
     return false;
   }

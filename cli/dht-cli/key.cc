@@ -5,6 +5,7 @@
 #include "cli/common/data_dir.h"
 #include "cli/common/exit_code.h"
 #include "cli/common/files.h"
+#include "cli/common/text.h"
 #include "cli/dht-cli/commands.h"
 #include "cli/dht-cli/output.h"
 
@@ -37,7 +38,9 @@ int run(Session& session, const KeyCommand& command) {
     write_line(dump({{"key", key}, {"id", identity->id().hex()}, {"file", command.file}}));
     return kOk;
   }
-  if (globals.verbose) fmt::print(stderr, "id {}\nfile {}\n", identity->id().hex(), command.file);
+  if (globals.verbose) {
+    fmt::print(stderr, "id {}\nfile {}\n", identity->id().hex(), printable(command.file));
+  }
   write_line(key);
   return kOk;
 }

@@ -37,10 +37,11 @@ void write_asked(const Json& list) {
   for (const Json& asked : list) {
     const Json& endpoints = asked.at("endpoints");
     const std::string detail = text_in(asked, "detail");
-    fmt::print(stderr, "  {:12} {:>9.2f} ms  {}@{}{}{}\n", text_in(asked, "outcome"),
-               asked.at("elapsed_ms").get<double>(), text_in(asked, "key").substr(0, 12),
-               endpoints.empty() ? "-" : endpoints.at(0).get<std::string>(),
-               detail.empty() ? "" : "  ", printable(detail));
+    write_note(fmt::format("  {:12} {:>9.2f} ms  {}@{}{}{}", text_in(asked, "outcome"),
+                           asked.at("elapsed_ms").get<double>(),
+                           text_in(asked, "key").substr(0, 12),
+                           endpoints.empty() ? "-" : endpoints.at(0).get<std::string>(),
+                           detail.empty() ? "" : "  ", detail));
   }
 }
 
@@ -54,6 +55,11 @@ void write_outcomes(const Json& answer) {
   }
 }
 
+void put_line(std::FILE* file, std::string_view line) {
+  const std::string shown = printable(line) + "\n";
+  std::fwrite(shown.data(), 1, shown.size(), file);
+}
+
 bool flush() {
   if (std::fflush(stdout) == 0) return true;
   fmt::print(stderr, "dht-cli: cannot write to stdout: {}\n", std::strerror(errno));
@@ -62,19 +68,28 @@ bool flush() {
 
 }  // namespace
 
-bool write_value(ByteView value) {
-  if (::isatty(STDOUT_FILENO) != 0) return write_now(value);
+bool write_value(ByteView value, bool raw) {
+  if (::isatty(STDOUT_FILENO) != 0) return write_version(value, raw);
   if (!value.empty()) std::fwrite(value.data(), 1, value.size(), stdout);
   return flush();
 }
 
-bool write_now(ByteView bytes) {
-  if (!bytes.empty()) std::fwrite(bytes.data(), 1, bytes.size(), stdout);
+bool write_version(ByteView value, bool raw) {
+  const std::string shown = !raw && ::isatty(STDOUT_FILENO) != 0 ? printable_lines(text_of(value))
+                                                                 : std::string(text_of(value));
+  std::fwrite(shown.data(), 1, shown.size(), stdout);
   std::fputc('\n', stdout);
   return flush();
 }
 
-void write_line(std::string_view line) { fmt::print("{}\n", line); }
+void write_line(std::string_view line) { put_line(stdout, line); }
+
+void write_note(std::string_view line) { put_line(stderr, line); }
+
+bool write_now(const Json& json) {
+  write_line(dump(json));
+  return flush();
+}
 
 std::string joined(const Json& endpoints) {
   std::string out;
@@ -101,14 +116,14 @@ bool say_which(Json& request, const Globals& globals, const std::string& what,
 }
 
 int usage(std::string_view message) {
-  fmt::print(stderr, "dht-cli: {}\n", message);
+  write_note(fmt::format("dht-cli: {}", message));
   return kUsage;
 }
 
 void write_warning(std::string_view what, const Json& receipt) {
   const std::string warning = text_in(receipt, "warning");
   if (warning.empty()) return;
-  fmt::print(stderr, "dht-cli: {}: {}\n", printable(what), printable(warning));
+  write_note(fmt::format("dht-cli: {}: {}", what, warning));
 }
 
 int exit_code_of(const Json& answer) {
@@ -122,8 +137,7 @@ std::optional<int> conclude(const Globals& globals, const Json& answer, std::str
   if (failed) {
     const Json& error = answer.at("error");
     const std::string name = text_in(error, "code");
-    fmt::print(stderr, "dht-cli: {}: {}{}\n", printable(what), printable(text_in(error, "detail")),
-               advice(name));
+    write_note(fmt::format("dht-cli: {}: {}{}", what, text_in(error, "detail"), advice(name)));
     code = exit_code_named(name);
   }
   if (!failed) write_warning(what, answer.contains("receipt") ? answer.at("receipt") : answer);
@@ -143,7 +157,7 @@ std::string receipt_line(const Json& receipt) {
 std::string lapsed_line(const Json& record) {
   std::string out = record.at("key").get<std::string>();
   if (record.contains("type")) out += "  " + record.at("type").get<std::string>();
-  if (record.contains("name")) out += "  " + printable(text_of(record.at("name").get_binary()));
+  if (record.contains("name")) out += "  " + std::string(text_of(record.at("name").get_binary()));
   if (record.contains("provides")) out += "  " + record.at("provides").get<std::string>();
   if (record.contains("expired")) out += "  " + record.at("expired").get<std::string>();
   return out;

@@ -9,13 +9,18 @@
 
 namespace kadmos::cli {
 
-// Bytes to stdout as they are; a newline after them if that is a terminal. False (and said on
-// stderr) if they could not be written.
-bool write_value(ByteView value);
-// A line to stdout.
+// A value to stdout: its bytes as they are; to a terminal with control characters made visible,
+// unless it is to be `raw`, and with a newline after it. False (and said on stderr) if it could not
+// be written.
+bool write_value(ByteView value, bool raw);
+// The same, with a newline after it wherever it goes.
+bool write_version(ByteView value, bool raw);
+// A line to stdout, whatever it has in it: printable() is done here.
 void write_line(std::string_view line);
-// Bytes as they are and a newline to stdout, at once. False as write_value.
-bool write_now(ByteView bytes);
+// A line to stderr, in the same way.
+void write_note(std::string_view line);
+// As write_line, but at once, of JSON. False as write_value.
+bool write_now(const Json& json);
 
 // "192.0.2.1:4000, [2001:db8::1]:4000", or "-" if there is none.
 std::string joined(const Json& endpoints);

@@ -26,7 +26,7 @@ int run(Session& session, const StatusCommand&) {
   const Json answer = session.call({{"op", "status"}});
   if (const auto done = conclude(session.globals(), answer, "status")) return *done;
   const auto line = [](std::string_view name, std::string_view value) {
-    write_line(fmt::format("{:9} {}", name, printable(value)));
+    write_line(fmt::format("{:9} {}", name, value));
   };
   const auto number = [&](const char* field) { return answer.at(field).get<std::uint64_t>(); };
   line("id", answer.at("id").get<std::string>());

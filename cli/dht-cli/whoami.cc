@@ -2,7 +2,6 @@
 #include <fmt/core.h>
 
 #include "cli/common/exit_code.h"
-#include "cli/common/text.h"
 #include "cli/dht-cli/commands.h"
 #include "cli/dht-cli/output.h"
 
@@ -13,7 +12,7 @@ void write_profile(const Json& answer) {
   write_line("key: " + answer.at("key").get<std::string>());
   for (const auto& [field, value] : answer.at("profile").items()) {
     const std::string text = value.is_string() ? value.get<std::string>() : dump(value);
-    write_line(fmt::format("{}: {}", printable(field), printable(text)));
+    write_line(fmt::format("{}: {}", field, text));
   }
 }
 

@@ -251,7 +251,7 @@ ParsedNodeOptions parse_node_options(int argc, const char* const* argv) {
   } catch (const CLI::Error& e) {
     fmt::print(stderr, "dht-node: {}; see dht-node --help\n", printable(e.what()));
   } catch (const UsageError& e) {
-    fmt::print(stderr, "dht-node: {}\n", e.what());
+    fmt::print(stderr, "dht-node: {}\n", printable(e.what()));
   }
   return {std::nullopt, kUsage};
 }

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "cli/common/json.h"
+
 namespace kadmos::cli {
 namespace {
 
@@ -43,6 +45,25 @@ TEST_CASE("what a terminal is given has no control characters and is UTF-8") {
   CHECK(printable("\xc2\xa0") == "\xc2\xa0");
   CHECK(printable("\xff"
                   "a") == "\\xffa");
+}
+
+TEST_CASE("what turns the direction of writing or ends a line is shown as bytes") {
+  CHECK(printable("a\xe2\x80\xae"
+                  "b") == "a\\xe2\\x80\\xaeb");
+  for (const char* bad : {"\xe2\x80\xa8", "\xe2\x80\xaa", "\xe2\x81\xa6", "\xe2\x81\xa9"}) {
+    CHECK(printable(bad).starts_with("\\xe2"));
+  }
+  for (const char* good : {"\xe2\x80\xa7", "\xe2\x80\xaf", "\xe2\x81\xa5", "\xe2\x81\xaa"}) {
+    CHECK(printable(good) == good);
+  }
+  CHECK(printable_lines("a\tb\nc\r") == "a\tb\nc\\x0d");
+}
+
+TEST_CASE("JSON shows control characters that it would let stand and means the same") {
+  const std::string text = "\x1b\x7f\xc2\x9b\xe2\x80\xae caf\xc3\xa9\n";
+  const std::string json = dump(Json(text));
+  CHECK(json == "\"\\u001b\\u007f\\u009b\\u202e caf\xc3\xa9\\n\"");
+  CHECK(parse_json(json).value() == text);
 }
 
 TEST_CASE("UTF-8 is what the standard calls well-formed") {
