@@ -7,10 +7,10 @@
 #include <charconv>
 #include <cstdlib>
 #include <optional>
-#include <sstream>
 
 #include "cli/common/files.h"
 #include "kadmos/config.h"
+#include "kadmos/record.h"
 #include "kadmos/uv.h"
 
 namespace kadmos::cli {
@@ -20,6 +20,7 @@ constexpr std::string_view kTitle = "kadmos identity 1 (keep this file secret)";
 constexpr std::size_t kPeersBytes = 256 * 1024;
 constexpr std::size_t kPeers = Limits().acquaintances;
 constexpr std::string_view kProved = "proved=";
+constexpr std::size_t kSumLine = 21;  // bytes of "sum", 16 digits, a space and the newline
 
 Error damaged(const std::string& path, std::string_view how) {
   return Error(Errc::io,
@@ -67,6 +68,53 @@ std::optional<WallTime> time_in(std::string_view word) {
   const auto [end, failed] = std::from_chars(word.data(), word.data() + word.size(), seconds);
   if (failed != std::errc() || end != word.data() + word.size()) return std::nullopt;
   return WallTime(std::chrono::seconds(seconds));
+}
+
+// What a peers file ends with, after `lines`.
+std::string sum_line(std::string_view lines) {
+  return fmt::format("sum {}\n", content_key(view_of(lines)).hex().substr(0, 16));
+}
+
+struct PeersReader {
+  void line(std::string_view text);
+  std::vector<Acquaintance> peers;
+  std::size_t lines = 0;
+  std::size_t unusable = 0;  // lines, or words of them
+  std::size_t too_many = 0;  // peers for which there is no room
+};
+
+void PeersReader::line(std::string_view text) {
+  ++lines;
+  const auto key = PublicKey::from_hex(next_word(text));
+  bool clean = key.has_value();
+  Acquaintance peer{{key.value_or(PublicKey()), {}}, {}};
+  for (auto word = next_word(text); !word.empty(); word = next_word(text)) {
+    const auto endpoint = Endpoint::parse(word);
+    if (const auto proved = time_in(word)) {
+      peer.proved = *proved;
+    } else if (endpoint && endpoint->port != 0 && !endpoint->is_unspecified()) {
+      peer.contact.endpoints.add(*endpoint);
+    } else if (word.starts_with(kProved) || word.find('=') == std::string_view::npos) {
+      clean = false;
+    }
+  }
+  const bool found = key && !peer.contact.endpoints.empty();
+  if (!found || !clean) ++unusable;
+  if (found && peers.size() == kPeers) ++too_many;
+  if (found && peers.size() < kPeers) peers.push_back(std::move(peer));
+}
+
+// As in RememberedPeers. `whole`: all of the file was read.
+std::string damage_of(const std::string& path, const PeersReader& reader, bool whole) {
+  std::string out = fmt::format("the file {} is not as it was written", path);
+  if (!whole) out += fmt::format(", only its first {} bytes were read", kPeersBytes);
+  if (reader.unusable > 0) {
+    out += fmt::format(", {} of {} lines cannot be used", reader.unusable, reader.lines);
+  }
+  if (reader.too_many > 0) out += fmt::format(", {} peers are more than are kept", reader.too_many);
+  if (whole && reader.unusable + reader.too_many == 0)
+    out += " (damaged, or by an earlier version)";
+  return out + fmt::format("; the {} peers that could be read are used", reader.peers.size());
 }
 
 }  // namespace
@@ -119,28 +167,25 @@ Result<Identity> create_identity(const std::string& path) {
   return identity;
 }
 
-Result<std::vector<Acquaintance>> load_peers(const std::string& path) {
-  auto content = read_file(path, kPeersBytes);
+Result<RememberedPeers> load_peers(const std::string& path) {
+  auto content = read_beginning(path, kPeersBytes);
   if (!content) return std::move(content).error();
-  std::vector<Acquaintance> out;
-  std::istringstream lines{std::string(text_of(*content))};
-  std::string line;
-  while (out.size() < kPeers && std::getline(lines, line)) {
-    std::istringstream words(line);
-    std::string word;
-    words >> word;
-    const auto key = PublicKey::from_hex(word);
-    if (!key) continue;
-    Acquaintance peer{{*key, {}}, {}};
-    while (words >> word) {
-      if (const auto proved = time_in(word)) peer.proved = *proved;
-      const auto endpoint = Endpoint::parse(word);
-      if (endpoint && endpoint->port != 0 && !endpoint->is_unspecified()) {
-        peer.contact.endpoints.add(*endpoint);
-      }
-    }
-    if (!peer.contact.endpoints.empty()) out.push_back(std::move(peer));
+  std::string_view text = text_of(content->bytes);
+  if (!content->whole) text = text.substr(0, text.rfind('\n') + 1);  // not what was cut there
+  const std::size_t lines = text.size() - std::min(text.size(), kSumLine);
+  const bool as_written = content->whole && text.substr(lines) == sum_line(text.substr(0, lines));
+  if (as_written) text = text.substr(0, lines);
+  PeersReader reader;
+  while (!text.empty()) {
+    const std::size_t end = text.find('\n');
+    reader.line(text.substr(0, end));
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
   }
+  RememberedPeers out;
+  if (!as_written || reader.unusable + reader.too_many > 0) {
+    out.damage = damage_of(path, reader, content->whole);
+  }
+  out.peers = std::move(reader.peers);
   return out;
 }
 
@@ -154,6 +199,7 @@ Result<void> save_peers(const std::string& path, const std::vector<Acquaintance>
     const auto seconds = std::chrono::floor<std::chrono::seconds>(proved.time_since_epoch());
     text += fmt::format(" {}{}\n", kProved, seconds.count());
   }
+  text += sum_line(text);
   return write_file(path, view_of(text), IfExists::replace);
 }
 

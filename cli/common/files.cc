@@ -29,6 +29,37 @@ Result<void> write_all(int fd, ByteView content, const std::string& path) {
   return {};
 }
 
+Result<Fd> open_to_read(const std::string& path) {
+  Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.open()) return file;
+  const int code = errno;
+  Error error = io_error("open", path, code);
+  if (code == ENOENT) error.code = Errc::not_found;
+  return error;
+}
+
+// At most `max` bytes, for which at most one more is read.
+Result<Beginning> read_some(int fd, std::size_t max, const std::string& what) {
+  Beginning out;
+  Bytes& bytes = out.bytes;
+  for (;;) {
+    const std::size_t have = bytes.size();
+    const std::size_t want = std::min<std::size_t>(max + 1 - have, 64 * 1024);
+    bytes.resize(have + want);
+    const ssize_t n = ::read(fd, bytes.data() + have, want);
+    const int code = errno;
+    bytes.resize(have + (n > 0 ? static_cast<std::size_t>(n) : 0));
+    if (n < 0 && code == EINTR) continue;
+    if (n < 0) return io_error("read", what, code);
+    if (n == 0) return out;
+    if (bytes.size() > max) {
+      bytes.resize(max);
+      out.whole = false;
+      return out;
+    }
+  }
+}
+
 Result<void> sync_directory(const std::string& path) {
   const Fd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory.open() || ::fsync(directory.get()) != 0) return io_error("sync", path, errno);
@@ -42,32 +73,22 @@ Fd::~Fd() {
 }
 
 Result<Bytes> read_all(int fd, std::size_t max, const std::string& what) {
-  Bytes out;
-  for (;;) {
-    const std::size_t have = out.size();
-    const std::size_t want = std::min<std::size_t>(max + 1 - have, 64 * 1024);
-    out.resize(have + want);
-    const ssize_t n = ::read(fd, out.data() + have, want);
-    const int code = errno;
-    out.resize(have + (n > 0 ? static_cast<std::size_t>(n) : 0));
-    if (n < 0 && code == EINTR) continue;
-    if (n < 0) return io_error("read", what, code);
-    if (n == 0) return out;
-    if (out.size() > max) {
-      return Error(Errc::too_large, fmt::format("{} has more than {} bytes", what, max));
-    }
-  }
+  auto read = read_some(fd, max, what);
+  if (!read) return std::move(read).error();
+  if (read->whole) return std::move(read->bytes);
+  return Error(Errc::too_large, fmt::format("{} has more than {} bytes", what, max));
 }
 
 Result<Bytes> read_file(const std::string& path, std::size_t max) {
-  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file.open()) {
-    const int code = errno;
-    Error error = io_error("open", path, code);
-    if (code == ENOENT) error.code = Errc::not_found;
-    return error;
-  }
-  return read_all(file.get(), max, path);
+  const auto file = open_to_read(path);
+  if (!file) return file.error();
+  return read_all(file->get(), max, path);
+}
+
+Result<Beginning> read_beginning(const std::string& path, std::size_t max) {
+  const auto file = open_to_read(path);
+  if (!file) return file.error();
+  return read_some(file->get(), max, path);
 }
 
 Result<void> make_directory(const std::string& path) {

@@ -32,6 +32,12 @@ class Fd {
 Result<Bytes> read_all(int fd, std::size_t max, const std::string& what);
 // Errors: not_found (no such file), io, too_large.
 Result<Bytes> read_file(const std::string& path, std::size_t max);
+// What a file begins with, up to `max` bytes, for whoever can use a part. Errors: not_found, io.
+struct Beginning {
+  Bytes bytes;
+  bool whole = true;  // there is nothing more
+};
+Result<Beginning> read_beginning(const std::string& path, std::size_t max);
 
 // Creates `path` and what is missing above it, 0700, so that it stays after a crash.
 Result<void> make_directory(const std::string& path);

@@ -232,7 +232,8 @@ void Daemon::load_snapshot() {
     if (peers.error().code != Errc::not_found) log_.warning("no_snapshot", peers.error().detail);
     return;
   }
-  node_->add_acquaintances(*peers);
+  if (!peers->damage.empty()) log_.warning("peers_damaged", peers->damage);
+  node_->add_acquaintances(peers->peers);
 }
 
 // Joins unless that is under way or the node knows somebody already.
