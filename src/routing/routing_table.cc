@@ -135,7 +135,6 @@ void RoutingTable::split_last(TimePoint now) {
   far.entries.erase(middle, far.entries.end());
   far.due = now;
   far.crowded = full(far);
-  near.crowded = full(near);
   buckets_.reserve(buckets_.size() + 1);  // they are few, and nodes may be many
   buckets_.push_back(std::move(near));
   find_next_due();

@@ -194,3 +194,22 @@ TEST_CASE("an announcement is made anew before it expires and a withdrawal is no
   f.net.run_for(hours(24));
   CHECK(f.held_by(f.hosts[1]) == last);
 }
+
+TEST_CASE("a node that starts elsewhere than it announced says so at once and else keeps quiet") {
+  Announcing f;
+  const Host a = f.hosts[0];
+  REQUIRE(f.announce().ok());
+  const Record first = f.held_by(f.hosts[1]);
+  const Endpoints elsewhere(*Endpoint::parse("192.0.2.9:9"));
+  SUBCASE("elsewhere") {
+    f.net.engine(a).set_endpoints(elsewhere);
+    f.net.start(a, JoinRequest{});
+    f.net.run_for(std::chrono::minutes(1));
+    CHECK(announced(f.held_by(f.hosts[1]))->endpoints == elsewhere);
+  }
+  SUBCASE("where it was") {
+    f.net.start(a, JoinRequest{});
+    f.net.run_for(std::chrono::minutes(1));
+    CHECK(f.held_by(f.hosts[1]) == first);
+  }
+}

@@ -404,6 +404,24 @@ TEST_CASE("a peer is believed as long as those it named answer about as often as
   CHECK(search.ask() == Names{4, 5, 6, 10});
 }
 
+TEST_CASE("a late answer speaks for its namers as one in time would have") {
+  SmallLookup search({.width = 9, .alpha = 1, .closing_alpha = 1});
+  search.add(20);
+  search.ask();
+  search.answer_naming(20, {1, 2, 3, 4, 5});
+  for (const std::uint8_t name : {1, 2}) {
+    CHECK(search.ask() == Names{name});
+    search.silent(name);
+  }
+  search.answer(2);  // so one is silent and one there
+  for (const std::uint8_t name : {3, 4}) {
+    CHECK(search.ask() == Names{name});
+    search.silent(name);
+  }
+  search.add(10);
+  CHECK(search.ask() == Names{5});  // three are silent, less one that is there
+}
+
 TEST_CASE("those this node has verified are not held against whoever names them") {
   SmallLookup search({.width = 9, .alpha = 1});
   search.add(20);

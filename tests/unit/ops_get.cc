@@ -429,6 +429,21 @@ TEST_CASE("get waits for those that are slow if too few others answer or none ha
   }
 }
 
+TEST_CASE("too few answers to meet every set are not enough while a slow node may know better") {
+  Config config = Drive::config();
+  config.k = 8;  // of these seven w = 5, r = 3
+  Getting f(config);
+  f.held[f.peer(0)] = f.version(1);
+  f.held[f.peer(1)] = f.version(2, "newer");
+  for (std::size_t i = 2; i < 6; ++i) f.net.freeze(f.peer(i));
+  f.net.on_send = [&](const Drive::Sent& one) -> std::optional<Duration> {
+    return one.to == f.peer(1) ? seconds(4) : seconds(0);
+  };
+  const auto found = f.get();
+  REQUIRE(found.ok());
+  CHECK(found->record.sequence == 2);
+}
+
 TEST_CASE("get that runs out of time says how far it came") {
   Getting f;
   f.held[f.peer(0)] = f.version(7);

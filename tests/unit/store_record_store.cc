@@ -349,6 +349,21 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(!offer(kA, record).commit);
 }
 
+TEST_CASE_FIXTURE(Fixture, "what was signed to live longer than any may is not handed over") {
+  const auto cap = config.ttl_max + config.clock_skew;
+  put(kA, owned(alice, "n", 1, "v", kNoon + cap));
+  put(kB, owned(alice, "m", 1, "v", kNoon + cap + 1ms));
+  CHECK(store.to_hand_over(now, kA));
+  CHECK(!store.to_hand_over(now, kB));  // each who gets it would have it for the longest time
+}
+
+TEST_CASE_FIXTURE(Fixture, "what other clocks may call expired is not handed over") {
+  put(kA, owned(alice, "n", 1, "v", kNoon + config.clock_skew));
+  put(kB, owned(alice, "m", 1, "v", kNoon + config.clock_skew + 1ms));
+  CHECK(!store.to_hand_over(now, kA));
+  CHECK(store.to_hand_over(now, kB));
+}
+
 TEST_CASE_FIXTURE(Fixture, "a shorter wish for the same content never shortens its life") {
   put(kA, content("v", kNoon + 2h));
   CHECK(put(kA, content("v", kNoon + 1h)) == Status::extended);
