@@ -1,5 +1,5 @@
 // Bugs on purpose, to prove that the simulator's checkers find such bugs. In shipped code planted()
-// is constant false and costs nothing; tests/mutations compiles the files that ask it once more,
+// is constant false and costs nothing; tests/planted compiles the files that ask it once more,
 // with KADMOS_PLANTS, and chooses one at run time.
 #pragma once
 

@@ -2,7 +2,7 @@
 // runs swarm seeds until one breaks a promise. Prints how many seeds each took; fails if one stays
 // hidden for MAX seeds (200).
 //
-//   mutations [MAX] [BUG]
+//   planted [MAX] [BUG]
 //
 // The files that plant bugs (src/base/plant.h) are compiled once more for this program.
 #include <sys/wait.h>
