@@ -50,7 +50,8 @@ TEST_CASE("a record that fits does not take back what its peer let see before, b
   CHECK(voices.doubt(kStart + 2h - 1s));
   CHECK_FALSE(voices.doubt(kStart + 2h));
   for (const std::uint64_t who : {1, 2}) voices.hear(kStart + 2h, who, Says::fits);
-  CHECK_FALSE(voices.doubt(kStart + 2h));
+  for (const std::uint64_t who : {3, 4}) voices.hear(kStart + 2h, who, Says::ahead);
+  CHECK_FALSE(voices.doubt(kStart + 2h));  // of four
 }
 
 TEST_CASE("what was heard before the clock was set, or was sent by then, does not count") {
