@@ -326,7 +326,6 @@ class SetOp final : public Operation {
     highest_ = sequence;
     refused_ = 0;
     here_.reset();
-    outdone_.reset();
     durable_.clear();
     claims_.clear();
     sign_and_store(now);

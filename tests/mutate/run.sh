@@ -109,25 +109,25 @@ for ((i = 1; tried < wanted; ++i)); do
     [ $? -eq 3 ] && break
     exit 1
   }
-  file=${change%%:*}
-  by=$(change=$change awk -F '\t' \
-    'substr($0, length($1) + 2) == ENVIRON["change"] { print $1; exit }' "$results")
+  IFS=$'\t' read -r file kind before after _ line <<<"$change"
+  by=$(name=${change%$'\t'*} awk -F '\t' '
+    { by = $1; sub(/^[^\t]*\t/, ""); sub(/\t[0-9]+$/, "") }
+    $0 == ENVIRON["name"] { print by; exit }' "$results")
   if [ -z "$by" ]; then
     room=${file#src/}
     by=$(noticed_by "${room%%/*}")
     printf '%s\t%s\n' "$by" "$change" >>"$results"
-    [ "$by" = "the compiler" ] || printf '%-22s %s\n' "$by" "${change//$'\t'/   }"
+    [ "$by" = "the compiler" ] || printf '%-22s %s:%s: %s: %s\n' "$by" "$file" "$line" "$kind" "$before"
   fi
-  cp "$tree/$file" "$source/$file"
-  [ "$by" = "the compiler" ] || tried=$((tried + 1))
-  [ "$by" != nothing ] || survivors+=("$change")
+  # Not moved, or it would be older than what was built of the change.
+  cp "$source/$file.before" "$source/$file"
+  rm "$source/$file.before"
+  [ "$by" != "the compiler" ] || continue
+  tried=$((tried + 1))
+  [ "$by" != nothing ] || survivors+=("$file:$line: $kind"$'\n'"- $before"$'\n'"+ $after")
 done
 
 survived=${#survivors[@]}
-echo
-for change in "${survivors[@]}"; do
-  IFS=$'\t' read -r where kind before after <<<"$change"
-  printf '%s: %s\n- %s\n+ %s\n' "$where" "$kind" "$before" "$after"
-done
+[ "$survived" -eq 0 ] || printf '%s\n' "" "${survivors[@]}"
 [ "$tried" -eq 0 ] || printf '%d of %d changes were noticed (%d %%)\n' $((tried - survived)) \
   "$tried" $((100 * (tried - survived) / tried))
