@@ -1,4 +1,4 @@
-// Whom a walk through the network begins with.
+// Whom a walk through the network begins with, and what it finds if nothing else is wanted.
 #include <doctest/doctest.h>
 
 #include "support/drive.h"
@@ -28,4 +28,18 @@ TEST_CASE("a walk begins with the nearest that have not failed lately") {
   REQUIRE(net.run<Closest>(a, FindNodeRequest{target}).ok());
   CHECK(net.sent_of<wire::FindNode>(a, peers[0]).empty());
   CHECK(net.sent_of<wire::FindNode>(a, peers[4]).size() == 1);
+}
+
+TEST_CASE("a search for nodes finds nobody where nobody is known and fails where nobody answers") {
+  Drive net;
+  const Host a = net.add();
+  const auto alone = net.run<Closest>(a, FindNodeRequest{Id::from_top(1)});
+  REQUIRE(alone.ok());
+  CHECK(alone->contacts.empty());
+  const Host b = net.add_raw();
+  net.meet_one(a, b);
+  net.take_down(b);
+  const auto cut_off = net.run<Closest>(a, FindNodeRequest{Id::from_top(1)});
+  REQUIRE_FALSE(cut_off.ok());
+  CHECK(cut_off.error().code == Errc::unreachable);
 }
