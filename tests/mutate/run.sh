@@ -19,6 +19,11 @@ mkdir -p "$work"
 work=$(realpath "$work")
 source=$work/source build=$work/build results=$work/results-$seed log=$work/log
 touch "$results"
+exec 9>"$work/lock"
+flock -n 9 || {
+  echo "run.sh: another run works in $work; wait for it or stop it" >&2
+  exit 1
+}
 
 # Makes the copy like the tree, and keeps the times of what is the same. Says what it changed.
 copy() {
