@@ -189,6 +189,26 @@ TEST_CASE("what was signed longer ago than deletions are remembered is renewed b
   }
 }
 
+TEST_CASE("a renewal that is broken off while it stores leaves lapsed what had lapsed") {
+  Owner f;
+  f.sleep(14 * kDay + minutes(10));
+  f.net.run_for(minutes(1));
+  REQUIRE(f.lapsed());
+  f.net.on_send = [](const Drive::Sent& one) -> std::optional<Duration> {
+    if (std::holds_alternative<wire::Store>(one.message.body)) return std::nullopt;
+    return Duration::zero();
+  };
+  auto renewal = f.net.engine(f.a).renewal(f.net.now(), f.name);
+  REQUIRE(renewal.ok());
+  const OpId op = f.net.start(f.a, *std::move(renewal));
+  f.net.run_until([&] { return !f.net.sent_of<wire::Store>(f.a).empty(); });
+  CHECK_FALSE(f.lapsed());  // this node has stored it
+  SUBCASE("by who asked for it") { f.net.cancel(f.a, op); }
+  SUBCASE("by the end of its node") { f.net.close(f.a); }
+  CHECK(f.lapsed());
+  CHECK((*f.net.engine(f.a).lapsed(f.name))->expiry == f.expiry);
+}
+
 TEST_CASE("a calendar that jumps days ahead for two seconds loses nothing and signs nothing") {
   Owner f;
   for (const auto jump : {2 * kDay, 3000 * kDay}) {
