@@ -200,6 +200,7 @@ TEST_CASE("codec: what is no array of a message is refused") {
       {"a0", "message: str 0, must be array 2..6"},
       {"c403 920107", "message: bin 3, must be array 2..6"},
       {"d4 00 00", "message: ext 2, must be array 2..6"},
+      {"80", "message: map 0, must be array 2..6"},
       {"81 01 07", "message: map 1, must be array 2..6"},
       {"82 01 07 01 07", "message: map 2, must be array 2..6"},
       {"90", "message: array 0, must be array 2..6"},
