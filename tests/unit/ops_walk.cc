@@ -11,6 +11,7 @@ TEST_CASE("a walk begins with the nearest that have not failed lately") {
   const Host a = net.add();  // k = 4
   const Key target = Id::from_top(1);
   std::vector<Host> peers;
+  peers.reserve(12);
   for (int i = 0; i < 12; ++i) peers.push_back(net.add_raw());
   peers = net.by_distance(target, peers);
   for (const Host peer : peers) net.meet_one(a, peer);
