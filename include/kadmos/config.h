@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "kadmos/address_groups.h"
 #include "kadmos/contact.h"
 #include "kadmos/time.h"
 
@@ -106,6 +107,8 @@ struct Config {
   std::chrono::milliseconds clock_skew = std::chrono::minutes(10);
 
   Limits limits;
+  // By whom what the limits allow is shared out.
+  AddressGroups groups;
 };
 
 }  // namespace kadmos

@@ -31,10 +31,7 @@ struct Endpoint {
   // 0.0.0.0 or ::, which a node that listens everywhere has.
   bool is_unspecified() const;
   bool is_loopback() const;
-  // Loopback, private (RFC 1918, RFC 4193) or link-local: no address-group cap applies to these.
-  bool is_local() const;
-  // What one party plausibly controls: the /24 of IPv4, the /48 of IPv6. Caps count by it.
-  // Never 0.
+  // The /24 of IPv4, the /48 of IPv6; never 0. Who counts by it asks AddressGroups::group_of.
   std::uint64_t group() const;
 
   friend auto operator<=>(const Endpoint&, const Endpoint&) = default;

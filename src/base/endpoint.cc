@@ -51,16 +51,6 @@ bool Endpoint::is_loopback() const {
   return std::all_of(ip.begin(), ip.end() - 1, [](Byte b) { return b == 0; }) && ip[15] == 1;
 }
 
-bool Endpoint::is_local() const {
-  if (is_v4()) {
-    const Byte a = ip[12];
-    const Byte b = ip[13];
-    return a == 127 || a == 10 || (a == 172 && b >= 16 && b < 32) || (a == 192 && b == 168) ||
-           (a == 169 && b == 254);
-  }
-  return is_loopback() || (ip[0] & 0xfe) == 0xfc || (ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80);
-}
-
 std::uint64_t Endpoint::group() const {
   // The top digit keeps the families apart and zero free.
   std::uint64_t out = is_v4() ? 4 : 6;

@@ -9,9 +9,9 @@ constexpr Duration kNoticePause = std::chrono::hours(1);
 
 // Who speaks: an address group; on a local network the machine, where whole addresses tell apart who
 // plausibly is one party; and the peer itself on this very machine, or where no address is known.
-std::uint64_t voice_of(const Peer& from) {
+std::uint64_t voice_of(const AddressGroups& groups, const Peer& from) {
   const Endpoint& at = from.address;
-  if (!at.is_unspecified() && !at.is_local()) return at.group();
+  if (const std::uint64_t group = groups.group_of(at); group != 0) return group;
   const auto fold = [](const auto& bytes) {
     std::uint64_t out = 0;
     for (std::size_t i = 0; i < bytes.size(); ++i) out = (out << 8 | out >> 56) ^ bytes[i];
@@ -44,7 +44,7 @@ void Engine::learn_of_clock(Now now, const Peer& from, const Rpcs::Pending& requ
 }
 
 void Engine::hear_of_clock(Now now, const Peer& from, ClockVoices::Says says) {
-  clock_voices_.hear(now.at, voice_of(from), says);
+  clock_voices_.hear(now.at, voice_of(config_.groups, from), says);
   if (says == ClockVoices::Says::fits) return;
   ++stats_.clock_doubts;
   const auto doubt = clock_voices_.doubt(now.at);

@@ -101,8 +101,7 @@ std::optional<wire::Body> Engine::serve_store(Now now, const Peer& from, std::ui
     }
   }
   learn_of_clock(now, from, record);
-  const bool exempt = from.address.is_unspecified() || from.address.is_local();
-  const std::uint64_t group = exempt ? 0 : from.address.group();
+  const std::uint64_t group = config_.groups.group_of(from.address);
   const std::uint64_t sequence = record.sequence;
   // The index takes the record; what is left of it is not looked at.
   const auto verdict =

@@ -4,12 +4,12 @@
 
 namespace kadmos {
 
-void TwinWatch::on_named(TimePoint now, const Endpoint& where, const Endpoint& said_by) {
+void TwinWatch::on_named(TimePoint now, const Endpoint& where, std::uint64_t group) {
   std::erase_if(looked_at_, [now](const auto& one) { return one.second.until <= now; });
-  const auto alike = [&](const auto& one) { return one.second.said_by.group() == said_by.group(); };
+  const auto alike = [&](const auto& one) { return one.second.group == group; };
   if (looked_at_.size() >= kMostLookedAt) return;
-  if (!said_by.is_local() && std::ranges::count_if(looked_at_, alike) >= kMostPerGroup) return;
-  if (looked_at_.try_emplace(where, LookedAt{now + kLookedAt, said_by}).second) {
+  if (group != 0 && std::ranges::count_if(looked_at_, alike) >= kMostPerGroup) return;
+  if (looked_at_.try_emplace(where, LookedAt{now + kLookedAt, group}).second) {
     to_look_at_.push_back(where);
   }
 }

@@ -34,8 +34,9 @@ class TwinWatch {
   // one machine's nodes could name so many places that the twin's finds no room.
   static constexpr std::ptrdiff_t kMostPerGroup = 4;
 
-  // The peer at `said_by` says that this node is at `where`, which is none of its own endpoints.
-  void on_named(TimePoint now, const Endpoint& where, const Endpoint& said_by);
+  // A peer of an address group (0: a local one) says that this node is at `where`, which is none of
+  // its own endpoints.
+  void on_named(TimePoint now, const Endpoint& where, std::uint64_t group);
   // Another node proved this node's key. Whether that is news.
   bool on_twin(TimePoint now, const Endpoint& where);
   // No sign could be seen meanwhile: a twin that is known is looked at once more before it may be
@@ -52,7 +53,7 @@ class TwinWatch {
  private:
   struct LookedAt {
     TimePoint until{};  // it is remembered
-    Endpoint said_by;
+    std::uint64_t group = 0;  // of the peer that said so
   };
   std::map<Endpoint, LookedAt> looked_at_;
   std::vector<Endpoint> to_look_at_;  // of those; no more of them

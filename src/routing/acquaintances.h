@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/contact_book.h"
+#include "kadmos/address_groups.h"
 #include "kadmos/time.h"
 
 namespace kadmos {
@@ -38,7 +39,8 @@ class Acquaintances {
   };
 
   // Beyond `max` the one that was proved longest ago goes.
-  explicit Acquaintances(std::size_t max) : max_(max) {}
+  explicit Acquaintances(std::size_t max, const AddressGroups& groups = AddressGroups::usual())
+      : max_(max), groups_(&groups) {}
 
   // The node has counted whom it proves since `when`, at the latest.
   void begin(WallTime when) { began_ = std::min(began_, when); }
@@ -46,11 +48,9 @@ class Acquaintances {
   // Replaces what is remembered of the same key. `contact` has an endpoint.
   void add(WallTime proved, ContactHold contact) {
     remove(contact->key);
-    const Endpoint& where = contact->endpoints.front();
-    const auto alike = [&](const Entry& entry) {
-      return entry.contact->endpoints.front().group() == where.group();
-    };
-    if (!where.is_local() && std::ranges::count_if(entries_, alike) >= kPerGroup) {
+    const std::uint64_t group = group_of(*contact);
+    const auto alike = [&](const Entry& entry) { return group_of(*entry.contact) == group; };
+    if (group != 0 && std::ranges::count_if(entries_, alike) >= kPerGroup) {
       entries_.erase(std::ranges::find_if(entries_, alike));
     }
     const auto after = std::ranges::upper_bound(entries_, proved, {}, &Entry::proved);
@@ -77,7 +77,12 @@ class Acquaintances {
   bool empty() const { return entries_.empty(); }
 
  private:
+  std::uint64_t group_of(const Contact& contact) const {
+    return groups_->group_of(contact.endpoints.front());
+  }
+
   std::size_t max_;
+  const AddressGroups* groups_;
   std::vector<Entry> entries_;
   WallTime began_ = WallTime::max();
 };

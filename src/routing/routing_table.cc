@@ -8,9 +8,9 @@
 namespace kadmos {
 namespace {
 
-bool in_group(const Contact& contact, std::uint64_t group) {
+bool in_group(const AddressGroups& groups, const Contact& contact, std::uint64_t group) {
   return std::any_of(contact.endpoints.begin(), contact.endpoints.end(),
-                     [&](const Endpoint& e) { return e.group() == group; });
+                     [&](const Endpoint& e) { return groups.group_of(e) == group; });
 }
 
 }  // namespace
@@ -184,11 +184,12 @@ void RoutingTable::forget_waiting(Bucket& bucket, std::size_t at) {
 // Whether others of one of the contact's groups fill that group's share of the entries.
 bool RoutingTable::group_full(const Bucket& bucket, ContactRef contact) const {
   for (const Endpoint& endpoint : book_.contact(contact).endpoints) {
-    if (endpoint.is_local()) continue;
+    const std::uint64_t group = options_.groups->group_of(endpoint);
+    if (group == 0) continue;
     const auto others =
         std::count_if(bucket.entries.begin(), bucket.entries.end(), [&](const Entry& e) {
           return !book_.has_id(e.contact, book_.id(contact)) &&
-                 in_group(book_.contact(e.contact), endpoint.group());
+                 in_group(*options_.groups, book_.contact(e.contact), group);
         });
     if (static_cast<std::size_t>(others) >= options_.per_group) return true;
   }
@@ -200,13 +201,15 @@ bool RoutingTable::group_full(const Bucket& bucket, ContactRef contact) const {
 void RoutingTable::limit_waiting(Bucket& bucket, ContactRef contact) {
   if (bucket.waiting.size() > static_cast<std::size_t>(options_.k)) forget_waiting(bucket, 0);
   for (const Endpoint& endpoint : book_.contact(contact).endpoints) {
-    if (endpoint.is_local()) continue;
-    const std::uint64_t group = endpoint.group();
+    const std::uint64_t group = options_.groups->group_of(endpoint);
+    if (group == 0) continue;
     auto members = static_cast<std::size_t>(
         std::count_if(bucket.entries.begin(), bucket.entries.end(),
-                      [&](const Entry& e) { return in_group(book_.contact(e.contact), group); }));
+                      [&](const Entry& e) {
+                        return in_group(*options_.groups, book_.contact(e.contact), group);
+                      }));
     for (std::size_t i = bucket.waiting.size(); i-- > 0;) {
-      if (!in_group(book_.contact(bucket.waiting[i]), group)) continue;
+      if (!in_group(*options_.groups, book_.contact(bucket.waiting[i]), group)) continue;
       if (++members > options_.per_group) forget_waiting(bucket, i);
     }
   }

@@ -19,6 +19,7 @@
 #include "base/prng.h"
 #include "base/recycled.h"
 #include "base/rtt.h"
+#include "kadmos/address_groups.h"
 #include "kadmos/id.h"
 #include "kadmos/time.h"
 
@@ -29,6 +30,7 @@ class RoutingTable {
   struct Options {
     int k = 20;
     std::size_t per_group = 10;  // contacts of one address group in one bucket; local ones exempt
+    const AddressGroups* groups = &AddressGroups::usual();  // must outlive the table
     Duration refresh_interval = std::chrono::hours(1);
     int max_failures = 2;  // in a row, and the entry goes
   };

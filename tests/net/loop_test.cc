@@ -185,7 +185,7 @@ TEST_CASE("Numeric addresses and local names resolve and nonsense does not") {
   CHECK(six->front().text() == "[::1]:81");
   const auto local = loop.run_until(loop.resolve("localhost", 82));
   REQUIRE(local.ok());
-  CHECK(local->front().is_local());
+  CHECK(local->front().is_loopback());
   const auto nonsense = loop.run_until(loop.resolve("no such host", 83));
   REQUIRE(!nonsense.ok());
   CHECK(nonsense.error().code == Errc::io);
