@@ -35,11 +35,11 @@ class MountedDisk final : public Storage {
   std::vector<Key> farthest(const Id& id, std::size_t n) const override {
     return disk_.durable_->farthest(id, n);
   }
-  std::size_t count_of_owner(const PublicKey& owner) const override {
-    return disk_.durable_->count_of_owner(owner);
+  Held held_of_owner(const PublicKey& owner) const override {
+    return disk_.durable_->held_of_owner(owner);
   }
-  std::size_t count_of_group(std::uint64_t group) const override {
-    return disk_.durable_->count_of_group(group);
+  Held held_of_group(std::uint64_t group) const override {
+    return disk_.durable_->held_of_group(group);
   }
   std::size_t count_in(const KeyRange& range, std::uint64_t group) const override {
     return disk_.durable_->count_in(range, group);

@@ -66,6 +66,11 @@ class TransportListener {
   // node dialled, or the address from which the other one came. A node that reaches itself by one
   // of its own addresses is not told of that.
   virtual void on_twin(const Endpoint& /*where*/) {}
+  // All places for connections are in use, and `what` had to go, or was not let in, that was in
+  // use.
+  virtual void on_crowded(const std::string& /*what*/) {}
+  // Whether a connection with this peer is worth more than one with a stranger: it is in the table.
+  virtual bool keeps(const PublicKey& /*peer*/) const { return false; }
   // Whether the peer is still owed answers to frames of its that were delivered here. The transport
   // asks when a peer has said that it will send no more, and keeps the way for answers open.
   virtual bool owes(const PublicKey& /*peer*/) const { return false; }
@@ -149,6 +154,12 @@ inline std::size_t stored_bytes(const Record& record) {
   return record.value.size() + record.name.size() + kRecordOverhead;
 }
 
+// How much a party has of what is stored.
+struct Held {
+  std::size_t records = 0;
+  std::size_t bytes = 0;  // as stored_bytes counts
+};
+
 // What a storage knows of a record without reading it.
 struct Outline {
   WallTime expiry{};
@@ -192,9 +203,9 @@ class Storage {
   // Up to n keys of what is not own: floors first, then records, the farthest from `id` by XOR
   // first.
   virtual std::vector<Key> farthest(const Id& id, std::size_t n) const = 0;
-  // How many records (content has no owner), and how many stored by peers of a group (0: none).
-  virtual std::size_t count_of_owner(const PublicKey& owner) const = 0;
-  virtual std::size_t count_of_group(std::uint64_t group) const = 0;
+  // What an owner has (content has none), and what was stored by peers of a group (0: nothing).
+  virtual Held held_of_owner(const PublicKey& owner) const = 0;
+  virtual Held held_of_group(std::uint64_t group) const = 0;
   // How many records of a range, or only those of them stored by peers of `group` if it is not 0.
   // Costs as much time as there are.
   virtual std::size_t count_in(const KeyRange& range, std::uint64_t group) const = 0;

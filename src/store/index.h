@@ -43,8 +43,8 @@ class RecordIndex {
   std::optional<WallTime> next_expiry() const;
   std::vector<Key> own_keys() const;
   std::vector<Key> farthest(const Id& id, std::size_t n) const;
-  std::size_t count_of_owner(const PublicKey& owner) const { return count(of_owner_, owner); }
-  std::size_t count_of_group(std::uint64_t group) const { return count(of_group_, group); }
+  Held held_of_owner(const PublicKey& owner) const { return held(of_owner_, owner); }
+  Held held_of_group(std::uint64_t group) const { return held(of_group_, group); }
   std::size_t count_in(const KeyRange& range, std::uint64_t group) const;
   StorageUsage usage() const {
     const std::size_t own = own_.size() + lapsed_.size();
@@ -79,9 +79,9 @@ class RecordIndex {
   using Iterator = typename Map::Iterator;
 
   template <class Counts, class Of>
-  static std::size_t count(const Counts& counts, const Of& of) {
+  static Held held(const Counts& counts, const Of& of) {
     const auto it = counts.find(of);
-    return it == counts.end() ? 0 : it->second;
+    return it == counts.end() ? Held{} : it->second;
   }
   Map& map_of(const Kept& kept) {
     if (kept.own == Own::lapsed) return lapsed_;
@@ -99,8 +99,8 @@ class RecordIndex {
   Map floors_;
   Map lapsed_;
   Sorted<Entry*, ByExpiry> by_expiry_;  // all but the lapsed
-  std::map<PublicKey, std::size_t> of_owner_;
-  std::map<std::uint64_t, std::size_t> of_group_;
+  std::map<PublicKey, Held> of_owner_;
+  std::map<std::uint64_t, Held> of_group_;
   std::size_t bytes_ = 0;
 
   // Digests of ranges with more than kFew records and a multiple of kStep bits, as they were asked
@@ -134,12 +134,8 @@ class IndexedStorage : public Storage {
   std::vector<Key> farthest(const Id& id, std::size_t n) const override {
     return index_.farthest(id, n);
   }
-  std::size_t count_of_owner(const PublicKey& owner) const override {
-    return index_.count_of_owner(owner);
-  }
-  std::size_t count_of_group(std::uint64_t group) const override {
-    return index_.count_of_group(group);
-  }
+  Held held_of_owner(const PublicKey& owner) const override { return index_.held_of_owner(owner); }
+  Held held_of_group(std::uint64_t group) const override { return index_.held_of_group(group); }
   std::size_t count_in(const KeyRange& range, std::uint64_t group) const override {
     return index_.count_in(range, group);
   }
@@ -190,23 +186,30 @@ void RecordIndex<Kept>::write(const Key& key, std::optional<Kept> kept) {
 
 template <class Kept>
 void RecordIndex<Kept>::count_in(const Kept& kept) {
-  if (const PublicKey* owner = owner_of(kept)) ++of_owner_[*owner];
-  if (kept.group != 0) ++of_group_[kept.group];
-  bytes_ += bytes_of(kept);
+  const std::size_t bytes = bytes_of(kept);
+  const auto add = [bytes](Held& held) {
+    ++held.records;
+    held.bytes += bytes;
+  };
+  if (const PublicKey* owner = owner_of(kept)) add(of_owner_[*owner]);
+  if (kept.group != 0) add(of_group_[kept.group]);
+  bytes_ += bytes;
 }
 
 template <class Kept>
 auto RecordIndex<Kept>::take_from(Map& map, const Key& key) -> std::unique_ptr<Entry> {
   const Iterator it = map.find(key);
   if (it == map.end()) return nullptr;
-  const auto drop = [](auto& counts, const auto& of) {
-    const auto counted = counts.find(of);
-    if (--counted->second == 0) counts.erase(counted);
-  };
   const Kept& kept = it->kept;
+  const std::size_t bytes = bytes_of(kept);
+  const auto drop = [bytes](auto& counts, const auto& of) {
+    const auto counted = counts.find(of);
+    counted->second.bytes -= bytes;
+    if (--counted->second.records == 0) counts.erase(counted);
+  };
   if (const PublicKey* owner = owner_of(kept)) drop(of_owner_, *owner);
   if (kept.group != 0) drop(of_group_, kept.group);
-  bytes_ -= bytes_of(kept);
+  bytes_ -= bytes;
   if (kept.own != Own::lapsed) by_expiry_.erase(by_expiry_.find(ByExpiry::place_of(*it)));
   return map.erase(it);
 }

@@ -137,7 +137,7 @@ Verdict RecordStore::refresh(Now now, const Key& key, const StoredRecord& held,
   if (held.record.expiry > offered.record.expiry) merged.record = held.record;
   merged.expiry = std::max(held.expiry, offered.expiry);
   if (merged.expiry > held.expiry || merged.own != held.own) {
-    if (!disk_takes_more(now, key)) return verdict(Status::busy, "the disk is full");
+    if (!disk_takes_more(now, key, merged)) return verdict(Status::busy, "the disk is full");
     write(key, std::move(merged));
   }
   return {Status::extended, commit_of(key), held.record.sequence, false, {}};
@@ -145,14 +145,13 @@ Verdict RecordStore::refresh(Now now, const Key& key, const StoredRecord& held,
 
 Verdict RecordStore::admit(Now now, const Key& key, StoredRecord fresh,
                            const std::optional<StoredRecord>& held) {
-  if (!disk_takes_more(now, key)) return verdict(Status::busy, "the disk is full");
+  if (!disk_takes_more(now, key, fresh)) return verdict(Status::busy, "the disk is full");
   const auto taken = outline(key);  // also by what cannot be read
   const std::size_t size = stored_bytes(fresh.record);
   const std::size_t taken_size = taken ? taken->bytes : 0;
   if (fresh.own == Own::none) {
-    if (!held) {
-      if (auto full = over_caps(fresh); !full.empty()) return verdict(Status::busy, full);
-    }
+    const Held more{held ? 0U : 1U, size > taken_size ? size - taken_size : 0};
+    if (auto full = over_caps(fresh, more); !full.empty()) return verdict(Status::busy, full);
     if (!taken) {
       auto full = over_provider_caps(key, fresh);
       if (!full.empty()) {
@@ -164,7 +163,7 @@ Verdict RecordStore::admit(Now now, const Key& key, StoredRecord fresh,
         return verdict(Status::busy, full);
       }
     }
-    if (!make_room(now, key, taken ? 0 : 1, size > taken_size ? size - taken_size : 0)) {
+    if (!make_room(now, key, fresh, {taken ? 0U : 1U, more.bytes})) {
       return verdict(Status::busy, "the store is full of records that belong here more");
     }
   }
@@ -173,23 +172,50 @@ Verdict RecordStore::admit(Now now, const Key& key, StoredRecord fresh,
   return {Status::accepted, commit_of(key), sequence, false, {}};
 }
 
-// Which cap on a party leaves no place for one more record of it; empty if none.
-std::string RecordStore::over_caps(const StoredRecord& fresh) const {
-  const auto total = [](std::size_t stored, const auto& ahead, const auto& of) {
-    const auto it = ahead.find(of);
-    return static_cast<std::ptrdiff_t>(stored) + (it == ahead.end() ? 0 : it->second);
+// What is stored, with what is under way. After a commit that failed the sum may be too low until
+// those that followed it are reported, even below zero.
+template <class Map, class Of>
+Held RecordStore::with_ahead(const Held& stored, const Map& ahead, const Of& of) {
+  const auto it = ahead.find(of);
+  if (it == ahead.end()) return stored;
+  const auto sum = [](std::size_t held, std::ptrdiff_t more) {
+    return static_cast<std::size_t>(
+        std::max<std::ptrdiff_t>(0, static_cast<std::ptrdiff_t>(held) + more));
+  };
+  return {sum(stored.records, it->second.records), sum(stored.bytes, it->second.bytes)};
+}
+
+Held RecordStore::held_of_group(std::uint64_t group) const {
+  return with_ahead(storage_.held_of_group(group), groups_ahead_, group);
+}
+
+// Which cap on a party leaves no place for so much more of it; empty if none.
+std::string RecordStore::over_caps(const StoredRecord& fresh, Held more) const {
+  const Limits& limits = config_.limits;
+  const auto over = [&](const Held& held, std::size_t records, std::size_t bytes) {
+    return (more.records > 0 && held.records >= records) ||
+           (more.bytes > 0 && held.bytes + more.bytes > bytes);
   };
   const PublicKey& owner = fresh.record.owner;
-  if (fresh.record.type != RecordType::content &&
-      total(storage_.count_of_owner(owner), owners_ahead_, owner) >=
-          static_cast<std::ptrdiff_t>(config_.limits.records_per_owner)) {
-    return "its owner has as many records here as one may have";
+  if (fresh.record.type != RecordType::content) {
+    const Held held = with_ahead(storage_.held_of_owner(owner), owners_ahead_, owner);
+    if (over(held, limits.records_per_owner, limits.record_bytes_per_owner)) {
+      return "its owner has as many records here as one may have";
+    }
   }
-  if (fresh.group != 0 && total(storage_.count_of_group(fresh.group), groups_ahead_, fresh.group) >=
-                              static_cast<std::ptrdiff_t>(config_.limits.records_per_group)) {
+  if (fresh.group != 0 &&
+      over(held_of_group(fresh.group), limits.records_per_group, limits.record_bytes_per_group)) {
     return "your address group has stored as much here as one may";
   }
   return {};
+}
+
+// Whether what is held may go for the sake of `fresh`, as far as the shares of their groups go.
+bool RecordStore::may_displace(const StoredRecord& fresh, const Outline& held) const {
+  if (fresh.group == 0 || held.floor || held.group == fresh.group) return true;
+  if (held.group == 0) return false;
+  return held_of_group(held.group).bytes >=
+         held_of_group(fresh.group).bytes + stored_bytes(fresh.record);
 }
 
 // The same for the caps on the announcements of one key. They all lie in one range; so may the
@@ -219,18 +245,20 @@ std::string RecordStore::over_provider_caps(const Key& key, const StoredRecord& 
   return {};
 }
 
-// Makes room for so many records and bytes more at `key`. False if that would cost records nearer
-// to this node than `key`, with none evicted; or if it takes more than kShed, with so many evicted.
-bool RecordStore::make_room(Now now, const Key& key, std::size_t records, std::size_t bytes) {
+// Makes room for so much more at `key`. False if that would cost records nearer to this node than
+// `key`, or of groups that have less, with none evicted; or if it takes more than kShed, with so
+// many evicted.
+bool RecordStore::make_room(Now now, const Key& key, const StoredRecord& fresh, Held more) {
   const StorageUsage usage = storage_.usage();
-  const auto excess = [](std::size_t stored, std::ptrdiff_t ahead, std::size_t more,
+  const auto excess = [](std::size_t stored, std::ptrdiff_t ahead, std::size_t added,
                          std::size_t bound) {
-    if (more == 0) return std::ptrdiff_t{0};
-    return static_cast<std::ptrdiff_t>(stored + more) + ahead - static_cast<std::ptrdiff_t>(bound);
+    if (added == 0) return std::ptrdiff_t{0};
+    return static_cast<std::ptrdiff_t>(stored + added) + ahead - static_cast<std::ptrdiff_t>(bound);
   };
   std::ptrdiff_t records_over =
-      excess(usage.records + usage.floors, records_ahead_, records, config_.limits.records);
-  std::ptrdiff_t bytes_over = excess(usage.bytes, bytes_ahead_, bytes, config_.limits.record_bytes);
+      excess(usage.records + usage.floors, records_ahead_, more.records, config_.limits.records);
+  std::ptrdiff_t bytes_over =
+      excess(usage.bytes, bytes_ahead_, more.bytes, config_.limits.record_bytes);
   const auto enough = [&] { return records_over <= 0 && bytes_over <= 0; };
   std::size_t left = kShed;
   // Those with a write under way, this key among them, do not help.
@@ -261,9 +289,10 @@ bool RecordStore::make_room(Now now, const Key& key, std::size_t records, std::s
       enough() || left == 0 ? 0 : pending_.size() + 1 + left,
       [&](std::size_t n) { return storage_.farthest(self_, n); },
       [&](const Key& candidate) {
-        const bool floor = storage_.outline(candidate)->floor;
+        const auto held = storage_.outline(candidate);
+        const bool floor = held->floor;
         if (!floor && !closer(self_, key, candidate)) return false;
-        if (take(candidate)) victims.emplace_back(candidate, floor);
+        if (may_displace(fresh, *held) && take(candidate)) victims.emplace_back(candidate, floor);
         return !enough() && left > 0;
       });
   if (!enough() && left > 0) return false;
@@ -276,7 +305,7 @@ bool RecordStore::make_room(Now now, const Key& key, std::size_t records, std::s
 
 // Whether to write to a disk that may be full. It is tried again after a while, since others may
 // have made room; if there is still none, by erasing what belongs here less than `key`.
-bool RecordStore::disk_takes_more(Now now, const Key& key) {
+bool RecordStore::disk_takes_more(Now now, const Key& key, const StoredRecord& fresh) {
   if (full_ == 0) return true;
   if (!next_try_) next_try_ = now.at + kFullPause;
   if (now.at < *next_try_) return false;
@@ -284,9 +313,10 @@ bool RecordStore::disk_takes_more(Now now, const Key& key) {
   if (full_ == 1) return true;
   std::size_t shed = 0;
   for (const Key& candidate : storage_.farthest(self_, pending_.size() + kShedByDisk)) {
-    const bool floor = storage_.outline(candidate)->floor;
+    const auto held = storage_.outline(candidate);
+    const bool floor = held->floor;
     if (shed == kShedByDisk || (!floor && !closer(self_, key, candidate))) break;
-    if (pending_.contains(candidate)) continue;
+    if (pending_.contains(candidate) || !may_displace(fresh, *held)) continue;
     write(candidate, std::nullopt);
     if (!floor) ++stats_.records_evicted;
     ++shed;
@@ -535,15 +565,16 @@ void RecordStore::count(Batch& batch, const Outline& record, int sign) {
 }
 
 void RecordStore::apply(const Change& change, int sign) {
-  const auto add = [](auto& counts, const auto& of, std::ptrdiff_t n) {
-    const auto it = counts.try_emplace(of, 0).first;
-    it->second += n;
-    if (it->second == 0) counts.erase(it);
+  const auto add = [&](auto& counts, const auto& of) {
+    const auto it = counts.try_emplace(of).first;
+    it->second.records += sign * change.records;
+    it->second.bytes += sign * change.bytes;
+    if (it->second == Ahead{}) counts.erase(it);
   };
   records_ahead_ += sign * change.records;
   bytes_ahead_ += sign * change.bytes;
-  if (change.owner != PublicKey{}) add(owners_ahead_, change.owner, sign * change.records);
-  if (change.group != 0) add(groups_ahead_, change.group, sign * change.records);
+  if (change.owner != PublicKey{}) add(owners_ahead_, change.owner);
+  if (change.group != 0) add(groups_ahead_, change.group);
 }
 
 }  // namespace kadmos

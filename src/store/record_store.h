@@ -62,7 +62,9 @@ class RecordStore {
   //
   // Own records are exempt from the bounds (not from those on size) and from eviction. Others may
   // evict expired records first, then those farthest from the own id if they are farther than
-  // `key`.
+  // `key` and if their address group has no less stored here than the group of this one would have.
+  // So no group displaces what others stored beyond an equal share; a local peer's record gives way
+  // to local peers only.
   //
   // Of the announcements of one key those that came first stay; one more than the bounds allow is
   // answered busy.
@@ -165,10 +167,14 @@ class RecordStore {
   Verdict refresh(Now now, const Key& key, const StoredRecord& held, const StoredRecord& offered);
   Verdict admit(Now now, const Key& key, StoredRecord fresh,
                 const std::optional<StoredRecord>& held);
-  std::string over_caps(const StoredRecord& fresh) const;
+  template <class Map, class Of>
+  static Held with_ahead(const Held& stored, const Map& ahead, const Of& of);
+  Held held_of_group(std::uint64_t group) const;
+  std::string over_caps(const StoredRecord& fresh, Held more) const;
+  bool may_displace(const StoredRecord& fresh, const Outline& held) const;
   std::string over_provider_caps(const Key& key, const StoredRecord& fresh) const;
-  bool make_room(Now now, const Key& key, std::size_t records, std::size_t bytes);
-  bool disk_takes_more(Now now, const Key& key);
+  bool make_room(Now now, const Key& key, const StoredRecord& fresh, Held more);
+  bool disk_takes_more(Now now, const Key& key, const StoredRecord& fresh);
   // What expired lapses, leaves a floor or is erased. False: it cannot be read, and stays.
   bool drop(Now now, const Key& key);
   std::optional<StoredRecord> floor_of(Now now, const Key& key) const;
@@ -199,8 +205,13 @@ class RecordStore {
   // What the unreported changes add to the storage's own counts.
   std::ptrdiff_t records_ahead_ = 0;
   std::ptrdiff_t bytes_ahead_ = 0;
-  RecycledMap<PublicKey, std::ptrdiff_t> owners_ahead_;
-  RecycledMap<std::uint64_t, std::ptrdiff_t> groups_ahead_;
+  struct Ahead {
+    std::ptrdiff_t records = 0;
+    std::ptrdiff_t bytes = 0;
+    friend bool operator==(const Ahead&, const Ahead&) = default;
+  };
+  RecycledMap<PublicKey, Ahead> owners_ahead_;
+  RecycledMap<std::uint64_t, Ahead> groups_ahead_;
 };
 
 }  // namespace kadmos

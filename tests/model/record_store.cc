@@ -143,28 +143,49 @@ class Model {
     return total(
         [](const StoredRecord& r) { return static_cast<std::int64_t>(stored_bytes(r.record)); });
   }
-  bool capped(const StoredRecord& fresh) const;
-  bool make_room(WallTime wall, const Key& key, std::int64_t more_records, std::int64_t more_bytes);
+  bool capped(const StoredRecord& fresh, bool another, std::int64_t more_bytes) const;
+  std::int64_t bytes_of_group(std::uint64_t group) const;
+  bool make_room(WallTime wall, const Key& key, const StoredRecord& fresh,
+                 std::int64_t more_records, std::int64_t more_bytes);
 
   const Config& config_;
   Id self_;
   std::vector<std::vector<ModelWrite>> batches_;  // the last one is still collecting
 };
 
-bool Model::capped(const StoredRecord& fresh) const {
-  const auto of_owner = total([&](const StoredRecord& r) {
-    return std::int64_t{!is_floor(r) && r.record.owner == fresh.record.owner};
+std::int64_t Model::bytes_of_group(std::uint64_t group) const {
+  const auto bytes = total([&](const StoredRecord& r) {
+    return r.group == group ? static_cast<std::int64_t>(stored_bytes(r.record)) : 0;
+  });
+  return std::max<std::int64_t>(0, bytes);
+}
+
+bool Model::capped(const StoredRecord& fresh, bool another, std::int64_t more_bytes) const {
+  const Limits& limits = config_.limits;
+  const auto over = [&](std::int64_t records, std::int64_t bytes, std::size_t max_records,
+                        std::size_t max_bytes) {
+    return (another && records >= static_cast<std::int64_t>(max_records)) ||
+           (more_bytes > 0 &&
+            std::max<std::int64_t>(0, bytes) + more_bytes > static_cast<std::int64_t>(max_bytes));
+  };
+  const auto is_owners = [&](const StoredRecord& r) {
+    return !is_floor(r) && r.record.owner == fresh.record.owner;
+  };
+  const auto of_owner = total([&](const StoredRecord& r) { return std::int64_t{is_owners(r)}; });
+  const auto bytes_of_owner = total([&](const StoredRecord& r) {
+    return is_owners(r) ? static_cast<std::int64_t>(stored_bytes(r.record)) : 0;
   });
   const auto of_group =
       total([&](const StoredRecord& r) { return std::int64_t{r.group == fresh.group}; });
   const bool owned = fresh.record.type != RecordType::content;
-  return (owned && of_owner >= static_cast<std::int64_t>(config_.limits.records_per_owner)) ||
-         (fresh.group != 0 &&
-          of_group >= static_cast<std::int64_t>(config_.limits.records_per_group));
+  return (owned && over(of_owner, bytes_of_owner, limits.records_per_owner,
+                        limits.record_bytes_per_owner)) ||
+         (fresh.group != 0 && over(of_group, bytes_of_group(fresh.group), limits.records_per_group,
+                                   limits.record_bytes_per_group));
 }
 
-bool Model::make_room(WallTime wall, const Key& key, std::int64_t more_records,
-                      std::int64_t more_bytes) {
+bool Model::make_room(WallTime wall, const Key& key, const StoredRecord& fresh,
+                      std::int64_t more_records, std::int64_t more_bytes) {
   const auto max_records = static_cast<std::int64_t>(config_.limits.records);
   const auto max_bytes = static_cast<std::int64_t>(config_.limits.record_bytes);
   const auto fits = [&](std::int64_t records, std::int64_t bytes) {
@@ -187,6 +208,11 @@ bool Model::make_room(WallTime wall, const Key& key, std::int64_t more_records,
   std::vector<Key> candidates;
   for (const auto& [k, r] : durable) {
     if (r.own != Own::none || pending(k)) continue;
+    if (fresh.group != 0 && !is_floor(r) && r.group != fresh.group) {
+      const auto wanted =
+          bytes_of_group(fresh.group) + static_cast<std::int64_t>(stored_bytes(fresh.record));
+      if (r.group == 0 || bytes_of_group(r.group) < wanted) continue;
+    }
     if ((is_floor(r) && k != key) || (k ^ self_) > (key ^ self_)) candidates.push_back(k);
   }
   std::sort(candidates.begin(), candidates.end(), [&](const Key& a, const Key& b) {
@@ -246,8 +272,8 @@ Answer Model::offer(WallTime wall, const Key& key, const Record& record, Own own
     const auto size = static_cast<std::int64_t>(stored_bytes(record));
     const auto& taken = held ? held : floor;
     const auto grows = taken ? size - static_cast<std::int64_t>(stored_bytes(taken->record)) : size;
-    if ((!held && capped(fresh)) ||
-        !make_room(wall, key, taken ? 0 : 1, std::max<std::int64_t>(0, grows))) {
+    const auto more = std::max<std::int64_t>(0, grows);
+    if (capped(fresh, !held, more) || !make_room(wall, key, fresh, taken ? 0 : 1, more)) {
       return {Status::busy, 0, answer.equivocation};
     }
   }
@@ -296,8 +322,8 @@ void check_bounds(const Storage& storage, const Limits& limits) {
   REQUIRE(storage.usage().records + storage.usage().floors <= limits.records);
   REQUIRE(storage.usage().bytes <= limits.record_bytes);
   for (std::uint64_t i = 1; i < 4; ++i) {
-    REQUIRE(storage.count_of_owner(readable::key(i)) <= limits.records_per_owner);
-    REQUIRE(storage.count_of_group(i) <= limits.records_per_group);
+    REQUIRE(storage.held_of_owner(readable::key(i)).records <= limits.records_per_owner);
+    REQUIRE(storage.held_of_group(i).records <= limits.records_per_group);
   }
 }
 
@@ -311,6 +337,8 @@ void run(std::uint64_t seed, Options options) {
   config.limits.record_bytes = config.limits.records * (kRecordOverhead + 200 + prng.below(200));
   config.limits.records_per_owner = 4 + prng.below(4);
   config.limits.records_per_group = 4 + prng.below(4);
+  config.limits.record_bytes_per_owner = 2000 + prng.below(4000);
+  config.limits.record_bytes_per_group = 2000 + prng.below(4000);
   const Id self = prng.id();
 
   Stats stats;

@@ -71,12 +71,10 @@ class FailingStorage final : public Storage {
     listed += n;
     return memory_->farthest(id, n);
   }
-  std::size_t count_of_owner(const PublicKey& owner) const override {
-    return memory_->count_of_owner(owner);
+  Held held_of_owner(const PublicKey& owner) const override {
+    return memory_->held_of_owner(owner);
   }
-  std::size_t count_of_group(std::uint64_t group) const override {
-    return memory_->count_of_group(group);
-  }
+  Held held_of_group(std::uint64_t group) const override { return memory_->held_of_group(group); }
   std::size_t count_in(const KeyRange& range, std::uint64_t group) const override {
     return memory_->count_in(range, group);
   }

@@ -145,13 +145,13 @@ inline void compare_digests(const Storage& storage, const Model& model, Prng& pr
 inline void compare_counts(const Storage& storage, const Model& model) {
   for (std::uint64_t i = 1; i < 6; ++i) {
     const PublicKey owner = readable::key(i);
-    CHECK(storage.count_of_owner(owner) == count_if(model, [&](const StoredRecord& r) {
+    CHECK(storage.held_of_owner(owner).records == count_if(model, [&](const StoredRecord& r) {
             return !is_floor(r) && r.record.owner == owner;
           }));
-    CHECK(storage.count_of_group(i) ==
+    CHECK(storage.held_of_group(i).records ==
           count_if(model, [&](const StoredRecord& r) { return r.group == i; }));
   }
-  CHECK(storage.count_of_group(0) == 0);
+  CHECK(storage.held_of_group(0).records == 0);
   std::size_t bytes = 0;
   for (const auto& entry : model) bytes += stored_bytes(entry.second.record);
   const std::size_t floors = count_if(model, [](const StoredRecord& r) { return is_floor(r); });

@@ -137,16 +137,16 @@ TEST_CASE_FIXTURE(Fixture, "records are counted by owner and by group") {
   put(kA, StoredRecord{owned(alice, "a", 1, "v"), kNoon, Own::none, 5});
   put(kB, StoredRecord{owned(alice, "b", 1, "v"), kNoon, Own::none, 6});
   put(kC, stored("c", kNoon, Own::none, 5));
-  CHECK(storage->count_of_owner(alice.public_key()) == 2);
-  CHECK(storage->count_of_owner(identity(2).public_key()) == 0);
-  CHECK(storage->count_of_owner(PublicKey{}) == 0);
-  CHECK(storage->count_of_group(5) == 2);
-  CHECK(storage->count_of_group(6) == 1);
-  CHECK(storage->count_of_group(0) == 0);
+  CHECK(storage->held_of_owner(alice.public_key()).records == 2);
+  CHECK(storage->held_of_owner(identity(2).public_key()).records == 0);
+  CHECK(storage->held_of_owner(PublicKey{}).records == 0);
+  CHECK(storage->held_of_group(5).records == 2);
+  CHECK(storage->held_of_group(6).records == 1);
+  CHECK(storage->held_of_group(0).records == 0);
   CHECK(storage->usage().bytes == 2 * (kRecordOverhead + 2) + kRecordOverhead + 1);
   put(kA, std::nullopt);
   put(kB, std::nullopt);
-  CHECK(storage->count_of_owner(alice.public_key()) == 0);
-  CHECK(storage->count_of_group(5) == 1);
-  CHECK(storage->count_of_group(6) == 0);
+  CHECK(storage->held_of_owner(alice.public_key()).records == 0);
+  CHECK(storage->held_of_group(5).records == 1);
+  CHECK(storage->held_of_group(6).records == 0);
 }

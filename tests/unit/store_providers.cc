@@ -139,6 +139,6 @@ TEST_CASE("a million announcements of one key leave no more than its bound") {
   CHECK(f.stats.providers_full == busy);
   CHECK(f.held() == accepted);
   for (std::uint64_t group = 1; group < 5; ++group) {
-    CHECK(f.storage.count_of_group(group) == f.config.limits.providers_per_key_and_group);
+    CHECK(f.storage.held_of_group(group).records == f.config.limits.providers_per_key_and_group);
   }
 }

@@ -586,7 +586,7 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(store.own_keys().empty());
   CHECK(store.usage().records == 0);
   CHECK(store.usage().floors == 1);
-  CHECK(storage.count_of_owner(alice.public_key()) == 0);
+  CHECK(storage.held_of_owner(alice.public_key()).records == 0);
   CHECK(put(kA, owned(alice, "n", 3, "newest")) == Status::accepted);
   CHECK(value(kA) == "newest");
   CHECK(store.usage().floors == 0);
@@ -708,7 +708,7 @@ TEST_CASE_FIXTURE(Fixture, "a held record becomes own when this node sets it") {
   CHECK(verdict.commit);
   settle();
   CHECK(store.own_keys() == std::vector<Key>{kA});
-  CHECK(storage.count_of_group(7) == 0);
+  CHECK(storage.held_of_group(7).records == 0);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a disowned record is kept but no longer own") {
@@ -893,7 +893,50 @@ TEST_CASE_FIXTURE(Fixture,
   // Another group has a share of its own, and local peers have no cap.
   CHECK(store_as_somebody_new(Endpoint::v4(198, 51, 100, 1, 1).group()) == Status::accepted);
   for (int i = 0; i < 5; ++i) CHECK(store_as_somebody_new(0) == Status::accepted);
-  CHECK(storage.count_of_group(there) == 3);
+  CHECK(storage.held_of_group(there).records == 3);
+}
+
+TEST_CASE_FIXTURE(Fixture, "an owner and an address group have a share of the bytes as well") {
+  const std::size_t one = stored_bytes(owned(alice, "a", 1, "v"));
+  SUBCASE("an owner") {
+    config.limits.record_bytes_per_owner = 2 * one;
+    CHECK(put(kA, owned(alice, "a", 1, "v")) == Status::accepted);
+    CHECK(put(kB, owned(alice, "b", 1, "v")) == Status::accepted);
+    CHECK(put(kC, owned(alice, "c", 1, "v")) == Status::busy);
+    CHECK(put(kB, owned(alice, "b", 2, "w")) == Status::accepted);
+    CHECK(put(kB, owned(alice, "b", 3, "longer")) == Status::busy);  // a newer version, too
+    CHECK(put(kC, content("v")) == Status::accepted);
+  }
+  SUBCASE("a group, of which content counts as well") {
+    config.limits.record_bytes_per_group = 2 * one;
+    CHECK(put(kA, owned(alice, "a", 1, "v"), Own::none, 7) == Status::accepted);
+    CHECK(put(kB, owned(identity(2), "b", 1, "v"), Own::none, 7) == Status::accepted);
+    CHECK(put(kC, content("v"), Own::none, 7) == Status::busy);
+    CHECK(put(kC, content("v"), Own::none, 8) == Status::accepted);
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture, "a group displaces what others stored up to an equal share only") {
+  const std::size_t one = stored_bytes(content("v"));
+  config.limits.record_bytes = 4 * one;
+  CHECK(put(kFar, content("v"), Own::none, 7) == Status::accepted);
+  for (std::uint64_t top : {0x50, 0x60, 0x70}) {
+    CHECK(put(readable::id(top), content("v"), Own::none, 8) == Status::accepted);
+  }
+  // Nearer than all, but its group has most: it displaces its own.
+  CHECK(put(kA, content("v"), Own::none, 8) == Status::accepted);
+  CHECK(value(kFar) == "v");
+  CHECK(value(readable::id(0x70)) == "nothing");
+  // A group that has less may displace the farthest of those that have no less than it will.
+  CHECK(put(kB, content("v"), Own::none, 9) == Status::accepted);
+  CHECK(value(kFar) == "nothing");
+  CHECK(put(readable::id(0x21), content("v"), Own::none, 9) == Status::accepted);
+  CHECK(value(readable::id(0x60)) == "nothing");
+  // What local peers stored stays, and they may displace anybody's.
+  CHECK(put(readable::id(0x30), content("v"), Own::none, 0) == Status::accepted);
+  CHECK(value(readable::id(0x50)) == "nothing");
+  CHECK(put(readable::id(0x01), content("v"), Own::none, 10) == Status::accepted);
+  CHECK(value(readable::id(0x30)) == "v");
 }
 
 TEST_CASE_FIXTURE(Fixture,
@@ -902,6 +945,6 @@ TEST_CASE_FIXTURE(Fixture,
   put(kA, owned(alice, "n", 1, "v"), Own::none, mine);
   put(kA, owned(alice, "n", 2, "v"), Own::none, 8);
   put(kA, owned(alice, "n", 2, "v", kNoon + 2h), Own::none, 8);
-  CHECK(storage.count_of_group(mine) == 1);
-  CHECK(storage.count_of_group(8) == 0);
+  CHECK(storage.held_of_group(mine).records == 1);
+  CHECK(storage.held_of_group(8).records == 0);
 }
