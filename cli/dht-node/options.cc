@@ -5,6 +5,8 @@
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
 #include <set>
 
 #include "cli/common/data_dir.h"
@@ -47,6 +49,9 @@ struct Raw {
   std::string control;
   std::string storage = "lmdb";
   std::string storage_limit = "1GiB";
+  std::vector<std::string> limits;
+  std::vector<std::string> local;
+  std::vector<std::string> as_one;
   std::string config;
   std::string log_level = "info";
   bool log_json = false;
@@ -98,6 +103,19 @@ void declare(CLI::App& app, Raw& raw) {
                  "How much records may weigh (value, name and 512 bytes each); own ones always fit")
       ->capture_default_str()
       ->type_name("SIZE");
+  app.add_option("--limit", raw.limits,
+                 "One of the bounds in docs/limits.md, such as connections=2048; repeatable")
+      ->delimiter(',')
+      ->type_name("NAME=N");
+  app.add_option("--local", raw.local,
+                 "Addresses to which no share applies, such as 10.0.0.0/8, in place of loopback, "
+                 "private and link-local ones; 'none' for no such; repeatable")
+      ->delimiter(',')
+      ->type_name("RANGE");
+  app.add_option("--as-one", raw.as_one,
+                 "Addresses that have one share together, as those of one provider; repeatable")
+      ->delimiter(',')
+      ->type_name("RANGE");
   app.add_option("--log-level", raw.log_level, "debug, info, warning, error or off")
       ->capture_default_str()
       ->type_name("LEVEL");
@@ -180,6 +198,41 @@ Endpoint endpoint_of(const char* option, const std::string& text) {
   return *endpoint;
 }
 
+AddressRange range_of(const char* option, const std::string& text) {
+  const auto range = AddressRange::parse(text);
+  if (!range) {
+    throw UsageError(
+        fmt::format("{}: '{}' is no range of addresses, such as 10.0.0.0/8 or "
+                    "2001:db8::/32, with no bits beyond its prefix",
+                    option, printable(text)));
+  }
+  return *range;
+}
+
+void set_limit(Limits& limits, const std::string& text) {
+  const std::size_t cut = text.find('=');
+  const std::string name = text.substr(0, cut);
+  std::size_t value = 0;
+  const std::string digits = cut == std::string::npos ? "" : text.substr(cut + 1);
+  const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  if (error != std::errc{} || stop != digits.data() + digits.size() || value == 0) {
+    throw UsageError(
+        fmt::format("--limit: '{}' is not NAME=N, with N above 0, such as "
+                    "connections=2048",
+                    printable(text)));
+  }
+  bool known = false;
+  limits.for_each([&](const char* each, std::size_t& limit, const char*) {
+    if (name != each) return;
+    limit = value;
+    known = true;
+  });
+  if (!known) {
+    throw UsageError(
+        fmt::format("--limit: there is no limit '{}'; docs/limits.md lists them", printable(name)));
+  }
+}
+
 NodeOptions understand(const CLI::App& app, const Raw& raw) {
   NodeOptions out;
   if (raw.check && raw.salvage) {
@@ -222,6 +275,18 @@ NodeOptions understand(const CLI::App& app, const Raw& raw) {
   if (!limit) throw UsageError("--storage-limit: " + limit.error().detail);
   if (*limit < 1024UL * 1024) throw UsageError("--storage-limit: give 1MiB at least");
   out.config.limits.record_bytes = *limit;
+  // Half of what is held, so that no party ever has all of it.
+  out.config.limits.record_bytes_per_owner = out.config.limits.record_bytes_per_group =
+      std::max<std::size_t>(1, *limit / 2);
+  for (const std::string& text : raw.limits) set_limit(out.config.limits, text);
+  if (!raw.local.empty()) out.config.groups.local.emplace();
+  for (const std::string& text : raw.local) {
+    if (text == "none" && raw.local.size() == 1) break;
+    out.config.groups.local->push_back(range_of("--local", text));
+  }
+  for (const std::string& text : raw.as_one) {
+    out.config.groups.one.push_back(range_of("--as-one", text));
+  }
   const auto level = Log::level_named(raw.log_level);
   if (!level) {
     throw UsageError(fmt::format("--log-level: '{}' is none of debug, info, warning, error, off",

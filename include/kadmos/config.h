@@ -14,49 +14,61 @@
 
 namespace kadmos {
 
-// Beyond a bound a peer gets `busy` or a closed connection, and a counter of Stats goes up. What
-// only this node's own searches can fill (shortlist, penalties, acquaintances) forgets its least
-// useful entry.
+// name, default, what it bounds. docs/limits.md says of each what a peer sees beyond it, what is
+// counted then, and why the number is what it is. What only this node's own searches can fill
+// (shortlist, penalties, acquaintances) forgets its least useful entry.
+#define KADMOS_LIMITS(X)                                                                           \
+  /* Wire. */                                                                                      \
+  X(frame_bytes, 128 * 1024, "payload of one frame")                                               \
+  X(hello_bytes, 1024, "payload of a connection's first frame")                                    \
+  X(value_bytes, 64 * 1024, "value of a record")                                                   \
+  X(name_bytes, 512, "name of an owned record")                                                    \
+  X(contacts_per_reply, 40, "contacts in a reply; a lookup takes k of them")                       \
+  /* Connections (the transport's). */                                                             \
+  X(connections, 512, "connections in all")                                                        \
+  X(connections_per_ip, 64, "inbound connections with one address")                                \
+  X(connections_per_group, 256, "inbound connections with one address group")                      \
+  X(handshakes, 128, "inbound connections that have not said hello yet")                           \
+  X(queued_bytes, 1024 * 1024, "bytes that wait to be written to one peer")                        \
+  X(sending_bytes, 8 * 1024 * 1024, "bytes of own requests to one peer that wait for that")        \
+  X(dials, 128, "outbound connections being set up")                                               \
+  /* Engine. */                                                                                    \
+  X(requests_per_peer, 256, "stores of one peer that await their answer")                          \
+  X(waiting_bytes, 16 * 1024 * 1024, "bytes of stores that wait for the disk, of all peers")       \
+  X(bad_signatures, 8, "records of one peer in a minute that are not signed as they say")          \
+  X(shortlist, 256, "candidates one lookup remembers")                                             \
+  X(operations, 4096, "operations of this node's user at once")                                    \
+  X(pending_rpcs, 16384, "requests of this node that await an answer")                             \
+  X(table_per_group, 10, "contacts of one address group in one bucket")                            \
+  X(probes, 64, "dial-backs to inbound peers at once")                                             \
+  X(penalties, 4096, "peers held to be silent or wrong, remembered")                               \
+  X(clock_voices, 16, "peers heard of this node's calendar")                                       \
+  X(acquaintances, 128, "nodes known lately that are not in the table")                            \
+  /* Storage. */                                                                                   \
+  X(records, 1'000'000, "records held")                                                            \
+  X(record_bytes, 1024UL * 1024 * 1024, "bytes of records held")                                   \
+  X(records_per_owner, 100'000, "records held of one owner")                                       \
+  X(records_per_group, 500'000, "records held that peers of one address group stored")             \
+  X(record_bytes_per_owner, 512UL * 1024 * 1024, "bytes of records held of one owner")             \
+  X(record_bytes_per_group, 512UL * 1024 * 1024, "bytes of records that one group's peers stored") \
+  X(providers_per_key, 256, "announcements of one key; who came first stays")                      \
+  X(providers_per_key_and_group, 32, "and of these by peers of one address group")                 \
+  /* Watches of peers, each of one key. */                                                         \
+  X(watches, 16'384, "watches of all peers")                                                       \
+  X(watches_per_peer, 4096, "watches of one peer")
+
 struct Limits {
-  // Wire.
-  std::size_t frame_bytes = 128 * 1024;  // payload of one frame
-  std::size_t hello_bytes = 1024;        // payload of a connection's first frame
-  std::size_t value_bytes = 64 * 1024;   // value of a record
-  std::size_t name_bytes = 512;          // name of an owned record
-  std::size_t contacts_per_reply = 40;   // a reply with more is an error; a lookup takes k
+#define KADMOS_FIELD(name, standard, help) std::size_t name = standard;  // NOLINT
+  KADMOS_LIMITS(KADMOS_FIELD)
+#undef KADMOS_FIELD
 
-  // Connections (the transport's).
-  std::size_t connections = 512;            // total; the least recently used idle one goes first
-  std::size_t connections_per_ip = 64;      // not counted for local addresses
-  std::size_t connections_per_group = 256;  // a /24 or /48; not counted for local addresses
-  std::size_t handshakes = 128;             // inbound connections that have not said hello yet
-  std::size_t queued_bytes = 1024 * 1024;   // waiting to be written to one peer
-  std::size_t dials = 128;                  // outbound connections being set up
-
-  // Engine.
-  std::size_t requests_per_peer = 256;  // of one peer's, unanswered (stores being committed)
-  std::size_t shortlist = 256;          // candidates one lookup remembers
-  std::size_t operations = 4096;        // of this node's user, at once
-  std::size_t pending_rpcs = 16384;     // requests of ours that await an answer
-  std::size_t table_per_group = 10;     // contacts of one address group in one bucket
-  std::size_t probes = 64;              // dial-backs to inbound peers, at once
-  std::size_t penalties = 4096;         // peers held to be silent or wrong, remembered
-  std::size_t clock_voices = 16;        // peers heard of this node's calendar; the oldest goes
-  // Nodes known lately that are not in the table. With fewer than k a node could not tell how many
-  // there were; more only cost memory.
-  std::size_t acquaintances = 128;
-
-  // Storage.
-  std::size_t records = 1'000'000;
-  std::size_t record_bytes = 1024UL * 1024 * 1024;
-  std::size_t records_per_owner = 100'000;
-  std::size_t records_per_group = 500'000;  // by the storing peer's address group; not for local
-  std::size_t providers_per_key = 256;      // announcements of one key; who came first stays
-  std::size_t providers_per_key_and_group = 32;  // and of these by the group, as above
-
-  // Watches of peers, each of one key.
-  std::size_t watches = 16'384;
-  std::size_t watches_per_peer = 4096;
+  // fn(const char* name, std::size_t& value, const char* help), in the order above.
+  template <class Fn>
+  void for_each(Fn fn) {
+#define KADMOS_VISIT(name, standard, help) fn(#name, name, help);
+    KADMOS_LIMITS(KADMOS_VISIT)
+#undef KADMOS_VISIT
+  }
 };
 
 struct Config {

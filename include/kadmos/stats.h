@@ -33,6 +33,8 @@ namespace kadmos {
   X(group_full, "contacts kept out of a bucket by the cap of their address group") \
   X(operations_refused, "operations refused: too many at once")                    \
   X(pending_full, "requests not sent: too many await an answer")                   \
+  X(stores_waiting_full, "stores answered busy: too many bytes wait for the disk") \
+  X(peers_shunned, "peers hung up on for records that failed verification")        \
   X(peer_requests_full, "requests answered busy: too many of one peer")            \
   X(watches_refused, "watches answered busy because of a bound")                   \
   X(updates_sent, "new versions sent to peers that watch them")                    \

@@ -59,7 +59,7 @@ std::optional<Shares::Level> Shares::full(const Party& party, std::size_t amount
     return amount > most || used > most - amount;
   };
   if (exceeds(used_, bounds_.total)) return total;
-  const std::size_t left = bounds_.total - used_ - amount;
+  const std::size_t left = bounds_.total - used_;
   for (const auto& name : names(party)) {
     if (!name) continue;
     const std::size_t used = of(*name);

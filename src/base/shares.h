@@ -40,8 +40,9 @@ class Shares {
     std::size_t peer = kUnbounded;
     std::size_t address = kUnbounded;
     std::size_t group = kUnbounded;
-    // Besides, nobody has more than then is left free of the total. So n that want all have a part
-    // of n + 1 each, and as much is there for whoever comes next; no number must be chosen for them.
+    // Besides, nobody takes more than what the others and he leave free of the total. So n that
+    // want all have a part of n + 1 each, and as much is there for whoever comes next; no number
+    // must be chosen for them.
     bool leaves_room = false;
   };
 

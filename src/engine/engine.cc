@@ -49,7 +49,9 @@ Engine::Engine(const Identity& identity, Config config, Storage& storage, Contac
       sync_plan_(config_, table_, store_, stats_, prng_),
       rpcs_(prng_.next() >> 16),
       unmeasured_(config_.slow_initial),
-      clock_voices_(2 * config_.sync_interval, config_.limits.clock_voices) {}
+      clock_voices_(2 * config_.sync_interval, config_.limits.clock_voices),
+      waiting_({.total = config_.limits.waiting_bytes, .leaves_room = true}),
+      offences_(config_.limits.bad_signatures, config_.limits.penalties) {}
 
 // ---- inputs
 
@@ -114,6 +116,10 @@ void Engine::close(Now now) {
 void Engine::on_frame(Now now, const Peer& from, ByteView frame) {
   if (closed_) return;
   look_at_the_clock(now);
+  if (offences_.shunned(now.at, from.contact.key)) {
+    outgoing_.push(Drop{from.contact.key});
+    return find_due();
+  }
   auto message = wire::decode(frame, config_.limits);
   if (!message) {
     ++stats_.frames_malformed;
@@ -157,6 +163,12 @@ void Engine::on_twin(Now now, const Endpoint& where) {
   settle(now);
 }
 
+void Engine::on_crowded(Now now, const std::string& what) {
+  if (closed_) return;
+  notice(now, Notice::Level::warning, "connections_full", what);
+  find_due();
+}
+
 void Engine::on_committed(Now now, CommitId commit, const Result<void>& result) {
   if (closed_) return;
   look_at_the_clock(now);
@@ -168,6 +180,7 @@ void Engine::on_committed(Now now, CommitId commit, const Result<void>& result) 
   const auto [first, last] = unanswered_.equal_range(commit);
   for (auto it = first; it != last; ++it) {
     Unanswered& waiting = it->second;
+    waiting_.give(waiting.by, waiting.bytes);
     if (auto of = unanswered_of_.find(waiting.peer); of != unanswered_of_.end()) {
       if (--of->second == 0) unanswered_of_.erase(of);
     }

@@ -24,7 +24,9 @@
 #include "base/prng.h"
 #include "base/recycled.h"
 #include "base/rtt.h"
+#include "base/shares.h"
 #include "engine/clock_voices.h"
+#include "engine/offences.h"
 #include "engine/rpcs.h"
 #include "engine/sync_plan.h"
 #include "engine/twin_watch.h"
@@ -82,6 +84,7 @@ class Engine {
   void on_probe_failed(Now now, const Bootstrap& probed, Unreachable why);
   void on_unreachable(Now now, const PublicKey& peer, Unreachable why);
   void on_twin(Now now, const Endpoint& where);
+  void on_crowded(Now now, const std::string& what);
   void on_committed(Now now, CommitId commit, const Result<void>& result);
   void on_timeout(Now now);  // a spurious call does nothing
   void add_bootstrap(const Bootstrap& where);
@@ -111,6 +114,8 @@ class Engine {
   std::optional<Endpoint> twin() const { return twin_watch_.twin(); }
   // Whether a store of this peer still waits for its commit, and so for its answer.
   bool owes(const PublicKey& peer) const { return unanswered_of_.contains(peer); }
+  // Whether the peer is in the table.
+  bool lists(const PublicKey& peer) const { return table_.find(id_of(peer)).has_value(); }
   const RoutingTable& table() const { return table_; }
   const Contact& contact(ContactRef ref) const { return book_.contact(ref); }
   const Acquaintances& acquaintances() const { return acquaintances_; }
@@ -156,7 +161,9 @@ class Engine {
     ConnectionId connection = 0;
     std::uint64_t request = 0;
     Key key;
-    wire::Stored reply;  // without the record, which is in the store by then
+    wire::Stored reply;     // without the record, which is in the store by then
+    Party by;               // whose share of waiting_ it has,
+    std::size_t bytes = 0;  // and how much
   };
   // A version that became durable, and who has not been sent it yet.
   struct Push {
@@ -293,6 +300,8 @@ class Engine {
   TimePoint next_clock_notice_{};  // not before
   RecycledMultimap<CommitId, Unanswered> unanswered_;
   RecycledMap<PublicKey, std::size_t> unanswered_of_;
+  Shares waiting_;  // bytes of what is unanswered
+  Offences offences_;
   RecycledMultimap<CommitId, OpId> awaited_;  // by operations
   std::unique_ptr<Watches> watches_;          // null before the first
 

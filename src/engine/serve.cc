@@ -90,6 +90,12 @@ std::optional<wire::Body> Engine::serve_store(Now now, const Peer& from, std::ui
     ++stats_.peer_requests_full;
     return Failure{FailureCode::busy, "too many unanswered stores of one peer"};
   }
+  const Party by = Party::at(config_.groups, from.address, from.contact.key);
+  const std::size_t bytes = stored_bytes(record);
+  if (waiting_.full(by, bytes)) {
+    ++stats_.stores_waiting_full;
+    return Failure{FailureCode::busy, "too many bytes wait for the disk"};
+  }
   const Key key = key_of(record);
   // The very record we hold was verified when it came.
   auto held = store_.newest(now, key);
@@ -97,6 +103,11 @@ std::optional<wire::Body> Engine::serve_store(Now now, const Peer& from, std::ui
     if (auto valid = verify(record, key, config_.network); !valid) {
       ++stats_.records_invalid;
       suspects_.on_offence(now.at, id_of(from.contact.key), true);
+      if (offences_.on_bad_signature(now.at, from.contact.key)) {
+        ++stats_.peers_shunned;
+        misbehaved(now, from, "signatures_bad",
+                   "hung up on, since many of the records it stores are not signed as they say");
+      }
       return Failure{FailureCode::refused, valid.error().detail};
     }
   }
@@ -130,8 +141,9 @@ std::optional<wire::Body> Engine::serve_store(Now now, const Peer& from, std::ui
   }
   if (!verdict.commit) return stored;
   ++unanswered_of_[from.contact.key];
+  waiting_.take(by, bytes);
   unanswered_.emplace(*verdict.commit, Unanswered{from.contact.key, from.connection, request, key,
-                                                  std::move(stored)});
+                                                  std::move(stored), by, bytes});
   return std::nullopt;
 }
 

@@ -2,14 +2,16 @@
 
 namespace kadmos {
 
-bool Watchers::add(const Key& key, const PublicKey& peer, std::uint64_t request, TimePoint until) {
+bool Watchers::add(const Key& key, const Party& by, std::uint64_t request, TimePoint until) {
+  const PublicKey& peer = *by.peer;
   auto it = by_key_.find({key, peer});
   if (it == by_key_.end()) {
-    const auto of_peer = by_peer_.find(peer);
-    const std::size_t share = of_peer == by_peer_.end() ? 0 : of_peer->second.size();
-    if (size() >= limits_.watches || share >= limits_.watches_per_peer) return false;
+    const auto known = by_peer_.find(peer);
+    if (shares_.full(known == by_peer_.end() ? by : known->second.by)) return false;
     it = by_key_.emplace(Place(key, peer), Lease{}).first;
-    by_peer_[peer].insert(key);
+    Keys& of_peer = by_peer_.try_emplace(peer, Keys{by, {}}).first->second;
+    of_peer.keys.insert(key);
+    shares_.take(of_peer.by);
   } else {
     ends_.erase({it->second.until, key, peer});
   }
@@ -25,7 +27,8 @@ void Watchers::end(const Key& key, const PublicKey& peer) {
 void Watchers::forget(const PublicKey& peer) {
   const auto node = by_peer_.extract(peer);
   if (!node) return;
-  for (const Key& key : node.mapped()) {
+  shares_.give(node.mapped().by, node.mapped().keys.size());
+  for (const Key& key : node.mapped().keys) {
     const auto it = by_key_.find({key, peer});
     ends_.erase({it->second.until, key, peer});
     by_key_.erase(it);
@@ -58,8 +61,9 @@ void Watchers::erase(std::map<Place, Lease>::iterator it) {
   ends_.erase({it->second.until, key, peer});
   by_key_.erase(it);
   const auto of_peer = by_peer_.find(peer);
-  of_peer->second.erase(key);
-  if (of_peer->second.empty()) by_peer_.erase(of_peer);
+  of_peer->second.keys.erase(key);
+  shares_.give(of_peer->second.by);
+  if (of_peer->second.keys.empty()) by_peer_.erase(of_peer);
 }
 
 }  // namespace kadmos

@@ -1,9 +1,10 @@
 // Who watches which key at this node: what peers asked to be sent as soon as it is durable here.
 //
 // A watch lasts as long as its lease, and ends before that when its peer says so or its connection
-// breaks: updates never make a node dial. Both the total and each peer's share are bounded, so what
-// watchers cost is bounded; what waits to be written to one that does not read is the transport's
-// to bound. An update costs O(watchers of its key), and nothing else knows of watchers.
+// breaks: updates never make a node dial. The total is bounded, and shared out by peer and by
+// address group, so what watchers cost is bounded and a few cannot keep the others out; what waits
+// to be written to one that does not read is the transport's to bound. An update costs O(watchers
+// of its key), and nothing else knows of watchers.
 #pragma once
 
 #include <cstddef>
@@ -15,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/shares.h"
 #include "kadmos/config.h"
 #include "kadmos/id.h"
 #include "kadmos/identity.h"
@@ -29,11 +31,12 @@ class Watchers {
     std::uint64_t request = 0;  // of the watch that began or last renewed it
   };
 
-  explicit Watchers(const Limits& limits) : limits_(limits) {}
+  explicit Watchers(const Limits& limits)
+      : shares_({.total = limits.watches, .peer = limits.watches_per_peer, .leaves_room = true}) {}
 
-  // Begins the watch of `peer` for `key`, or renews it, until `until`. False, with nothing changed:
-  // a bound is reached.
-  bool add(const Key& key, const PublicKey& peer, std::uint64_t request, TimePoint until);
+  // Begins the watch of `by.peer` for `key`, or renews it, until `until`. False, with nothing
+  // changed: a bound is reached.
+  bool add(const Key& key, const Party& by, std::uint64_t request, TimePoint until);
   void end(const Key& key, const PublicKey& peer);
   // Ends all of a peer's.
   void forget(const PublicKey& peer);
@@ -54,9 +57,13 @@ class Watchers {
 
   void erase(std::map<Place, Lease>::iterator it);
 
-  const Limits& limits_;
+  Shares shares_;
   std::map<Place, Lease> by_key_;
-  std::map<PublicKey, std::set<Key>> by_peer_;
+  struct Keys {
+    Party by;  // as it was when the first of them was watched
+    std::set<Key> keys;
+  };
+  std::map<PublicKey, Keys> by_peer_;
   std::set<std::tuple<TimePoint, Key, PublicKey>> ends_;
 };
 

@@ -24,7 +24,8 @@ wire::Body Engine::serve_watch(Now now, const Peer& from, std::uint64_t request,
     return wire::Watching{};
   }
   const TimePoint until = now.at + std::chrono::seconds(watch.lease_s);
-  if (!watches().peers.add(watch.key, from.contact.key, request, until)) {
+  const Party by = Party::at(config_.groups, from.address, from.contact.key);
+  if (!watches().peers.add(watch.key, by, request, until)) {
     ++stats_.watches_refused;
     return wire::Failure{wire::FailureCode::busy, "too many watches"};
   }

@@ -74,6 +74,11 @@ class Node::Impl final : public TransportListener {
     pump();
   }
   bool owes(const PublicKey& peer) const override { return engine_.owes(peer); }
+  bool keeps(const PublicKey& peer) const override { return engine_.lists(peer); }
+  void on_crowded(const std::string& what) override {
+    engine_.on_crowded(now(), what);
+    pump();
+  }
 
   // ---- verbs
   template <class T>
@@ -341,6 +346,14 @@ std::optional<Error> contradiction(const Config& config) {
       config.limits.acquaintances < static_cast<std::size_t>(config.k)) {
     return invalid(
         "penalties and table_per_group must be at least 1, shortlist and acquaintances at least k");
+  }
+  const Limits& limits = config.limits;
+  constexpr std::size_t kFraming = 1024;  // what a message has besides value and name, at most
+  constexpr std::size_t kLargestFrame = 9'999'999;  // seven digits
+  if (limits.frame_bytes > kLargestFrame ||
+      limits.frame_bytes < limits.value_bytes + limits.name_bytes + kFraming) {
+    return invalid("frame_bytes must hold value_bytes, name_bytes and " + std::to_string(kFraming) +
+                   " more, and be at most " + std::to_string(kLargestFrame));
   }
   if (config.slow_floor > config.slow_cap) return invalid("slow_floor is above slow_cap");
   if (config.ttl > config.ttl_max) return invalid("ttl is above ttl_max");

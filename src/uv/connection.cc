@@ -23,6 +23,13 @@ constexpr int kKernelSendBuffer = 256 * 1024;
 // must be over before the first keepalive.
 constexpr Duration kAcknowledgedAfter = std::chrono::seconds(5);
 static_assert(2 * kAcknowledgedAfter < ConnectionRules::kKeepaliveAfter);
+// How many frames of one connection are delivered in a turn of the loop. More, and what few peers
+// send at full speed delays all others, this node's user included; fewer cost turns.
+constexpr int kFramesATurn = 32;
+// How long a frame may be on its way before its connection counts as idle, and so makes room for
+// others. The largest frame takes as long at a megabit a second. With more, few bytes a second
+// would keep every place taken.
+constexpr Duration kFrameGrace = std::chrono::seconds(1);
 
 Connection& self(void* data) { return *static_cast<Connection*>(data); }
 
@@ -209,7 +216,7 @@ void Connection::on_read(ssize_t size) {
   }
   if (size < 0) return on_end_of_stream(size == UV_EOF);
   heard_at_ = now();
-  if (phase_ == Phase::open) used_at_ = heard_at_;
+  heard_any_ = true;
   const auto& shared = owner_.uv_loop.impl().ciphertext;
   tls_->feed(view_of(std::string_view(shared.data(), static_cast<std::size_t>(size))));
   process();
@@ -285,8 +292,10 @@ bool Connection::on_payload(ByteView payload) {
 
 void Connection::deliver(ByteView frame) {
   owner_.stats.bytes_received += frame.size();
+  used_at_ = now();
   const std::size_t before = queued();
   owner_.on_frame(*this, frame);
+  if (++delivered_ >= kFramesATurn) owner_.want_flush(*this);  // goes on in the next turn
   costly_ = queued() > before + frame.size();
 }
 
@@ -315,12 +324,14 @@ std::size_t Connection::queued() const {
 }
 
 bool Connection::paused() const {
-  return phase_ == Phase::open && costly_ && !write_failed_ &&
-         queued() > owner_.limits.queued_bytes / 2;
+  if (phase_ != Phase::open) return false;
+  return delivered_ >= kFramesATurn ||
+         (costly_ && !write_failed_ && queued() > owner_.limits.queued_bytes / 2);
 }
 
 bool Connection::idle() const {
-  return open() && queued() == 0 && inbox_.empty() && !in_frame_ && !write_failed_;
+  const bool receiving = in_frame_ && now() < frame_began_at_ + kFrameGrace;
+  return open() && queued() == 0 && inbox_.empty() && !receiving && !write_failed_;
 }
 
 void Connection::enqueue(ByteView frame) {
@@ -330,6 +341,12 @@ void Connection::enqueue(ByteView frame) {
 }
 
 void Connection::enqueue(FrameQueue frames) {
+  if (queue_.empty()) used_at_ = now();
+  queue_.add(std::move(frames));
+  on_queued();
+}
+
+void Connection::enqueue(FrameQueue::Batch frames) {
   if (queue_.empty()) used_at_ = now();
   queue_.add(std::move(frames));
   on_queued();
@@ -347,6 +364,7 @@ void Connection::flush() {
     return close(*doom_);
   }
   if (phase_ == Phase::connecting) return;
+  delivered_ = 0;
   write_out();
   finish_if_done();
   if (!reading_ && !paused()) {
@@ -422,6 +440,7 @@ void Connection::on_written(int status) {
   if (status != 0) write_failed_ = true;
   progress_at_ = now();
   flush();
+  if (phase_ != Phase::gone) owner_.want_flush(*this);  // more may wait for room here
 }
 
 void Connection::finish_if_done() {

@@ -14,7 +14,8 @@
 //
 // Back-pressure: while more than half of Limits::queued_bytes waits to be written, the first frame
 // that makes us queue more than it brought is the last one read. (Stopping for every frame would
-// let two peers that send each other much wait for each other for ever.)
+// let two peers that send each other much wait for each other for ever.) Nor are more than a few
+// frames of one connection delivered in a turn of the loop, so that all are served by turns.
 #pragma once
 
 #include <uv.h>
@@ -44,6 +45,7 @@ class ConnectionOwner {
       : uv_loop(loop),
         network(config.network),
         limits(config.limits),
+        groups(config.groups),
         options(std::move(transport_options)),
         tls(identity) {}
   virtual ~ConnectionOwner() = default;
@@ -71,6 +73,7 @@ class ConnectionOwner {
   UvLoop& uv_loop;
   const std::string network;
   const Limits limits;
+  const AddressGroups groups;
   const TransportOptions options;
   const TlsContext tls;
   Bytes hello;  // what every connection says of this node
@@ -93,6 +96,9 @@ class Connection {
   // Queues a copy of a frame, or frames; the caller keeps queued() within Limits::queued_bytes.
   void enqueue(ByteView frame);
   void enqueue(FrameQueue frames);
+  void enqueue(FrameQueue::Batch frames);
+  // Has its owner look, in the next turn, whether more can be queued.
+  void want_room() { owner_.want_flush(*this); }
   // Takes back what was queued and not yet encrypted.
   FrameQueue take_queue() { return std::exchange(queue_, {}); }
   // Writes what is queued as far as the kernel takes it.
@@ -122,8 +128,13 @@ class Connection {
   bool unacknowledged() const;
   // Bytes that wait to be written.
   std::size_t queued() const;
-  // Open, with nothing on its way either way that this end knows of.
+  // Open, with nothing on its way either way that this end knows of; a frame that is on its way for
+  // longer than kFrameGrace does not count.
   bool idle() const;
+  // A frame is on its way in.
+  bool receiving() const { return in_frame_; }
+  // Nothing came from the peer yet.
+  bool silent() const { return !heard_any_; }
   // Whether it ended without the peer saying so while frames were young: they may be lost.
   bool frames_at_risk() const { return wrote_at_ + owner_.options.write_timeout > retired_at_; }
   TimePoint began_at() const { return began_at_; }
@@ -182,6 +193,7 @@ class Connection {
 
   bool reading_ = false;
   std::list<Bytes> inbox_;  // frames that arrived in one piece with the one that paused reading
+  int delivered_ = 0;       // frames since the last flush
   bool costly_ = false;     // the last frame made us queue more than it brought
   bool in_frame_ = false;
 
@@ -194,6 +206,7 @@ class Connection {
   TimePoint began_at_{};
   TimePoint used_at_{};
   TimePoint heard_at_{};
+  bool heard_any_ = false;
   TimePoint wrote_at_ = TimePoint::min();
   TimePoint frame_began_at_{};
   TimePoint acknowledged_at_ = TimePoint::max();  // else TCP_USER_TIMEOUT is in force

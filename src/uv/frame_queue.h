@@ -36,6 +36,14 @@ class FrameQueue {
     full_bytes_ += other.full_bytes_;
     last_ = std::exchange(other, {}).last_;
   }
+  // The bytes of the first batch; 0 if there is none.
+  std::size_t next() const {
+    return full_.empty() ? last_.netstrings.size() : full_.front().netstrings.size();
+  }
+  void add(Batch&& batch) {
+    if (!last_.netstrings.empty()) close_last();
+    last_ = std::move(batch);
+  }
   // The first batch.
   Batch take() {
     if (full_.empty()) return std::exchange(last_, {});

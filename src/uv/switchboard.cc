@@ -1,6 +1,7 @@
 #include "uv/switchboard.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "base/check.h"
@@ -39,7 +40,9 @@ Switchboard::Switchboard(UvLoop& loop, const Identity& identity, const Config& c
       advertised_(config.advertise),
       client_(config.client || !options.listen),
       entries_(0, KeyHash{make_random()->next()}),
-      caps_(config.limits) {}
+      inbound_({.address = limits.connections_per_ip, .group = limits.connections_per_group}),
+      dialled_({.address = limits.connections_per_ip, .group = limits.connections_per_group}),
+      handshakes_({.total = limits.handshakes}) {}
 
 void Switchboard::release() {
   close();
@@ -151,17 +154,35 @@ void Switchboard::send(const Contact& to, ByteView frame) {
   check(listener_ != nullptr && frame.size() <= limits.frame_bytes);
   if (to.key == tls.own_key()) return emit(Lost{to.key, Unreachable::wrong_key});
   Entry& entry = entry_of(to.key);
-  if (Link* link = entry.current) {
-    if (!has_room(*link, frame.size())) return;
+  Link* link = entry.current;
+  if (link != nullptr && entry.waiting.empty() && has_room_for_own(*link, frame.size())) {
     if (link->queued() == 0) link->answering = false;
     return link->enqueue(frame);
   }
-  aim(entry, to.endpoints);
-  if (entry.waiting.bytes() + frame.size() > limits.queued_bytes) {
+  // What this node wants to send is no reason to hang up on anybody: it waits for room.
+  if (entry.waiting.bytes() + frame.size() > limits.sending_bytes) {
+    if (link != nullptr) return emit(Lost{entry.key, Unreachable::overloaded});
     return give_up(entry, Unreachable::overloaded);
   }
   entry.waiting.add(frame, uv_loop.impl().spares);
+  if (link != nullptr) return link->want_room();
+  aim(entry, to.endpoints);
   if (entry.dial == nullptr) dial_next(entry);
+}
+
+// Own requests leave half of what may wait on a connection to answers.
+bool Switchboard::has_room_for_own(const Link& link, std::size_t bytes) const {
+  return link.queued() == 0 || link.queued() + bytes <= limits.queued_bytes / 2;
+}
+
+// Moves what waits for room on the peer's connection there, as far as there is some.
+void Switchboard::refill(Entry& entry) {
+  Link* link = entry.current;
+  while (link != nullptr && !entry.waiting.empty() && link->carries() &&
+         has_room_for_own(*link, entry.waiting.next())) {
+    if (link->queued() == 0) link->answering = false;
+    link->enqueue(entry.waiting.take());
+  }
 }
 
 void Switchboard::answer(const PublicKey& to, ConnectionId over, ByteView frame) {
@@ -228,9 +249,8 @@ void Switchboard::on_frame(Connection& connection, ByteView frame) {
 
 // ---- Dialling
 
-// If so it is counted, and connect() must follow.
 bool Switchboard::may_dial(const Endpoint& where) {
-  if (dialling() < limits.dials && caps_.enter(where)) return true;
+  if (dialling() < limits.dials && !dialled_.full(Party::at(groups, where))) return true;
   ++stats.dials_failed;
   return false;
 }
@@ -247,7 +267,7 @@ void Switchboard::connect(Link& link, const Endpoint& where, std::optional<Publi
   ++handles_;
   links_.push_back(&link);
   ++stats.connections_dialled;
-  link.capped = true;
+  count_in(dialled_, link, where);
   link.dial(where, expected);
 }
 
@@ -306,36 +326,97 @@ void Switchboard::on_inbound() {
   }
 }
 
-bool Switchboard::admit(Link& link) {
-  const auto setting_up = [](const Link* each) {
-    return !each->dialled() && each->phase() != Connection::Phase::open;
-  };
-  const auto count = std::count_if(links_.begin(), links_.end(), setting_up);
-  if (static_cast<std::size_t>(count) > limits.handshakes) {
-    // Honest handshakes are quick: one that is not makes room.
-    Link* oldest = *std::find_if(links_.begin(), links_.end(), setting_up);
-    if (uv_loop.now() - oldest->began_at() < options.handshake_timeout / 5) return false;
-    ++stats.connections_refused;
-    oldest->close(Unreachable::overloaded);
-  }
-  link.capped = caps_.enter(link.remote());
-  return link.capped;
+// How many connections the group of a link has made. A local one stands for itself, and so does one
+// that this node dialled.
+std::size_t Switchboard::share_of(const Link& link) const {
+  return link.dialled() ? 1 : std::max<std::size_t>(1, inbound_.of_group(link.party));
 }
 
-// For one more open connection, at the cost of the idle one that was not used for longest.
+// Whose place is given to the newcomer: of the group that has most, if that is not less than the
+// newcomer's own will have, the idle one that `since` says has been so for longest; else, if that
+// group has more, one that is not idle. Null if there is none.
+Switchboard::Link* Switchboard::fullest(const std::vector<Link*>& among, const Link& newcomer,
+                                        bool (*idle)(const Link&),
+                                        TimePoint (*since)(const Link&)) const {
+  const std::size_t own = newcomer.dialled() ? 0 : share_of(newcomer);
+  Link* out = nullptr;
+  std::tuple<std::size_t, bool, TimePoint> best;
+  for (Link* link : among) {
+    const std::size_t share = share_of(*link);
+    if (link == &newcomer || share < own || (share == own && !idle(*link))) continue;
+    const std::tuple rank(~share, !idle(*link), since(*link));
+    if (out != nullptr && best < rank) continue;
+    out = link;
+    best = rank;
+  }
+  return out;
+}
+
+void Switchboard::count_in(Shares& shares, Link& link, const Endpoint& where) {
+  link.party = Party::at(groups, where);
+  link.counted_in = &shares;
+  shares.take(link.party);
+}
+
+bool Switchboard::admit(Link& link) {
+  if (inbound_.full(Party::at(groups, link.remote()))) return false;
+  count_in(inbound_, link, link.remote());
+  if (handshakes_.full(link.party)) {
+    // Honest handshakes are quick to say something, and quick to end.
+    std::vector<Link*> setting_up;
+    for (Link* each : links_) {
+      if (each->greeting) setting_up.push_back(each);
+    }
+    Link* out = fullest(
+        setting_up, link, [](const Link& each) { return each.silent(); },
+        [](const Link& each) { return each.began_at(); });
+    if (out == nullptr) return false;
+    ++stats.connections_refused;
+    tell_crowded(*out, link, "a handshake");
+    out->close(Unreachable::overloaded);
+  }
+  handshakes_.take(link.party);
+  link.greeting = true;
+  return true;
+}
+
+void Switchboard::end_handshake(Link& link) {
+  if (std::exchange(link.greeting, false)) handshakes_.give(link.party);
+}
+
+// Whether a connection is worth more to this node than what a stranger wants.
+bool Switchboard::kept(const Link& link) const {
+  return link.dialled() || (link.entry != nullptr && listener_->keeps(link.entry->key));
+}
+
+// For one more open connection.
 bool Switchboard::make_room(Link& newcomer) {
   std::size_t open = 0;
-  Link* victim = nullptr;
+  std::vector<Link*> kept_ones;
+  std::vector<Link*> strangers;
   for (Link* link : links_) {
-    if (link->open()) ++open;
-    if (link == &newcomer || !link->idle()) continue;
-    if (victim == nullptr || link->used_at() < victim->used_at()) victim = link;
+    if (!link->open()) continue;
+    ++open;
+    if (link != &newcomer) (kept(*link) ? kept_ones : strangers).push_back(link);
   }
   if (open <= limits.connections) return true;
-  if (victim == nullptr) return false;
+  const auto idle = [](const Link& each) { return each.idle(); };
+  const auto since = [](const Link& each) { return each.used_at(); };
+  Link* out = fullest(strangers, newcomer, idle, since);
+  if (out == nullptr && (kept(newcomer) || 2 * kept_ones.size() > limits.connections)) {
+    out = fullest(kept_ones, newcomer, idle, since);
+  }
+  if (out == nullptr) return false;
   ++stats.connections_evicted;
-  retire(*victim);
+  if (!out->idle() || out->receiving()) tell_crowded(*out, newcomer, "a connection");
+  retire(*out);
   return true;
+}
+
+void Switchboard::tell_crowded(const Link& out, const Link& newcomer, std::string_view why) {
+  emit(Crowded{std::string(why) + " of " + out.remote().text() + ", whose address group has " +
+               std::to_string(share_of(out)) + ", made room for " + newcomer.remote().text() +
+               ": all are in use"});
 }
 
 // ---- One connection a peer
@@ -397,6 +478,7 @@ bool Switchboard::is_other_end(const Link& inbound, const Link& dial) {
 void Switchboard::on_hello(Connection& connection, const wire::Hello& said) {
   auto& link = static_cast<Link&>(connection);
   attach(link);
+  end_handshake(link);
   Entry& entry = *link.entry;
   if (other_open(entry, link) == nullptr && !make_room(link)) {
     ++stats.connections_refused;
@@ -497,7 +579,7 @@ Switchboard::Link* Switchboard::find_link(const Entry& entry, ConnectionId numbe
 void Switchboard::use(Entry& entry, Link* link) {
   entry.current = link;
   if (link == nullptr) return;
-  if (!entry.waiting.empty()) link->enqueue(std::exchange(entry.waiting, {}));
+  refill(entry);
 }
 
 // Moves what `link` has not encrypted yet to wherever the peer's frames go from now on.
@@ -566,7 +648,8 @@ void Switchboard::on_gone(Connection& connection, std::optional<Unreachable> why
   std::erase(to_flush_, &link);
   std::erase(ending_, &link);
   if (heard_ == &link) heard_ = nullptr;
-  if (link.capped) caps_.leave(link.remote());
+  end_handshake(link);
+  if (link.counted_in != nullptr) link.counted_in->give(link.party);
   const Unreachable reason = why.value_or(Unreachable::closed);
   if (link.probe) emit(ProbeFailed{*link.probe, reason});
   if (Entry* entry = link.dials_for) {
@@ -621,6 +704,8 @@ void Switchboard::tell(const Event& event) {
     listener_->on_unreachable(lost->key, lost->why);
   } else if (const auto* twin = std::get_if<Twin>(&event)) {
     listener_->on_twin(twin->where);
+  } else if (const auto* crowded = std::get_if<Crowded>(&event)) {
+    listener_->on_crowded(crowded->what);
   }
 }
 
@@ -642,6 +727,10 @@ void Switchboard::turn() {
     link->wants_flush = false;
     link->flush();
     if (closed_) return;
+    if (link->phase() != Connection::Phase::gone && link->entry != nullptr &&
+        link->entry->current == link) {
+      refill(*link->entry);
+    }
   }
   flushing_.clear();
   finish_endings();

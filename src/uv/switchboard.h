@@ -9,6 +9,13 @@
 // A peer that says its last word on a connection (close_notify) still reads. While it is owed
 // answers they go out before this end says its own last word, for as long as a handshake may take.
 //
+// Bounds. Whoever makes this node hold a connection or a handshake has a share of them, by address
+// and by address group (base/shares.h). When all are in use, room is made for a newcomer at the
+// cost of the group that has most of them: by what is idle there, the least recently used first,
+// and otherwise by what is not, if that group has more than the newcomer's will. A frame that
+// dawdles is no use. Connections with contacts of the table, and those this node dialled, go to
+// strangers only beyond half of all. So whoever fills every place pays with its own.
+//
 // The switchboard calls its listener from its own loop turns only: what happens during send(),
 // dial(), probe() and close() is kept as events. It frees itself when it was released and the loop
 // has closed its last handle, so a listener may destroy the transport from inside any call.
@@ -21,7 +28,7 @@
 #include <vector>
 
 #include "base/connection_rules.h"
-#include "uv/address_caps.h"
+#include "base/shares.h"
 #include "uv/connection.h"
 #include "uv/loop.h"
 
@@ -55,9 +62,11 @@ class Switchboard final : private ConnectionOwner {
     Entry* dials_for = nullptr;      // for whom it was dialled, until it is secured
     std::optional<Bootstrap> probe;  // to be answered
     TimePoint opened{};              // when the peer's hello was accepted
-    Endpoints claimed;    // what that hello said, with the address it came from filled in
-    bool client = false;  // it also said so
-    bool capped = false;  // counted by caps_
+    Endpoints claimed;             // what that hello said, with the address it came from filled in
+    bool client = false;           // it also said so
+    Party party{};                 // whose share it is in, once it is
+    Shares* counted_in = nullptr;  // inbound_ or dialled_
+    bool greeting = false;         // in handshakes_
     bool wants_flush = false;
     bool replaced = false;    // by a newer one, and what it lost was told then
     bool answering = false;   // answers are among what is queued
@@ -69,8 +78,8 @@ class Switchboard final : private ConnectionOwner {
     Endpoints verified;       // where a dial of ours met the key
     std::size_t links = 0;    // that have proved this key and are not gone
     Link* current = nullptr;  // takes the frames
-    // While there is no current one: frames, and the search for an endpoint that answers.
-    FrameQueue waiting;
+    FrameQueue waiting;       // own frames, until there is a current one and room on it
+    // While there is no current one: the search for an endpoint that answers.
     Link* dial = nullptr;
     std::vector<Endpoint> targets;
     std::size_t tried = 0;
@@ -92,7 +101,10 @@ class Switchboard final : private ConnectionOwner {
   struct Twin {
     Endpoint where;
   };
-  using Event = std::variant<Reached, ProbeFailed, Lost, Twin>;
+  struct Crowded {
+    std::string what;
+  };
+  using Event = std::variant<Reached, ProbeFailed, Lost, Twin, Crowded>;
   // Seeded, so that nobody makes keys that collide.
   struct KeyHash {
     std::uint64_t seed;
@@ -126,6 +138,13 @@ class Switchboard final : private ConnectionOwner {
   void on_inbound();
   bool admit(Link& link);
   bool make_room(Link& newcomer);
+  Link* fullest(const std::vector<Link*>& among, const Link& newcomer, bool (*idle)(const Link&),
+                TimePoint (*since)(const Link&)) const;
+  std::size_t share_of(const Link& link) const;
+  bool kept(const Link& link) const;
+  void count_in(Shares& shares, Link& link, const Endpoint& where);
+  void end_handshake(Link& link);
+  void tell_crowded(const Link& out, const Link& newcomer, std::string_view why);
   void connect(Link& link, const Endpoint& where, std::optional<PublicKey> expected);
   bool may_dial(const Endpoint& where);
   std::size_t dialling() const;
@@ -146,6 +165,8 @@ class Switchboard final : private ConnectionOwner {
   Link* find_link(const Entry& entry, ConnectionId number) const;
   void use(Entry& entry, Link* link);
   bool has_room(Link& link, std::size_t bytes);
+  bool has_room_for_own(const Link& link, std::size_t bytes) const;
+  void refill(Entry& entry);
   void aim(Entry& entry, const Endpoints& endpoints);
   void dial_next(Entry& entry);
   void give_up(Entry& entry, Unreachable why);
@@ -183,7 +204,9 @@ class Switchboard final : private ConnectionOwner {
   ConnectionId next_number_ = 1;
   std::deque<Event> events_;
   std::vector<PublicKey> unused_;  // entries to be looked at and perhaps dropped
-  AddressCaps caps_;
+  Shares inbound_;                 // connections that were accepted,
+  Shares dialled_;                 // that this node dialled
+  Shares handshakes_;              // of those accepted, the ones whose peers have not said hello
   // Of the latest connections by which this node dialled its own key; the oldest goes first.
   std::deque<ByteArray<SSL3_RANDOM_SIZE>> own_dials_;
 };

@@ -246,11 +246,11 @@ void watchers(State& state) {
   while (peers.size() < 100) peers.push_back(key_of(prng));
   const auto soon = [&] { return TimePoint{std::chrono::seconds(prng.below(120))}; };
   for (std::size_t i = held(state); i > 0; --i) {
-    check(all.add(prng.id(), peers[i % peers.size()], i, soon()));
+    check(all.add(prng.id(), Party{peers[i % peers.size()]}, i, soon()));
   }
   for (auto _ : state) {
     const Key key = prng.id();
-    check(all.add(key, peers.front(), 1, soon()));
+    check(all.add(key, Party{peers.front()}, 1, soon()));
     DoNotOptimize(all.of(key));
     DoNotOptimize(all.next_timeout());
     all.end(key, peers.front());

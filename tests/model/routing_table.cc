@@ -104,7 +104,7 @@ class Model {
         waiting_[id] = contact;
         return;
       case Seen::group_full:
-        CHECK_FALSE(options_.groups->is_local(at));
+        CHECK_FALSE(AddressGroups::usual().is_local(at));
         return;
     }
     entries_[id] = {0, contact};
@@ -187,7 +187,7 @@ class Model {
     std::map<std::uint64_t, std::size_t> groups;
     for (const Id& id : bucket) {
       const Endpoint& at = entries_[id].contact.endpoints.front();
-      const std::uint64_t group = options_.groups->group_of(at);
+      const std::uint64_t group = AddressGroups::usual().group_of(at);
       if (group != 0) CHECK(++groups[group] <= options_.per_group);
     }
   }

@@ -46,6 +46,7 @@ class Honest final : public TransportListener {
   void on_probe_failed(const Bootstrap& probed, Unreachable why) override;
   void on_unreachable(const PublicKey& key, Unreachable why) override;
   void on_twin(const Endpoint& where) override { twins.push_back(where); }
+  void on_crowded(const std::string& what) override { crowded.push_back(what); }
   bool owes(const PublicKey&) const override { return owing; }
 
   UvLoop& loop;
@@ -57,6 +58,7 @@ class Honest final : public TransportListener {
   std::vector<std::pair<Bootstrap, Unreachable>> probes_failed;
   std::vector<std::pair<PublicKey, Unreachable>> lost;
   std::vector<Endpoint> twins;
+  std::vector<std::string> crowded;
   bool owing = false;
   std::function<void(const Peer&, ByteView)> frame_hook;
   std::function<void()> event_hook;

@@ -21,7 +21,7 @@ struct Target {
   explicit Target(Config config = {}, TransportOptions options = listening())
       : server(loop, 100, std::move(config), std::move(options)) {
     server.frame_hook = [this](const Peer& from, ByteView frame) {
-      server.send(from.contact, std::string(text_of(frame)));
+      server.transport->answer(from.contact.key, from.connection, frame);
     };
   }
   Endpoint where() const { return server.contact().endpoints.front(); }
@@ -393,7 +393,11 @@ TEST_CASE("A frame below the minimum rate has half the time of one above it") {
 TEST_CASE("A peer that never reads is closed when its queue is full and counted") {
   Target target;
   PublicKey key;
-  target.server.frame_hook = [&](const Peer& from, ByteView) { key = from.contact.key; };
+  ConnectionId connection = 0;
+  target.server.frame_hook = [&](const Peer& from, ByteView) {
+    key = from.contact.key;
+    connection = from.connection;
+  };
   std::atomic<bool> end = false;
   std::thread peer([&, to = target.where()] {
     RawSocket socket(to);
@@ -405,7 +409,9 @@ TEST_CASE("A peer that never reads is closed when its queue is full and counted"
   const std::string food(100'000, 'x');
   std::size_t sent = 0;
   REQUIRE(until(target.loop, [&] {
-    if (target.server.lost.empty()) target.server.send(Contact{key, {}}, food);
+    if (target.server.lost.empty()) {
+      target.server.transport->answer(key, connection, to_bytes(food));
+    }
     sent += food.size();
     return !target.server.lost.empty();
   }));
@@ -423,7 +429,8 @@ TEST_CASE("A peer that asks for ever and never reads is held back and closed in 
   brief.write_timeout = milliseconds(300);
   Target target({}, brief);
   target.server.frame_hook = [&](const Peer& from, ByteView) {
-    target.server.send(from.contact, std::string(50'000, 'r'));
+    target.server.transport->answer(from.contact.key, from.connection,
+                                    to_bytes(std::string(50'000, 'r')));
   };
   const bool closed = meanwhile(target.loop, [to = target.where()] {
     RawSocket socket(to);

@@ -4,7 +4,7 @@
 #include <set>
 
 #include "net/harness.h"
-#include "uv/address_caps.h"
+#include "uv/address.h"
 
 namespace kadmos::net {
 namespace {
@@ -225,7 +225,7 @@ TEST_CASE("A dial for nothing that waits leaves half of all dials to frames") {
 TEST_CASE("Frames that wait for a dial are bounded") {
   UvLoop loop;
   Config config;
-  config.limits.queued_bytes = 1000;
+  config.limits.sending_bytes = 1000;
   Honest a(loop, 1, config);
   const RawListener silent;
   const Contact to{key_of(2), Endpoints(silent.endpoint())};
@@ -274,26 +274,142 @@ TEST_CASE("Two peers that send each other much at once do not wait for each othe
   CHECK(b.lost.empty());
 }
 
-// ---- Caps by address. Local addresses are exempt, so sockets of this machine cannot show them.
+// ---- Shares. Loopback addresses count as public ones here: 127.0.G.x are the group G.
+
+Config public_loopback() {
+  Config config;
+  config.groups.local.emplace();
+  return config;
+}
+
+// A TCP connection with `to` from 127.0.`group`.`host`.
+int connect_from(Byte group, Byte host, const Endpoint& to) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_storage from = to_sockaddr(Endpoint::v4(127, 0, group, host, 0));
+  REQUIRE(::bind(fd, reinterpret_cast<sockaddr*>(&from), sizeof(sockaddr_in)) == 0);
+  const sockaddr_storage there = to_sockaddr(to);
+  REQUIRE(::connect(fd, reinterpret_cast<const sockaddr*>(&there), sizeof(sockaddr_in)) == 0);
+  return fd;
+}
+
+// A peer that has said hello and then sends the beginning of a frame.
+struct Dawdler {
+  Dawdler(UvLoop& loop, int number, Byte group, const Endpoint& to)
+      : socket(connect_from(group, 1, to)) {
+    Manners manners;
+    manners.number = number;
+    meanwhile(loop, [&] {
+      tls.emplace(socket, false, manners);
+      tls->write(hello());
+      tls->read_frame();
+      tls->write("100:half");
+      return true;
+    });
+  }
+  RawSocket socket;
+  std::optional<RawTls> tls;
+};
 
 TEST_CASE("Connections of one address and of one group are capped and local ones are not") {
-  Limits limits;
-  limits.connections_per_ip = 2;
-  limits.connections_per_group = 3;
-  AddressCaps caps(limits);
-  const Endpoint a = Endpoint::v4(8, 8, 8, 1, 1);
-  const Endpoint b = Endpoint::v4(8, 8, 8, 2, 1);
-  CHECK(caps.enter(a));
-  CHECK(caps.enter(a));
-  CHECK(!caps.enter(a));
-  CHECK(caps.enter(b));
-  CHECK(!caps.enter(b));
-  CHECK(caps.enter(Endpoint::v4(8, 8, 9, 1, 1)));
-  caps.leave(a);
-  CHECK(caps.enter(b));
-  CHECK(!caps.enter(a));
-  for (int i = 0; i < 10; ++i) CHECK(caps.enter(loopback(1)));
-  for (int i = 0; i < 10; ++i) caps.leave(loopback(1));
+  Config config = public_loopback();
+  config.limits.connections_per_ip = 2;
+  config.limits.connections_per_group = 3;
+  UvLoop loop;
+  Honest server(loop, 100, config);
+  const Endpoint where = server.contact().endpoints.front();
+  const auto accepted = [&](Byte group, Byte host) {
+    const auto before = server.stats();
+    const int fd = connect_from(group, host, where);
+    until(loop, [&] {
+      const auto now = server.stats();
+      return now.connections_accepted + now.connections_refused >
+             before.connections_accepted + before.connections_refused;
+    });
+    const bool in = server.stats().connections_accepted > before.connections_accepted;
+    if (!in) ::close(fd);
+    return in ? fd : -1;
+  };
+  const int first = accepted(1, 1);
+  CHECK(first >= 0);
+  const int second = accepted(1, 1);
+  CHECK(second >= 0);
+  CHECK(accepted(1, 1) < 0);
+  const int third = accepted(1, 2);
+  CHECK(third >= 0);
+  CHECK(accepted(1, 3) < 0);
+  const int other = accepted(2, 1);
+  CHECK(other >= 0);
+  ::close(first);
+  REQUIRE(until(loop, [&] { return server.stats().handshakes_failed == 1; }));
+  const int again = accepted(1, 3);
+  CHECK(again >= 0);
+  for (const int fd : {second, third, other, again}) ::close(fd);
+}
+
+TEST_CASE("Who keeps half a frame open makes room, and its group before all others") {
+  Config config = public_loopback();
+  config.limits.connections = 4;
+  UvLoop loop;
+  Honest server(loop, 100, config);
+  const Endpoint where = server.contact().endpoints.front();
+  std::list<Dawdler> dawdlers;
+  for (int i = 0; i < 4; ++i) dawdlers.emplace_back(loop, 200 + i, 7, where);
+  REQUIRE(until(loop, [&] { return server.stats().connections == 4; }));
+  for (int i = 0; i < 3; ++i) {
+    CAPTURE(i);
+    Honest newcomer(loop, 1 + i, config);  // from 127.0.0.1, whose group has fewer
+    CHECK(newcomer.reaches(server));
+    CHECK(newcomer.lost.empty());
+  }
+  CHECK(server.stats().connections_evicted >= 1);
+  CHECK(!server.crowded.empty());
+}
+
+TEST_CASE("Plain connections that stay silent make room for a handshake of another group at once") {
+  Config config = public_loopback();
+  config.limits.handshakes = 4;
+  UvLoop loop;
+  Honest server(loop, 100, config);
+  const Endpoint where = server.contact().endpoints.front();
+  std::vector<int> silent;
+  for (Byte i = 0; i < 12; ++i) silent.push_back(connect_from(7, 1, where));
+  REQUIRE(until(loop, [&] { return server.stats().connections_accepted == 12; }));
+  for (int i = 0; i < 3; ++i) {
+    Honest newcomer(loop, 1 + i, config);
+    CHECK(newcomer.reaches(server));
+    CHECK(newcomer.lost.empty());
+  }
+  for (const int fd : silent) ::close(fd);
+}
+
+TEST_CASE("What a node sends by itself waits for room and costs no connection") {
+  Config config;
+  config.limits.queued_bytes = 256 * 1024;
+  UvLoop loop;
+  Honest a(loop, 1, config);
+  Honest b(loop, 2, config);
+  REQUIRE(a.reaches(b));
+  for (int i = 0; i < 100; ++i) a.send(b, std::to_string(i) + std::string(60'000, ' '));
+  REQUIRE(until(loop, [&] { return b.frames.size() == 101; }));
+  CHECK(a.lost.empty());
+  CHECK(a.stats().connections_dialled == 1);
+  for (int i = 0; i < 100; ++i)
+    CHECK(std::stoi(b.frames[1 + static_cast<std::size_t>(i)].second) == i);
+}
+
+TEST_CASE("Frames beyond what may wait fail without an end of the connection") {
+  Config config;
+  config.limits.queued_bytes = 128 * 1024;
+  config.limits.sending_bytes = 512 * 1024;
+  UvLoop loop;
+  Honest a(loop, 1, config);
+  Honest b(loop, 2, config);
+  REQUIRE(a.reaches(b));
+  for (int i = 0; i < 100; ++i) a.send(b, std::string(60'000, 'x'));
+  REQUIRE(until(loop, [&] { return !a.lost.empty(); }));
+  CHECK(a.lost[0].second == Unreachable::overloaded);
+  REQUIRE(a.reaches(b));
+  CHECK(a.stats().connections_dialled == 1);
 }
 
 }  // namespace

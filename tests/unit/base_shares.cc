@@ -67,7 +67,7 @@ TEST_CASE("Nobody takes so much that less than that is left for the others") {
   CHECK(fill(party(1, 1, 1)) == 50);
   CHECK(fill(party(2, 2, 1)) == 0);  // of the same group
   CHECK(fill(party(3, 3, 2)) == 25);
-  CHECK(fill(local(4)) == 12);
+  CHECK(fill(local(4)) == 13);
   CHECK(!shares.full(party(5, 5, 3)));
 }
 

@@ -324,6 +324,23 @@ TEST_CASE("two values with one sequence are noticed and the same one stays on ev
   CHECK(std::get<wire::Nodes>(*answer).record == second);
 }
 
+TEST_CASE("what waits for the disk is bounded in bytes and leaves room for other peers") {
+  Config config = Drive::config();
+  const std::size_t one = stored_bytes(records::content("0"));
+  config.limits.waiting_bytes = 8 * one;
+  Serving f(config);
+  f.net.storage(f.a).pump_at_most = 0;
+  for (const char* value : {"1", "2", "3", "4"}) CHECK_FALSE(f.store(records::content(value)));
+  CHECK(code_of(f.store(records::content("5"))) == FailureCode::busy);
+  CHECK(f.net.stats(f.a).stores_waiting_full == 1);
+  const Host other = f.net.add_raw();
+  CHECK_FALSE(f.ask(other, wire::Store{records::content("6")}));
+  CHECK_FALSE(f.ask(other, wire::Store{records::content("7")}));
+  CHECK(code_of(f.ask(other, wire::Store{records::content("8")})) == FailureCode::busy);
+  f.net.commit(f.a);
+  CHECK(f.store(records::content("9")) == stored(StoreStatus::durable, 0));
+}
+
 TEST_CASE("too many unanswered stores of one peer are answered busy") {
   Config config = Drive::config();
   config.limits.requests_per_peer = 2;
