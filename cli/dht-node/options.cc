@@ -275,9 +275,9 @@ NodeOptions understand(const CLI::App& app, const Raw& raw) {
   if (!limit) throw UsageError("--storage-limit: " + limit.error().detail);
   if (*limit < 1024UL * 1024) throw UsageError("--storage-limit: give 1MiB at least");
   out.config.limits.record_bytes = *limit;
-  // Half of what is held, so that no party ever has all of it.
-  out.config.limits.record_bytes_per_owner = out.config.limits.record_bytes_per_group =
-      std::max<std::size_t>(1, *limit / 2);
+  // In many networks one owner has everything. Strangers of one address group get half at most.
+  out.config.limits.record_bytes_per_owner = *limit;
+  out.config.limits.record_bytes_per_group = std::max<std::size_t>(1, *limit / 2);
   for (const std::string& text : raw.limits) set_limit(out.config.limits, text);
   if (!raw.local.empty()) out.config.groups.local.emplace();
   for (const std::string& text : raw.local) {
