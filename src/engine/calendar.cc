@@ -7,8 +7,9 @@ namespace {
 
 constexpr Duration kNoticePause = std::chrono::hours(1);
 
-// Who speaks: an address group; on a local network the machine, where whole addresses tell apart who
-// plausibly is one party; and the peer itself on this very machine, or where no address is known.
+// Who speaks: an address group; on a local network the machine, where whole addresses tell apart
+// who plausibly is one party; and the peer itself on this very machine, or where no address is
+// known.
 std::uint64_t voice_of(const AddressGroups& groups, const Peer& from) {
   const Endpoint& at = from.address;
   if (const std::uint64_t group = groups.group_of(at); group != 0) return group;

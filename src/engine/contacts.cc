@@ -189,7 +189,8 @@ void Engine::look_for_twin(Now now, const Peer& from, const wire::Body& reply) {
     if (contact.key != identity_.public_key()) continue;
     for (const Endpoint& where : contact.endpoints) {
       const bool own = std::find(endpoints_.begin(), endpoints_.end(), where) != endpoints_.end();
-      if (!own && where.port != 0) twin_watch_.on_named(now.at, where, config_.groups.group_of(from.address));
+      if (!own && where.port != 0)
+        twin_watch_.on_named(now.at, where, config_.groups.group_of(from.address));
     }
     return;  // another one of the same reply would only be to have more dialled
   }

@@ -1,7 +1,7 @@
 // Offences: who sends records whose signatures do not fit. To find that out costs this node three
-// times what signing costs the sender, and a forger pays nothing. So after few of them in a minute a
-// peer is hung up on and not served for a while, twice as long each time. A forger that comes back
-// with another key pays a handshake for it, which costs more than the few checks.
+// times what signing costs the sender, and a forger pays nothing. So after few of them in a minute
+// a peer is hung up on and not served for a while, twice as long each time. A forger that comes
+// back with another key pays a handshake for it, which costs more than the few checks.
 #pragma once
 
 #include <algorithm>

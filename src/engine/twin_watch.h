@@ -52,7 +52,7 @@ class TwinWatch {
 
  private:
   struct LookedAt {
-    TimePoint until{};  // it is remembered
+    TimePoint until{};        // it is remembered
     std::uint64_t group = 0;  // of the peer that said so
   };
   std::map<Endpoint, LookedAt> looked_at_;

@@ -4,9 +4,9 @@
 // lately, so that a set notices when it reaches only a few of them.
 //
 // Whom the table keeps out for want of room is not remembered: it has k others then, and more a set
-// does not want. Nor is whoever it keeps out because of the address group; and of each address group
-// only a few are remembered, for one machine can run many nodes, have them proved and end them. So
-// one group cannot make a network look large, nor push the ways back out.
+// does not want. Nor is whoever it keeps out because of the address group; and of each address
+// group only a few are remembered, for one machine can run many nodes, have them proved and end
+// them. So one group cannot make a network look large, nor push the ways back out.
 #pragma once
 
 #include <algorithm>

@@ -204,10 +204,9 @@ void RoutingTable::limit_waiting(Bucket& bucket, ContactRef contact) {
     const std::uint64_t group = options_.groups->group_of(endpoint);
     if (group == 0) continue;
     auto members = static_cast<std::size_t>(
-        std::count_if(bucket.entries.begin(), bucket.entries.end(),
-                      [&](const Entry& e) {
-                        return in_group(*options_.groups, book_.contact(e.contact), group);
-                      }));
+        std::count_if(bucket.entries.begin(), bucket.entries.end(), [&](const Entry& e) {
+          return in_group(*options_.groups, book_.contact(e.contact), group);
+        }));
     for (std::size_t i = bucket.waiting.size(); i-- > 0;) {
       if (!in_group(*options_.groups, book_.contact(bucket.waiting[i]), group)) continue;
       if (++members > options_.per_group) forget_waiting(bucket, i);

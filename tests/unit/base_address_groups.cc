@@ -33,12 +33,13 @@ TEST_CASE("A range contains the addresses that begin with its bits") {
   CHECK(range("fc00::/7").contains(at("[fdff::1]:1").ip));
 }
 
-TEST_CASE("Loopback and private and link-local addresses are local unless an operator says otherwise") {
+TEST_CASE(
+    "Loopback and private and link-local addresses are local unless an operator says otherwise") {
   const AddressGroups& usual = AddressGroups::usual();
-  for (const char* local : {"127.0.0.1:1", "127.255.255.255:1", "10.0.0.1:1", "172.16.0.1:1",
-                            "172.31.255.1:1", "192.168.7.1:1", "169.254.1.1:1", "[::1]:1",
-                            "[fc00::1]:1", "[fdff::1]:1", "[fe80::1]:1", "[febf::1]:1",
-                            "0.0.0.0:1", "[::]:1"}) {
+  for (const char* local :
+       {"127.0.0.1:1", "127.255.255.255:1", "10.0.0.1:1", "172.16.0.1:1", "172.31.255.1:1",
+        "192.168.7.1:1", "169.254.1.1:1", "[::1]:1", "[fc00::1]:1", "[fdff::1]:1", "[fe80::1]:1",
+        "[febf::1]:1", "0.0.0.0:1", "[::]:1"}) {
     CAPTURE(local);
     CHECK(usual.is_local(at(local)));
     CHECK(usual.group_of(at(local)) == 0);

@@ -65,8 +65,8 @@ TEST_CASE("whoever stores forged records is hung up on and not served for a whil
   const Host a = net.add();
   const Host b = net.add_raw();
   const Host c = net.add_raw();
-  Record forged = records::owned(records::identity(7), "name", 1, "value",
-                                 net.wall() + std::chrono::hours(1));
+  Record forged =
+      records::owned(records::identity(7), "name", 1, "value", net.wall() + std::chrono::hours(1));
   forged.value = to_bytes("other");
   for (int i = 0; i < 7; ++i) net.inject(a, b, wire::Message{1, wire::Store{forged}});
   CHECK(net.dropped(a).empty());
