@@ -139,6 +139,7 @@ Result<void> Daemon::start_node() {
   const Transport& transport = *seams.transport;
   auto node = Node::create(*std::move(who), std::move(config), std::move(seams));
   if (!node) {
+    if (node.error().code == Errc::invalid_argument) return node.error();
     const std::string where = options_.listen ? options_.listen->text() : "no address";
     const bool taken = node.error().code == Errc::address_in_use;
     return with_context(

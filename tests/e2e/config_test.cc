@@ -56,6 +56,28 @@ TEST_CASE("lists and switches can be given in the environment and in the file") 
   CHECK_FALSE(read(dir / "third.log").starts_with("{"));
 }
 
+TEST_CASE("limits and local addresses are set by option and by file, and a mistake is named") {
+  TempDir dir;
+  const auto complaint = [&](const std::string& option, const std::string& value) {
+    const Ran ran = run_node({option, value, "--listen", "127.0.0.1:0", "--data-dir", dir / "no"});
+    CHECK(ran.code == 2);
+    CHECK_MESSAGE(is_one_line(ran.err), ran.err);
+    return ran.err;
+  };
+  CHECK(complaint("--limit", "bogus=1").find("'bogus'; docs/limits.md") != std::string::npos);
+  for (const char* wrong : {"connections", "connections=", "connections=0", "connections=many"}) {
+    CHECK(complaint("--limit", wrong).find("NAME=N") != std::string::npos);
+  }
+  CHECK(complaint("--limit", "frame_bytes=100").starts_with("dht-node: frame_bytes must hold"));
+  CHECK(complaint("--local", "10.0.0.1/8").find("10.0.0.1/8") != std::string::npos);
+  CHECK(complaint("--as-one", "x").find("'x'") != std::string::npos);
+  write(dir / "config.toml",
+        "limit = [\"connections=16\", \"watches=9\"]\nlocal = [\"none\"]\n"
+        "as-one = [\"127.0.0.0/8\"]\n");
+  Daemon node(dir / "node", {"--config", dir / "config.toml"});
+  CHECK(node.end() == 0);
+}
+
 TEST_CASE("a mistake in the file is named") {
   TempDir dir;
   const auto complaint = [&](const std::string& content) {
