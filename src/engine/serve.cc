@@ -112,11 +112,10 @@ std::optional<wire::Body> Engine::serve_store(Now now, const Peer& from, std::ui
     }
   }
   learn_of_clock(now, from, record);
-  const std::uint64_t group = config_.groups.group_of(from.address);
   const std::uint64_t sequence = record.sequence;
   // The index takes the record; what is left of it is not looked at.
   const auto verdict =
-      store_.offer(now, key, std::move(store.record), Own::none, group, store.expects);
+      store_.offer(now, key, std::move(store.record), Own::none, by.group, store.expects);
   if (verdict.equivocation) {
     notice(now, Notice::Level::warning, "equivocation",
            "two values for " + key.short_hex() + " with sequence " + std::to_string(sequence));

@@ -183,6 +183,11 @@ TEST_CASE("a whole file is found whole and salvaged as it is") {
   CHECK(f.refused == 0);
 }
 
+std::string flipped(std::string file, std::size_t byte, int bit) {
+  file[byte] = static_cast<char>(file[byte] ^ (1 << bit));
+  return file;
+}
+
 TEST_CASE("after any flipped bit no value is wrong and what was not hit is rescued") {
   Damage f;
   Prng prng(1);
@@ -193,9 +198,7 @@ TEST_CASE("after any flipped bit no value is wrong and what was not hit is rescu
     const int bit = static_cast<int>(prng.below(8));
     CAPTURE(byte);
     CAPTURE(bit);
-    std::string file = f.whole;
-    file[byte] = static_cast<char>(file[byte] ^ (1 << bit));
-    CHECK(f.judge(file) == "");
+    CHECK(f.judge(flipped(f.whole, byte, bit)) == "");
   }
 }
 
@@ -211,9 +214,7 @@ TEST_CASE("after any flipped bit of a page with records the other records are re
     const int bit = static_cast<int>(prng.below(8));
     CAPTURE(byte);
     CAPTURE(bit);
-    std::string file = f.whole;
-    file[byte] = static_cast<char>(file[byte] ^ (1 << bit));
-    CHECK(f.judge(file) == "");
+    CHECK(f.judge(flipped(f.whole, byte, bit)) == "");
   }
 }
 
@@ -225,7 +226,7 @@ TEST_CASE("after many flipped bits at once no value is wrong and what was not hi
     std::string file = f.whole;
     for (int n = 0; n < 20; ++n) {
       const std::size_t byte = prng.below(file.size());
-      file[byte] = static_cast<char>(file[byte] ^ (1 << prng.below(8)));
+      file = flipped(std::move(file), byte, static_cast<int>(prng.below(8)));
     }
     CHECK(f.judge(file) == "");
   }
