@@ -391,15 +391,14 @@ bool Switchboard::kept(const Link& link) const {
 
 // For one more open connection.
 bool Switchboard::make_room(Link& newcomer) {
-  std::size_t open = 0;
+  const auto open =
+      std::count_if(links_.begin(), links_.end(), [](const Link* link) { return link->open(); });
+  if (static_cast<std::size_t>(open) <= limits.connections) return true;
   std::vector<Link*> kept_ones;
   std::vector<Link*> strangers;
   for (Link* link : links_) {
-    if (!link->open()) continue;
-    ++open;
-    if (link != &newcomer) (kept(*link) ? kept_ones : strangers).push_back(link);
+    if (link->open() && link != &newcomer) (kept(*link) ? kept_ones : strangers).push_back(link);
   }
-  if (open <= limits.connections) return true;
   const auto idle = [](const Link& each) { return each.idle(); };
   const auto since = [](const Link& each) { return each.used_at(); };
   Link* out = fullest(strangers, newcomer, idle, since);
